@@ -1,0 +1,1 @@
+"""Almguard: governance as code for the software lifecycle on GitHub and Azure DevOps."""

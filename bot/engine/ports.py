@@ -1,0 +1,156 @@
+"""The Protocols that the outer rooms fulfil: who provides facts, who publishes a verdict, who shows progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from bot.engine.targets import Target
+from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
+from bot.model.results import Gap, Verdict
+from bot.model.subjects import Platform, PullRequest, Subject
+
+F = TypeVar("F", bound=Fact)
+
+
+class PlatformError(Exception):
+    """Something that a platform was asked for could not be had; the text says what, where and what to do next.
+
+    ``kind`` is None where the request itself was wrong (no such repository): usage. Otherwise it says why it is unknown.
+    """
+
+    def __init__(self, message: str, kind: UnknownKind | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Known:
+    """The answers so far, which later rounds may build on."""
+
+    def __init__(self, answers: dict[tuple[type[Fact], str], Answer] | None = None) -> None:
+        self.answers: dict[tuple[type[Fact], str], Answer] = {} if answers is None else answers
+
+    def answer(self, fact: type[Fact], subject: Subject) -> Answer | None:
+        """What is known of the fact; None where it was not asked for."""
+        return self.answers.get((fact, subject.id))
+
+    def value(self, fact: type[F], subject: Subject) -> F | None:
+        """The fact's value, where it was loaded."""
+        answer = self.answer(fact, subject)
+        if isinstance(answer, Loaded) and isinstance(answer.value, fact):
+            return answer.value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationFile:
+    """A configuration file as the base branch has it."""
+
+    path: str
+    text: str
+    source: str
+    """For people: ``acme/payments@main:.github/almguard.yml``."""
+
+
+class Provider(Protocol):
+    """Reads one platform (or a git checkout). Safe to use from one thread; it may use several of its own."""
+
+    platform: Platform
+
+    def resolve(self, target: Target) -> Subject:
+        """The subject that a target names. Raises ``PlatformError``."""
+        ...
+
+    def discover(self, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
+        """Every subject of these kinds under an organisation (or project) or a repository, ``root`` itself included when
+        its kind is asked for. What could not be listed is a ``Gap``; archived repositories are among the subjects.
+        """
+        ...
+
+    def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
+        """The facts, on the same subject or one reached from it, that must be loaded before this one."""
+        ...
+
+    def load(
+        self, needs: Mapping[FactRequest, Sequence[Subject]], known: Known
+    ) -> Iterator[tuple[FactRequest, Subject, Answer]]:
+        """All requests of one round, each with its subjects; every (request, subject) is answered exactly once, in any
+        order. Never raises for what a platform does: that is ``Unavailable``.
+        """
+        ...
+
+    def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
+        """The first of these paths that exists on the base branch (the default branch, but for pull requests).
+
+        Raises ``PlatformError`` where that cannot be told: a configuration that cannot be read is not a missing one.
+        """
+        ...
+
+    def requests(self) -> int:
+        """How many HTTP requests were sent so far."""
+        ...
+
+    def round_trips(self) -> int:
+        """How many of them had to wait for another's answer, in the longest chain so far."""
+        ...
+
+    def close(self) -> None:
+        """End connections and threads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a gate has to say on the platform. All texts are rendered, and safe, already."""
+
+    subject: PullRequest
+    context: str
+    """The check's name."""
+    verdict: Verdict
+    title: str
+    """One line: ``Blocked: 2 of 3 rules``."""
+    summary: str
+    """Markdown for the check (GitHub: at most 65,535 characters)."""
+    comment: str | None
+    """Markdown for the sticky comment or thread; None: leave no comment, and mark an existing one as settled."""
+    details_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was done, for the log: one line each."""
+
+    actions: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+    """What the token may not do, with what would allow it."""
+
+
+class Publisher(Protocol):
+    """Posts a verdict; run twice, it updates and does not repeat."""
+
+    def publish(self, publication: Publication) -> Published:
+        """Post or update the check and the comment. Raises ``PlatformError`` when not even the check could be posted."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows long work, on stderr."""
+
+    def total(self, phase: str, amount: int | None) -> None:
+        """A phase begins; None: of unknown length."""
+        ...
+
+    def advance(self, phase: str, amount: int = 1) -> None:
+        """Some of it is done."""
+        ...
+
+
+class Silence:
+    """Shows nothing."""
+
+    def total(self, phase: str, amount: int | None) -> None:
+        """Nothing."""
+
+    def advance(self, phase: str, amount: int = 1) -> None:
+        """Nothing."""

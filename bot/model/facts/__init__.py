@@ -1,0 +1,88 @@
+"""Facts: frozen, platform-neutral values about one subject, and how they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+from bot.model.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A value about one subject. Every subclass is a frozen dataclass and names its subject's type."""
+
+    subject: ClassVar[type[Subject]]
+    name: ClassVar[str]
+    """What expressions call it, and what messages say."""
+
+
+class Spec(Hashable, Protocol):
+    """What of a fact is asked for. Specs of one fact type unite, so that one load serves every rule."""
+
+    def unite(self, other: Self) -> Self:
+        """The least spec that covers both."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FactRequest:
+    """One need: a type of fact, and (for the types that have parameters) what of it."""
+
+    type: type[Fact]
+    spec: Any = None
+    """A ``Spec``, or None for a fact without parameters."""
+
+
+class UnknownKind(StrEnum):
+    """Why something could not be known. It decides what a gate does about it."""
+
+    SCOPE = "scope"
+    """The token may not read it."""
+    LICENCE = "licence"
+    """The platform would tell only with a paid feature that is off, or cannot be seen to be on."""
+    LIMIT = "limit"
+    """A rate limit or a time limit ended the reading."""
+    TRANSIENT = "transient"
+    """The server failed, or was not reached."""
+    TRUNCATED = "truncated"
+    """There is more than can be read."""
+    UNREADABLE = "unreadable"
+    """It was read, and could not be understood: a pipeline that does not parse, an identity that nobody declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The fact exists, or may exist, and could not be read. Never a pass and never a fail."""
+
+    kind: UnknownKind
+    reason: str
+    """What could not be read and what would make it readable: names the missing scope or permission."""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotSupported:
+    """The platform, this edition of it, or this repository has no such thing."""
+
+    reason: str
+
+
+F_co = TypeVar("F_co", bound=Fact, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[F_co]):
+    """A fact that was read."""
+
+    value: F_co
+    url: str
+    """Where a person can see it."""
+    read_at: datetime
+
+
+Answer = Loaded[Fact] | Unavailable | NotSupported
+"""How a request for one fact about one subject ends."""

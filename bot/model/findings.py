@@ -1,0 +1,84 @@
+"""What a rule says: findings with evidence and the way out; and why it could not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bot.model.facts import UnknownKind
+
+
+class Severity(StrEnum):
+    """How much harm a finding stands for."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that was seen."""
+
+    what: str
+    """``approvals``, ``previous release``."""
+    value: str
+    url: str = ""
+    read_at: datetime | None = None
+    ok: bool | None = None
+    """For tables: whether this line is as it should be; None where that is not known, or not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file of the repository."""
+
+    path: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong."""
+
+    message: str
+    """One sentence, plain text: what is wrong, with the values."""
+    fix: str
+    """What to do next, and who can."""
+    evidence: tuple[Evidence, ...] = ()
+    location: Location | None = None
+    awaiting: bool = False
+    """Time or people can cure it without a change: an approval, a running check."""
+    discriminator: str = ""
+    """What tells this finding from others of its rule and subject when words change: a path, a check's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The rule cannot decide, because something could not be read. A finding beside it still fails the entry."""
+
+    kind: UnknownKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """The rule has nothing to judge here."""
+
+    reason: str
+
+
+Statement = Finding | Unknown | NotApplicable | Evidence
+"""What a rule may yield. Evidence alone documents a pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """All that one rule said about one subject, sorted."""
+
+    findings: tuple[Finding, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+    not_applicable: tuple[NotApplicable, ...] = ()
+    evidence: tuple[Evidence, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""Reads and writes the platforms: GitHub, Azure DevOps, a git checkout. Only this room imports their SDKs."""

@@ -1,0 +1,1 @@
+"""A git checkout on this machine."""

@@ -1,0 +1,1 @@
+"""Workflow files and Azure Pipelines YAML, parsed into neutral definitions."""

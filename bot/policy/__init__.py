@@ -1,0 +1,1 @@
+"""The policy language: YAML with lines, strict models, CEL expressions, matching."""
