@@ -1,0 +1,384 @@
+"""The world that the sandbox serves: a scenario resolved into people, repositories, commits and what was said about them.
+
+Whoever changes posted state holds ``World.lock``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bot.sandbox.history import History, ReferenceMissing
+from bot.sandbox.identity import Person, Token, guid, logins, number, person, repository_logins, tokens
+from bot.sandbox.posting import resolve_posted
+from bot.sandbox.scenario import OrganizationPart, ProjectPart, Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bot.sandbox.git_objects import GitRepository
+    from bot.sandbox.posted import CheckRun, IssueComment, Status
+    from bot.sandbox.pull_requests import PullRequest
+    from bot.sandbox.scenario import Instant, Permission, RepositoryPart, WorkItemPart
+
+__all__ = [
+    "Organization",
+    "Person",
+    "Project",
+    "ReferenceMissing",
+    "Repository",
+    "Team",
+    "Token",
+    "WorkItem",
+    "World",
+    "guid",
+    "number",
+]
+
+RANKS: tuple[Permission, ...] = ("read", "triage", "write", "maintain", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A GitHub team and an Azure DevOps group."""
+
+    name: str
+    slug: str
+    organization: str
+    members: tuple[str, ...]
+    id: int
+    guid: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """An Azure DevOps project."""
+
+    part: ProjectPart
+    organization: str
+    guid: str
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.part.name
+
+
+@dataclass
+class Organization:
+    """An organisation on both platforms."""
+
+    part: OrganizationPart
+    id: int
+    guid: str
+    projects: list[Project]
+
+    @property
+    def name(self) -> str:
+        """Its login on GitHub, its name in Azure DevOps' addresses."""
+        return self.part.name
+
+
+@dataclass
+class WorkItem:
+    """A GitHub issue and an Azure DevOps work item."""
+
+    part: WorkItemPart
+    id: int
+    repository: Repository | None
+    organization: str
+    project: str
+    created_at: datetime
+    changed_at: datetime
+    closed_at: datetime | None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it counts as closed on GitHub."""
+        return self.part.state in ("Closed", "Removed")
+
+
+@dataclass
+class Repository:
+    """One repository. Its git history is made when somebody first looks at it."""
+
+    part: RepositoryPart
+    world: World = field(repr=False)
+    owner: str
+    project: str
+    id: int
+    guid: str
+    check_runs: list[CheckRun] = field(default_factory=list)
+    statuses: list[Status] = field(default_factory=list)
+    issue_comments: list[IssueComment] = field(default_factory=list)
+    _history: History | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Its name, without the owner."""
+        return self.part.name
+
+    @property
+    def full_name(self) -> str:
+        """``owner/name``."""
+        return f"{self.owner}/{self.part.name}"
+
+    @property
+    def default_branch(self) -> str:
+        """Its default branch."""
+        return self.part.default_branch
+
+    @property
+    def history(self) -> History:
+        """How it came to be."""
+        if self._history is None:
+            with self.world.lock:
+                if self._history is None:
+                    world = self.world
+                    history = History(self.part, self.full_name, world.at, world.people, world.text)
+                    history.build()
+                    resolve_posted(self, history)
+                    self._history = history
+        return self._history
+
+    @property
+    def git(self) -> GitRepository:
+        """Its objects and refs."""
+        return self.history.git
+
+    @property
+    def pull_requests(self) -> dict[int, PullRequest]:
+        """Its pull requests by number."""
+        return self.history.pull_requests
+
+    @property
+    def tip(self) -> str | None:
+        """The default branch's newest commit; None when there is none."""
+        return self.git.refs.get(f"refs/heads/{self.part.default_branch}")
+
+    @property
+    def pushed_at(self) -> datetime:
+        """When anything was last pushed."""
+        return self.world.at(self.part.pushed_at)
+
+
+class World:
+    """Everything there is."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.lock = threading.RLock()
+        self.now = scenario.now or datetime.now(UTC).replace(microsecond=0)
+        self.fixed_now = scenario.now is not None
+        self.people: dict[str, Person] = {}
+        self.tokens: dict[str, Token] = tokens(scenario)
+        self.organizations: dict[str, Organization] = {}
+        self.teams: dict[str, Team] = {}
+        self.repositories: list[Repository] = []
+        self.work_items: list[WorkItem] = []
+        self._by_name: dict[str, Repository] = {}
+        self._ids = itertools.count(9_000_001)
+        self._meet(logins(scenario))
+        for part in scenario.organizations:
+            self._found(part)
+        for name, team in scenario.teams.items():
+            slug = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
+            organization = team.organization or self.first_organization
+            ident = number("team", organization, name)
+            unique = guid("team", organization, name)
+            self.teams[name] = Team(name, slug, organization, tuple(team.members), ident, unique)
+        for repository in scenario.repositories:
+            self.add(repository)
+        for item in scenario.work_items:
+            self._plan(item)
+
+    @property
+    def first_organization(self) -> str:
+        """The organisation that things belong to when they do not say."""
+        return next(iter(self.organizations))
+
+    def clock(self) -> datetime:
+        """The present: the scenario's now, which stands still when the scenario fixes it."""
+        return self.now if self.fixed_now else datetime.now(UTC).replace(microsecond=0)
+
+    def at(self, instant: Instant) -> datetime:
+        """An instant of the scenario on the calendar."""
+        when = self.now + instant if isinstance(instant, timedelta) else instant
+        return when.astimezone(UTC).replace(microsecond=0)
+
+    def next_id(self) -> int:
+        """An id for something that a client posts."""
+        return next(self._ids)
+
+    def add(self, part: RepositoryPart) -> Repository:
+        """One more repository."""
+        owner = part.organization or self.first_organization
+        if owner not in self.organizations:
+            self._found(OrganizationPart(name=owner))
+        organization = self.organizations[owner]
+        project = part.project or organization.projects[0].name
+        if all(each.name != project for each in organization.projects):
+            organization.projects.append(self._project(owner, ProjectPart(name=project)))
+        ident, unique = number("repository", owner, part.name), guid("repository", owner, part.name)
+        repository = Repository(part, self, owner, project, ident, unique)
+        self.repositories.append(repository)
+        self._by_name[repository.full_name.lower()] = repository
+        self._meet(repository_logins(part))
+        return repository
+
+    def repository(self, owner: str, name: str) -> Repository | None:
+        """The repository of this name, upper and lower case alike."""
+        return self._by_name.get(f"{owner}/{name}".lower())
+
+    def organization(self, name: str) -> Organization | None:
+        """The organisation of this name, upper and lower case alike."""
+        return next((each for each in self.organizations.values() if each.name.lower() == name.lower()), None)
+
+    def repositories_of(self, organization: str) -> list[Repository]:
+        """An organisation's repositories, as listed in the scenario."""
+        return [each for each in self.repositories if each.owner.lower() == organization.lower()]
+
+    def teams_of(self, organization: str) -> list[Team]:
+        """An organisation's teams."""
+        return [team for team in self.teams.values() if team.organization.lower() == organization.lower()]
+
+    def members(self, organization: str) -> list[str]:
+        """The logins of an organisation's members, owners first."""
+        found = self.organization(organization)
+        if found is None:
+            return []
+        named: list[str] = [*found.part.owners, *found.part.members]
+        for team in self.teams_of(organization):
+            named.extend(team.members)
+        named.extend(self._named_by_repositories.get(found.name, ()))
+        return [login for login in dict.fromkeys(named) if login in self.people and not self.people[login].bot]
+
+    @cached_property
+    def _named_by_repositories(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = {}
+        for repository in self.repositories:
+            for name in repository.part.permissions:
+                if not name.startswith("team:"):
+                    found.setdefault(repository.owner, {})[name] = None
+        return {owner: tuple(names) for owner, names in found.items()}
+
+    def permission(self, login: str, repository: Repository) -> Permission | None:
+        """What a person may do: directly, through teams, or as an owner of the organisation; the most counts."""
+        part = repository.part
+        found: list[Permission] = []
+        if login in self.organizations[repository.owner].part.owners:
+            return "admin"
+        for name, permission in part.permissions.items():
+            if name == login:
+                found.append(permission)
+            elif name.startswith("team:"):
+                team = self.teams.get(name.removeprefix("team:"))
+                if team and login in team.members:
+                    found.append(permission)
+        if part.visibility == "public" or (part.visibility == "internal" and login in self.members(repository.owner)):
+            found.append("read")
+        return max(found, key=RANKS.index, default=None)
+
+    def collaborators(self, repository: Repository) -> list[str]:
+        """Everyone with access that somebody gave them: owners, team members, and those named directly."""
+        named = list(self.organizations[repository.owner].part.owners)
+        for name in repository.part.permissions:
+            team = self.teams.get(name.removeprefix("team:")) if name.startswith("team:") else None
+            named.extend(team.members if team else () if name.startswith("team:") else (name,))
+        return list(dict.fromkeys(named))
+
+    def token(self, secret: str) -> Token | None:
+        """The credential behind a secret; None when there is none."""
+        return self.tokens.get(secret)
+
+    def issue(self, repository: Repository, ident: int) -> WorkItem | None:
+        """The GitHub issue of this number."""
+        return next(
+            (
+                item
+                for item in self.work_items
+                if item.id == ident and item.repository is repository and "github" in item.part.platforms
+            ),
+            None,
+        )
+
+    def work_item(self, organization: str, ident: int) -> WorkItem | None:
+        """The Azure DevOps work item of this id."""
+        return next(
+            (
+                item
+                for item in self.work_items
+                if item.id == ident
+                and item.organization.lower() == organization.lower()
+                and "azure-devops" in item.part.platforms
+            ),
+            None,
+        )
+
+    def text(self, text: str) -> str:
+        """A file's text, with ``@REPOSITORY:PATH`` replaced by what that file says."""
+        if not text.startswith("@") or ":" not in text or "\n" in text.strip():
+            return text
+        name, _, path = text.strip().removeprefix("@").partition(":")
+        owner, _, bare = name.rpartition("/")
+        source = self.repository(owner or self.first_organization, bare)
+        if source is None or path not in source.part.files:
+            raise ReferenceMissing(f"{text!r} names a file that is not there", ())
+        return self.text(source.part.files[path])
+
+    def problems(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Everything that the scenario refers to and does not have: where, and what is wrong."""
+        for index, repository in enumerate(self.repositories):
+            try:
+                _ = repository.history
+            except ReferenceMissing as missing:
+                yield ("repositories", index, *missing.where), str(missing)
+
+    def _meet(self, names: Iterable[str]) -> None:
+        for login in names:
+            if login and login not in self.people:
+                self.people[login] = person(login, self.scenario.people.get(login))
+
+    def _found(self, part: OrganizationPart) -> None:
+        projects = part.projects or [ProjectPart(name=part.name)]
+        self.organizations[part.name] = Organization(
+            part=part,
+            id=number("organization", part.name),
+            guid=guid("organization", part.name),
+            projects=[self._project(part.name, project) for project in projects],
+        )
+
+    def _project(self, organization: str, part: ProjectPart) -> Project:
+        return Project(part, organization, guid("project", organization, part.name))
+
+    def _plan(self, part: WorkItemPart) -> None:
+        repository = None
+        if part.repository:
+            owner, _, name = part.repository.rpartition("/")
+            repository = self.repository(owner or self.first_organization, name)
+        elif self.repositories:
+            repository = self.repositories[0]
+        organization = repository.owner if repository else self.first_organization
+        project = part.project or (
+            repository.project if repository else self.organizations[organization].projects[0].name
+        )
+        created = self.at(part.created_at)
+        closed = part.closed_at if part.closed_at is not None else (part.changed_at or -timedelta(days=1))
+        is_closed = part.state in ("Closed", "Removed")
+        self.work_items.append(
+            WorkItem(
+                part=part,
+                id=part.id,
+                repository=repository,
+                organization=organization,
+                project=project,
+                created_at=created,
+                changed_at=self.at(part.changed_at) if part.changed_at is not None else created,
+                closed_at=max(created, self.at(closed)) if is_closed else None,
+            )
+        )
