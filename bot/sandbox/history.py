@@ -93,15 +93,21 @@ class History:
         for i in range(1, len(times)):
             times[i] = max(times[i], times[i - 1])
         source = self._source(part, index)
-        for push, at in zip(pushes, times, strict=True):
-            opens = push is pushes[0]
-            events.append((at, 2, partial(self._push, part, source, push, at, opens=opens, created=created)))
+        events.append((times[0], 2, partial(self._open, part, source, pushes[0], times[0], created)))
+        for push, at in zip(pushes[1:], times[1:], strict=True):
+            events.append((at, 2, partial(self._push_to, part.number, push, at)))
         if part.state != "open":
             said = [each.at for each in part.reviews] + [each.at for each in part.checks]
             said += [each.at for each in part.threads]
             last = max([*times, *(self.instant(at) for at in said)])
             ended = self.instant(part.closed_at) if part.closed_at is not None else last + timedelta(minutes=1)
-            events.append((max(ended, times[-1]), 3, partial(self._end, part.number, ended)))
+            events.append((max(ended, times[-1]), 3, partial(self._end_at, part.number, ended)))
+
+    def _push_to(self, number_: int, push: PushPart, at: datetime) -> None:
+        self.push(self.pull_requests[number_], push, at)
+
+    def _end_at(self, number_: int, at: datetime) -> None:
+        self.end(self.pull_requests[number_], at)
 
     def _default_pushes(self, part: PullRequestPart) -> list[PushPart]:
         if self._source_is_shared(part):
@@ -122,41 +128,44 @@ class History:
         taken = any(other.source == part.source for other in self.part.pull_requests[:index])
         return f"{part.source}-{part.number}" if taken and "source" not in part.model_fields_set else part.source
 
-    def _push(
-        self, part: PullRequestPart, source: str, push: PushPart, at: datetime, *, opens: bool, created: datetime
-    ) -> None:
+    def _open(self, part: PullRequestPart, source: str, push: PushPart, at: datetime, created: datetime) -> None:
+        """The push that opens a pull request."""
         target = part.target or self.part.default_branch
         base = self.git.refs.get(f"refs/heads/{target}")
         if base is None:
             where = ("pull_requests", self.part.pull_requests.index(part), "target")
             raise ReferenceMissing(f"there is no branch {target!r} when pull request {part.number} is opened", where)
-        ref = f"refs/pull/{part.number}/head"
         branch = f"refs/heads/{source}"
-        shared = opens and not part.pushes and self._source_is_shared(part) and branch in self.git.refs
-        before = self.git.refs.get(ref, base)
-        tip = self.git.refs[branch] if shared else base if opens or push.force else before
-        by = push.by or part.author
+        shared = not part.pushes and self._source_is_shared(part) and branch in self.git.refs
+        ident = number("pull-request", self.full_name, part.number)
+        pull_request = PullRequest(part, self.git, ident, part.number, source, target, created, pushes=[])
+        pull_request.labels, pull_request.ado_labels = list(part.labels), list(part.labels)
+        pull_request.pushes.append(self._pushed(pull_request, push, at, self.git.refs[branch] if shared else base))
+        self.pull_requests[part.number] = pull_request
+
+    def push(self, pull_request: PullRequest, push: PushPart, at: datetime) -> None:
+        """One more push to an open pull request."""
+        tip = self.git.refs[f"refs/heads/{pull_request.target}"] if push.force else pull_request.head
+        pull_request.pushes.append(self._pushed(pull_request, push, at, tip))
+
+    def _pushed(self, pull_request: PullRequest, push: PushPart, at: datetime, tip: str) -> Push:
+        """Put a push's commits on a tip and move the branch there."""
+        part = pull_request.part
+        base = self.git.refs[f"refs/heads/{pull_request.target}"]
+        before = pull_request.pushes[-1].head_sha if pull_request.pushes else base
         commits = []
         for commit in push.commits:
             when = self.instant(commit.at) if "at" in commit.model_fields_set else at
             tip = self._add(commit, tip, when, part.author, base=base)
             commits.append(tip)
-        self.git.refs[ref] = tip
+        self.git.refs[f"refs/pull/{part.number}/head"] = tip
         if part.fork is None:
-            self.git.refs[branch] = tip
-        made = Push(by, at, before, tip, push.force and not opens, tuple(commits), base)
-        if opens:
-            ident = number("pull-request", self.full_name, part.number)
-            self.pull_requests[part.number] = PullRequest(
-                part, self.git, ident, part.number, source, target, created, [made], labels=list(part.labels)
-            )
-            self.pull_requests[part.number].ado_labels = list(part.labels)
-        else:
-            self.pull_requests[part.number].pushes.append(made)
+            self.git.refs[f"refs/heads/{pull_request.source}"] = tip
+        forced = push.force and bool(pull_request.pushes)
+        return Push(push.by or part.author, at, before, tip, forced, tuple(commits), base)
 
-    def _end(self, number_: int, at: datetime) -> None:
-        """Close it, and merge it if the scenario says so: merged branches are deleted."""
-        pull_request = self.pull_requests[number_]
+    def end(self, pull_request: PullRequest, at: datetime) -> None:
+        """Close it, and merge it if its part says so: merged branches are deleted."""
         pull_request.closed_at = at
         if pull_request.part.state == "merged":
             pull_request.merge_sha = self.merge(pull_request, at)

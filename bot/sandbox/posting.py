@@ -49,14 +49,20 @@ def resolve_posted(repository: Repository, history: History) -> None:
             add_check(repository, pull_request, check)
         for thread in part.threads:
             add_thread(repository, pull_request, thread)
-        said = [
-            *(push.at for push in pull_request.pushes),
-            *(review.at for review in pull_request.reviews),
-            *(thread.updated_at for thread in pull_request.ado_threads),
-        ]
-        if pull_request.closed_at:
-            said.append(pull_request.closed_at)
-        pull_request.updated_at = max([pull_request.created_at, *said])
+        resolve_updated(pull_request, pull_request.created_at)
+
+
+def resolve_updated(pull_request: PullRequest, at: datetime) -> None:
+    """When it last changed: at this instant, or whenever the newest thing was said."""
+    said = [
+        at,
+        *(push.at for push in pull_request.pushes),
+        *(review.at for review in pull_request.reviews),
+        *(thread.updated_at for thread in pull_request.ado_threads),
+    ]
+    if pull_request.closed_at:
+        said.append(pull_request.closed_at)
+    pull_request.updated_at = max(said)
 
 
 def push_at(pull_request: PullRequest, at: datetime, number_of_push: int | None) -> int:

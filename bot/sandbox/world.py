@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bot.sandbox.git_objects import GitRepository
-    from bot.sandbox.posted import CheckRun, IssueComment, Status
+    from bot.sandbox.posted import AdoStatus, CheckRun, IssueComment, Status
     from bot.sandbox.pull_requests import PullRequest
     from bot.sandbox.scenario import Instant, Permission, RepositoryPart, WorkItemPart
 
@@ -116,6 +116,7 @@ class Repository:
     check_runs: list[CheckRun] = field(default_factory=list)
     statuses: list[Status] = field(default_factory=list)
     issue_comments: list[IssueComment] = field(default_factory=list)
+    ado_commit_statuses: dict[str, list[AdoStatus]] = field(default_factory=dict)
     _history: History | None = field(default=None, repr=False)
 
     @property
@@ -145,6 +146,11 @@ class Repository:
                     resolve_posted(self, history)
                     self._history = history
         return self._history
+
+    @property
+    def touched(self) -> bool:
+        """Whether anybody has looked at its history yet; nothing was posted to it otherwise."""
+        return self._history is not None
 
     @property
     def git(self) -> GitRepository:
@@ -183,7 +189,7 @@ class World:
         self.work_items: list[WorkItem] = []
         self._by_name: dict[str, Repository] = {}
         self._ids = itertools.count(9_000_001)
-        self._meet(logins(scenario))
+        self.meet(logins(scenario))
         for part in scenario.organizations:
             self._found(part)
         for name, team in scenario.teams.items():
@@ -228,7 +234,7 @@ class World:
         repository = Repository(part, self, owner, project, ident, unique)
         self.repositories.append(repository)
         self._by_name[repository.full_name.lower()] = repository
-        self._meet(repository_logins(part))
+        self.meet(repository_logins(part))
         return repository
 
     def repository(self, owner: str, name: str) -> Repository | None:
@@ -339,7 +345,8 @@ class World:
             except ReferenceMissing as missing:
                 yield ("repositories", index, *missing.where), str(missing)
 
-    def _meet(self, names: Iterable[str]) -> None:
+    def meet(self, names: Iterable[str]) -> None:
+        """Give an account to everyone named who has none."""
         for login in names:
             if login and login not in self.people:
                 self.people[login] = person(login, self.scenario.people.get(login))

@@ -1,0 +1,139 @@
+"""``/_sandbox``: how tests look into the sandbox and change it.
+
+| | |
+| --- | --- |
+| ``GET, DELETE /_sandbox/requests`` | the ledger of requests; begin it again |
+| ``GET, POST, DELETE /_sandbox/faults`` | faults.Fault: list, add, clear |
+| ``GET, PUT, DELETE /_sandbox/latency`` | ``{"seconds": 0.1}`` for every answer |
+| ``GET /_sandbox/state`` | what was posted; ``?repository=owner/name`` for one, ``?all=1`` with the scenario's |
+| ``POST /_sandbox/events`` | events.Event, or a list: the world moves on |
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.sandbox.events import Event, happen
+from bot.sandbox.faults import Fault, Latency
+from bot.sandbox.history import ReferenceMissing
+from bot.sandbox.wire import Response
+
+if TYPE_CHECKING:
+    from bot.sandbox.server import Application
+    from bot.sandbox.wire import Request
+    from bot.sandbox.world import Repository
+
+EVENTS: TypeAdapter[list[Event]] = TypeAdapter(list[Event])
+
+
+class Control:
+    """Answers what is asked of the sandbox itself."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    def handle(self, request: Request) -> Response:
+        """The answer."""
+        try:
+            return self._answer(request)
+        except ValidationError as wrong:
+            errors = [{"where": list(error["loc"]), "message": error["msg"]} for error in wrong.errors()]
+            return Response(422, {"message": "This is not understood.", "errors": errors})
+        except ReferenceMissing as wrong:
+            return Response(404, {"message": str(wrong)})
+
+    def _answer(self, request: Request) -> Response:
+        application = self.application
+        match request.method, request.path:
+            case "GET", "/_sandbox/requests":
+                return Response(200, [asdict(entry) for entry in list(application.ledger.entries)])
+            case "DELETE", "/_sandbox/requests":
+                application.ledger.clear()
+                return Response(204)
+            case "GET", "/_sandbox/faults":
+                return Response(200, [fault.model_dump() for fault in list(application.faults.waiting)])
+            case "POST", "/_sandbox/faults":
+                for fault in _listed(request.json()):
+                    application.faults.add(Fault.model_validate(fault))
+                return Response(201, [fault.model_dump() for fault in list(application.faults.waiting)])
+            case "DELETE", "/_sandbox/faults":
+                application.faults.clear()
+                return Response(204)
+            case "GET", "/_sandbox/latency":
+                return Response(200, {"seconds": application.faults.latency})
+            case "PUT", "/_sandbox/latency":
+                application.faults.latency = Latency.model_validate(request.json()).seconds
+                return Response(200, {"seconds": application.faults.latency})
+            case "DELETE", "/_sandbox/latency":
+                application.faults.latency = 0.0
+                return Response(204)
+            case "GET", "/_sandbox/state":
+                return self._state(request)
+            case "POST", "/_sandbox/events":
+                events = EVENTS.validate_python(_listed(request.json()))
+                return Response(200, [happen(application.world, event) for event in events])
+        return Response(404, {"message": f"The sandbox has no {request.method} {request.path}."})
+
+    def _state(self, request: Request) -> Response:
+        named = request.first("repository").lower()
+        everything = request.first("all") in ("1", "true")
+        world = self.application.world
+        with world.lock:
+            repositories = [
+                repository
+                for repository in world.repositories
+                if (repository.full_name.lower() == named if named else repository.touched)
+            ]
+            return Response(
+                200,
+                {"repositories": {each.full_name: _posted(each, everything=everything) for each in repositories}},
+            )
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _posted(repository: Repository, *, everything: bool) -> dict[str, object]:
+    """What clients posted to a repository."""
+    ado = [
+        {
+            "number": pull_request.number,
+            "labels": pull_request.labels,
+            "ado_labels": pull_request.ado_labels,
+            "ado_statuses": [_plain(asdict(each)) for each in pull_request.ado_statuses if everything or each.posted],
+            "ado_threads": [_plain(asdict(each)) for each in pull_request.ado_threads if everything or each.posted],
+        }
+        for pull_request in repository.pull_requests.values()
+    ]
+    return {
+        "check_runs": [_plain(asdict(each)) for each in repository.check_runs if everything or each.posted],
+        "statuses": [_plain(asdict(each)) for each in repository.statuses if everything or each.posted],
+        "issue_comments": [_plain(asdict(each)) for each in repository.issue_comments if everything or each.posted],
+        "ado_commit_statuses": [
+            {"sha": sha, **_plain_dict(asdict(each))}
+            for sha, statuses in repository.ado_commit_statuses.items()
+            for each in statuses
+            if everything or each.posted
+        ],
+        "pull_requests": ado,
+    }
+
+
+def _plain_dict(value: dict[str, object]) -> dict[str, object]:
+    return {str(key): _plain(each) for key, each in value.items()}
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return _plain_dict(value)
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value
