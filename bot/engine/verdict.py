@@ -1,0 +1,94 @@
+"""From results to one verdict, and from a verdict to an exit code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Literal
+
+from bot.engine.ports import Known
+from bot.model.facts import Loaded, UnknownKind
+from bot.model.results import Enforcement, Outcome, Result, Verdict
+
+OnUnknown = Mapping[UnknownKind, Literal["block", "warn"]]
+
+EXIT_CODES = {
+    Verdict.PASSED: 0,
+    Verdict.BLOCKED: 1,
+    Verdict.INCONCLUSIVE: 3,
+    Verdict.EMPTY: 4,
+    Verdict.WAITING: 5,
+}
+USAGE = 2
+"""The exit code of everything that is no verdict: wrong usage, a policy that does not load, Ctrl-C, a crash."""
+
+
+def decide(results: Sequence[Result], on_unknown: OnUnknown) -> Verdict:
+    """The verdict on one subject, from all its results.
+
+    A blocking fail blocks, or waits when time or people can cure every one; else a blocking unknown or error is
+    inconclusive, unless ``on_unknown`` of each of its kinds says ``warn``; no result at all is empty.
+    """
+    if not results:
+        return Verdict.EMPTY
+    blocking = [result for result in results if result.enforcement is Enforcement.BLOCK]
+    failed = [result for result in blocking if result.outcome is Outcome.FAIL]
+    if failed:
+        return Verdict.WAITING if all(result.awaiting for result in failed) else Verdict.BLOCKED
+    if any(_inconclusive(result, on_unknown) for result in blocking):
+        return Verdict.INCONCLUSIVE
+    return Verdict.PASSED
+
+
+def _inconclusive(result: Result, on_unknown: OnUnknown) -> bool:
+    if result.outcome is Outcome.ERROR:
+        return True
+    if result.outcome is not Outcome.UNKNOWN:
+        return False
+    return not result.unknown or any(on_unknown.get(u.kind, "block") == "block" for u in result.unknown)
+
+
+def note(results: Sequence[Result]) -> str:
+    """What to say beside the verdict when nothing was really judged."""
+    if results and all(result.outcome is Outcome.NOT_APPLICABLE for result in results):
+        reasons = sorted({result.reason for result in results if result.reason})
+        return "no rule applied: " + "; ".join(reasons) if reasons else "no rule applied"
+    return ""
+
+
+def facts_digest(known: Known) -> str:
+    """A digest of the facts a verdict rests on: equal facts, whenever read, give an equal digest."""
+    values = {
+        f"{kind.name} {subject}": _plain(answer.value if isinstance(answer, Loaded) else answer)
+        for (kind, subject), answer in known.answers.items()
+    }
+    return digest([json.dumps(values, sort_keys=True)])
+
+
+def digest(texts: Iterable[str]) -> str:
+    """SHA-256 over texts, in order."""
+    total = hashlib.sha256()
+    for text in texts:
+        total.update(hashlib.sha256(text.encode()).digest())
+    return total.hexdigest()
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it; sets in order."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(item) for item in value), key=str)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
