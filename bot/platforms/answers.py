@@ -1,0 +1,215 @@
+"""What became of one request: which failures may be cured by asking again, and what to tell the reader of the others."""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import requests
+from requests.exceptions import ChunkedEncodingError, ConnectionError, ProxyError, SSLError, Timeout  # noqa: A004
+from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+from bot.engine.ports import PlatformError
+from bot.model.facts import UnknownKind
+from bot.model.subjects import Platform
+from bot.platforms.redaction import redact
+
+_SERVER_FAILED = frozenset({500, 502, 503, 504})
+_SECONDARY_PAUSE = 60.0
+"""GitHub: without a Retry-After, wait at least a minute after a secondary limit."""
+
+_ADDRESS = {Platform.GITHUB: "GITHUB_API_URL", Platform.AZURE_DEVOPS: "SYSTEM_COLLECTIONURI"}
+_TOKEN = {
+    Platform.GITHUB: "GITHUB_TOKEN, GH_TOKEN or the GitHub App's key",
+    Platform.AZURE_DEVOPS: "AZURE_DEVOPS_EXT_PAT or SYSTEM_ACCESSTOKEN",
+}
+
+
+class Again(Exception):  # noqa: N818 - an order, not an error
+    """The request may be repeated; ``failure`` is what is said when that no longer helps."""
+
+    def __init__(self, failure: PlatformError, why: str, wait: float | None = None) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+        self.why = why
+        self.wait = wait
+        """Seconds that the server asks for; None: a little longer each time."""
+
+    def beyond(self, max_wait: float, seconds: float) -> PlatformError:
+        """What is said when waiting is not allowed for so long."""
+        if self.failure.kind is not UnknownKind.LIMIT:
+            return self.failure
+        return PlatformError(
+            f"{self.failure} It asks to wait {seconds:.0f} more seconds; this run may wait {max_wait:.0f} in all. "
+            "Run again later, or allow a longer wait.",
+            UnknownKind.LIMIT,
+        )
+
+
+def host(request: requests.PreparedRequest) -> str:
+    """The host that was asked."""
+    return urlsplit(request.url or "").netloc
+
+
+def what(request: requests.PreparedRequest) -> str:
+    """What was asked, without secrets: ``GET https://api.github.com/repos/acme/payments``."""
+    return redact(f"{request.method} {request.url}")
+
+
+def refused_token(platform: Platform, asked: str, detail: str = "") -> PlatformError:
+    """The credential itself is not accepted."""
+    words = f" ({redact(detail)})" if detail else ""
+    where = _TOKEN.get(platform, "the environment")
+    return PlatformError(
+        f"{asked}: the token was refused or has expired{words}. Renew it, and give it in {where}.",
+        UnknownKind.SCOPE,
+    )
+
+
+def explain(
+    platform: Platform, request: requests.PreparedRequest, wrong: requests.RequestException, repeatable: bool
+) -> NoReturn:
+    """There was no whole answer. Raises ``Again`` where repeating is safe, else ``PlatformError``."""
+    failure, unsent = _explained(platform, request, wrong)
+    if isinstance(wrong, SSLError):
+        raise failure from wrong  # a certificate does not get better by asking again
+    if unsent or repeatable:
+        raise Again(failure, f"{host(request)} could not be reached") from wrong
+    raise failure from wrong
+
+
+def judge(platform: Platform, request: requests.PreparedRequest, response: requests.Response, repeatable: bool) -> None:
+    """An answer has come. Raises ``Again`` or ``PlatformError`` where it is none that the server meant for us."""
+    status = response.status_code
+    limited = limit_wait(response)
+    if limited is not None:
+        asked = what(request)
+        failure = PlatformError(f"{asked}: {host(request)} says that too much was asked of it.", UnknownKind.LIMIT)
+        raise Again(failure, f"{host(request)} limits the rate", limited if limited > 0 else None)
+    if status in _SERVER_FAILED:
+        failure = PlatformError(
+            f"{what(request)}: the server failed with {status} {redact(_words(response))}. "
+            f"Run again later; see the status page of {host(request)}.",
+            UnknownKind.TRANSIENT,
+        )
+        if repeatable:
+            raise Again(failure, f"{host(request)} answered {status}")
+        raise failure
+    if "html" in response.headers.get("Content-Type", "") and status < requests.codes.bad_request and response.content:
+        raise refused_token(
+            platform,
+            what(request),
+            "a sign-in page came instead of JSON; a wrong address or a proxy would look the same",
+        )
+    if _is_cut(response):
+        failure = PlatformError(
+            f"{what(request)}: the answer was cut off after {len(response.content)} bytes. Run again.",
+            UnknownKind.TRANSIENT,
+        )
+        if repeatable:
+            raise Again(failure, f"an answer of {host(request)} was cut off")
+        raise failure
+
+
+def limit_wait(response: requests.Response) -> float | None:
+    """Seconds to wait before the server will answer; None where it did not refuse for a limit.
+
+    GitHub says it with 429, with 403, or with 200 and a GraphQL error.
+    """
+    status = response.status_code
+    start = response.content[:2000].lower() if status in (200, 403, 429) else b""
+    is_limit = (
+        status == requests.codes.too_many_requests
+        or (status == requests.codes.forbidden and (b"rate limit" in start or b"abuse detection" in start))
+        or (status == requests.codes.ok and b'"rate_limited"' in start and b'"errors"' in start)
+    )
+    if not is_limit:
+        return None
+    asked = _seconds(response.headers.get("Retry-After"))
+    if asked is not None:
+        return asked
+    reset = response.headers.get("x-ratelimit-reset", "")
+    if response.headers.get("x-ratelimit-remaining") == "0" and reset.replace(".", "", 1).isdigit():
+        return max(1.0, float(reset) - time.time())
+    return _SECONDARY_PAUSE if b"secondary" in start or b"abuse" in start else 0.0
+
+
+def slow_down(response: requests.Response) -> float | None:
+    """Azure DevOps sends Retry-After with an answer that it did give: pause before the next request."""
+    return _seconds(response.headers.get("Retry-After")) if response.ok else None
+
+
+def _seconds(value: str | None) -> float | None:
+    if not value:
+        return None
+    if value.replace(".", "", 1).isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _explained(
+    platform: Platform, request: requests.PreparedRequest, wrong: requests.RequestException
+) -> tuple[PlatformError, bool]:
+    """The failure in words, and whether nothing of the request can have been sent."""
+    asked = what(request)
+    address = _ADDRESS.get(platform, "the address")
+    reasons = _chain(wrong)
+    unsent = False
+    if isinstance(wrong, ProxyError):
+        text = "the proxy could not be used. Check HTTPS_PROXY and NO_PROXY."
+    elif isinstance(wrong, SSLError):
+        text = (
+            "the server's certificate was not accepted. If your network has a certificate authority of its own, name its "
+            "file in REQUESTS_CA_BUNDLE."
+        )
+    elif any(isinstance(reason, NameResolutionError) for reason in reasons):
+        text, unsent = (
+            f"the name {urlsplit(request.url or '').hostname} is not known. Check {address} and your network.",
+            True,
+        )
+    elif any(isinstance(reason, NewConnectionError | ConnectionRefusedError) for reason in reasons):
+        text, unsent = f"the connection was refused. Check {address}, and whether the server runs.", True
+    elif isinstance(wrong, Timeout):
+        unsent = isinstance(wrong, requests.exceptions.ConnectTimeout)
+        text = "there was no answer in time. Run again; if it stays so, check the network and the server."
+    elif isinstance(wrong, ChunkedEncodingError):
+        text = "the answer was cut off. Run again."
+    elif isinstance(wrong, ConnectionError):
+        text = "the connection was lost. Run again; if it stays so, check the network and any proxy."
+    else:
+        text = f"{redact(str(wrong))}. Check {address}."
+    return PlatformError(f"{asked}: {text}", UnknownKind.TRANSIENT), unsent
+
+
+def _chain(wrong: BaseException) -> list[BaseException]:
+    """The exception with all that caused it, as requests and urllib3 nest them."""
+    found: list[BaseException] = []
+    waiting: list[object] = [wrong]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
+            waiting.extend([*one.args, one.__cause__, one.__context__, getattr(one, "reason", None)])
+    return found
+
+
+def _words(response: requests.Response) -> str:
+    """The first words of an error, when they are words."""
+    if "html" in response.headers.get("Content-Type", ""):
+        return f"({response.reason})"
+    text = " ".join(response.text.split())[:200]
+    return f"({text})" if text else f"({response.reason})"
+
+
+def _is_cut(response: requests.Response) -> bool:
+    """Whether a JSON body lacks its end. A closed one that is wrong inside is found by whoever parses it."""
+    if "json" not in response.headers.get("Content-Type", ""):
+        return False
+    body = response.content.strip()
+    ends = {b"{": b"}", b"[": b"]"}
+    return bool(body) and body[:1] in ends and not body.endswith(ends[body[:1]])

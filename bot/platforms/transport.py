@@ -1,0 +1,307 @@
+"""The one HTTP path that both SDKs use: a ``requests`` adapter that counts, paces, retries, revalidates and explains.
+
+PyGithub is given connection classes that use ``Transport.session``; msrest is given the adapter itself, because it ignores a
+session that ``signed_session`` returns. Failures of the path leave it as ``PlatformError``, which neither SDK catches; an
+answer that the server meant (404, 403 without a limit, 422) is handed on for the provider to understand.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from requests import PreparedRequest, RequestException, Response, Session
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+
+from bot.engine.ports import PlatformError
+from bot.model.facts import UnknownKind
+from bot.model.subjects import Platform
+from bot.platforms import answers
+from bot.platforms.answers import Again
+from bot.platforms.pacing import Limiter, WaitBudget
+from bot.platforms.redaction import redact
+from bot.platforms.revalidation import Revalidation
+
+T = TypeVar("T")
+
+REPEATABLE = "X-Almguard-Repeatable"
+"""A header that never leaves: the caller's word that a POST changes nothing. ``yes``; or ``smaller``, where a 502 or 504
+means that too much was asked for, so that asking the same again is in vain and the caller will ask for less."""
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_TOO_MUCH = frozenset({502, 504})
+_WORKERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request that was sent: what the ledger hook is told. It holds no token."""
+
+    platform: Platform
+    method: str
+    url: str
+    status: int
+    """0: there was no answer."""
+    seconds: float
+
+
+def _unseen(_message: str, _seconds: float) -> None:
+    """A wait that nobody watches."""
+
+
+class Transport:
+    """Sends every request of a run. Safe between threads; closed once, by whoever made it."""
+
+    def __init__(
+        self,
+        *,
+        max_wait: float = 60.0,
+        timeout: tuple[float, float] = (10.0, 60.0),
+        attempts: int = 4,
+        backoff: float = 0.5,
+        rates: Mapping[Platform, tuple[float, int]] | None = None,
+        on_wait: Callable[[str, float], None] = _unseen,
+        on_request: Callable[[Sent], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Make a transport.
+
+        Args:
+            max_wait: how many seconds may be waited in all because a server said so, or failed.
+            timeout: seconds to connect, and between two pieces of an answer.
+            attempts: how often one request is sent at most.
+            backoff: seconds before the second attempt after a failure; doubled for each further one.
+            rates: requests a second, and how many may burst, for each platform.
+            on_wait: told why, and for how many seconds, before each wait.
+            on_request: the ledger hook: told of each request after its answer.
+            sleep: waits.
+        """
+        self.budget = WaitBudget(max_wait, on_wait, sleep)
+        self.revalidation = Revalidation()
+        self._timeout = timeout
+        self._attempts = attempts
+        self._backoff = backoff
+        # GitHub: 900 points a minute, 100 at once, or a secondary limit follows. Azure DevOps tells by Retry-After.
+        self._rates = {Platform.GITHUB: (15.0, 90), Platform.AZURE_DEVOPS: (40.0, 120)} | dict(rates or {})
+        self._on_request = on_request
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._counts: dict[Platform, int] = {}
+        self._depths: dict[Platform, int] = {}
+        self._adapters: dict[Platform, TransportAdapter] = {}
+        self._sessions: dict[Platform, Session] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._chain = threading.local()
+
+    def adapter(self, platform: Platform, repeatable_posts: Sequence[str] = ()) -> TransportAdapter:
+        """The platform's adapter, to mount on an SDK's own session. POSTs whose path ends so are reads."""
+        with self._lock:
+            adapter = self._adapters.get(platform)
+            if adapter is None:
+                adapter = self._adapters[platform] = TransportAdapter(self, platform, Limiter(*self._rates[platform]))
+            adapter.repeatable_posts = frozenset(adapter.repeatable_posts | set(repeatable_posts))
+            return adapter
+
+    def session(self, platform: Platform) -> Session:
+        """The platform's shared session, with the adapter mounted. It reads proxies and certificates from the environment."""
+        adapter = self.adapter(platform)
+        with self._lock:
+            session = self._sessions.get(platform)
+            if session is None:
+                session = self._sessions[platform] = Session()
+                session.auth = _keep_authorization
+                session.mount("https://", adapter)
+                session.mount("http://", adapter)
+            return session
+
+    def requests(self, platform: Platform) -> int:
+        """How many requests were sent to the platform, repeated ones included."""
+        return self._counts.get(platform, 0)
+
+    def round_trips(self, platform: Platform) -> int:
+        """The longest chain of requests that waited for one another; of what ``gather`` runs at once, the longest counts."""
+        return self._depths.get(platform, 0)
+
+    def gather(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Run tasks at once and give their results in order; the first exception of any is raised after all have ended."""
+        if len(tasks) <= 1 or self._chain_of_task() is not None:
+            return [task() for task in tasks]
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="almguard")
+            pool = self._pool
+        futures = [pool.submit(self._task, task) for task in tasks]
+        results: list[T] = []
+        failed: BaseException | None = None
+        longest: dict[Platform, int] = {}
+        for future in futures:
+            result, chain, wrong = future.result()
+            failed = failed or wrong
+            results.extend(result)
+            for platform, depth in chain.items():
+                longest[platform] = max(longest.get(platform, 0), depth)
+        with self._lock:
+            for platform, depth in longest.items():
+                self._depths[platform] = self._depths.get(platform, 0) + depth
+        if failed is not None:
+            raise failed
+        return results
+
+    def redact(self, text: str) -> str:
+        """The text without secrets."""
+        return redact(text)
+
+    def close(self) -> None:
+        """End connections and threads."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+        for adapter in self._adapters.values():
+            adapter.close_connections()
+
+    def _task(self, task: Callable[[], T]) -> tuple[list[T], dict[Platform, int], BaseException | None]:
+        self._chain.depths = {}
+        try:
+            return [task()], self._chain.depths, None
+        except Exception as wrong:  # raised again by gather, once every task has ended
+            return [], self._chain.depths, wrong
+        finally:
+            self._chain.depths = None
+
+    def _chain_of_task(self) -> dict[Platform, int] | None:
+        depths: dict[Platform, int] | None = getattr(self._chain, "depths", None)
+        return depths
+
+    def sent(self, sent: Sent) -> None:
+        """Count a request."""
+        chain = self._chain_of_task()
+        with self._lock:
+            self._counts[sent.platform] = self._counts.get(sent.platform, 0) + 1
+            depths = self._depths if chain is None else chain
+            depths[sent.platform] = depths.get(sent.platform, 0) + 1
+        if self._on_request is not None:
+            self._on_request(sent)
+
+    def repeat(self, once: Callable[[], Response]) -> Response:
+        """Send a request as often as that helps. ``once`` sends it one time, and raises ``Again`` where it may be repeated."""
+
+        def before(state: RetryCallState) -> None:
+            again = state.outcome.exception() if state.outcome is not None else None
+            if not isinstance(again, Again):
+                return
+            seconds = again.wait if again.wait is not None else self._backoff * 2 ** (state.attempt_number - 1)
+            if not self.budget.spend(seconds, again.why):
+                raise again.beyond(self.budget.max_wait, seconds) from again
+
+        retrying = Retrying(
+            stop=stop_after_attempt(self._attempts),
+            retry=retry_if_exception_type(Again),
+            before_sleep=before,
+            sleep=lambda _seconds: None,
+        )
+        try:
+            return retrying(once)
+        except RetryError as wrong:
+            last = wrong.last_attempt.exception()
+            if isinstance(last, Again):
+                raise last.failure from last.__cause__
+            raise
+
+    def count_and_send(self, platform: Platform, request: PreparedRequest, send: Callable[[], Response]) -> Response:
+        """Send once, read the whole answer, and count it."""
+        began = time.monotonic()
+        status = 0
+        try:
+            response = send()
+            status = response.status_code
+            response.content  # noqa: B018 - reads the body here, where an answer that is cut off can still be repeated
+            return response
+        finally:
+            url = redact(request.url or "")
+            self.sent(Sent(platform, request.method or "", url, status, time.monotonic() - began))
+
+    @property
+    def timeout(self) -> tuple[float, float]:
+        """Seconds to connect, and between two pieces of an answer."""
+        return self._timeout
+
+
+class TransportAdapter(HTTPAdapter):
+    """Mounted on a session: what really sends."""
+
+    repeatable_posts: frozenset[str] = frozenset()
+
+    def __init__(self, transport: Transport, platform: Platform, limiter: Limiter) -> None:
+        super().__init__(pool_connections=8, pool_maxsize=_WORKERS + 4, max_retries=0)
+        self._transport = transport
+        self._platform = platform
+        self._limiter = limiter
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,  # noqa: ARG002 - the transport's counts
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Send a request through the transport."""
+        mark = request.headers.pop(REPEATABLE, None)
+        path = (request.url or "").partition("?")[0].rstrip("/")
+        repeatable = (
+            request.method in _READS or mark is not None or any(path.endswith(end) for end in self.repeatable_posts)
+        )
+        known = self._transport.revalidation.prepare(request)
+        plain = super().send
+
+        def send() -> Response:
+            return plain(request, stream, self._transport.timeout, verify, cert, proxies)
+
+        def once() -> Response:
+            self._pace(request)
+            try:
+                response = self._transport.count_and_send(self._platform, request, send)
+            except RequestException as wrong:
+                answers.explain(self._platform, request, wrong, repeatable)
+            halve = mark == "smaller" and response.status_code in _TOO_MUCH
+            if not halve:
+                answers.judge(self._platform, request, response, repeatable)
+            if (slow := answers.slow_down(response)) is not None:
+                self._limiter.hold(slow)
+            return response
+
+        response = self._transport.repeat(once)
+        return self._transport.revalidation.settle(request, response, known)
+
+    def _pace(self, request: PreparedRequest) -> None:
+        """Wait for a turn. A steady pace costs no budget; a server's word to slow down does."""
+        self._limiter.turn(self._transport._sleep)
+        held = self._limiter.held()
+        if held <= 0:
+            return
+        why = f"{answers.host(request)} asks for fewer requests"
+        if not self._transport.budget.spend(held, why):
+            raise PlatformError(
+                f"{answers.what(request)}: {why}, and all {self._transport.budget.max_wait:.0f} seconds that may be waited "
+                "are spent. Run again later, or allow a longer wait.",
+                UnknownKind.LIMIT,
+            )
+
+    def close(self) -> None:
+        """Nothing: an SDK that closes its session must not close everybody's connections."""
+
+    def close_connections(self) -> None:
+        """End the connections."""
+        super().close()
+
+
+def _keep_authorization(request: PreparedRequest) -> PreparedRequest:
+    """With an authentication of its own a session does not replace the header by what ~/.netrc says."""
+    return request
