@@ -25,6 +25,8 @@ class Trigger:
     """Inputs of a ``workflow_dispatch``, parameters of an Azure pipeline."""
     blocking: bool | None = None
     """Azure DevOps: whether the build validation blocks. None on GitHub."""
+    types: tuple[str, ...] = ()
+    """GitHub: the activity types that it is limited to (``opened``, ``labeled``); empty: the event's usual ones."""
 
 
 @dataclass(frozen=True, slots=True)
