@@ -1,0 +1,162 @@
+"""The JSON report, ``almguard.report/v1``: a field is added, never changed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+
+from bot.model.findings import Evidence, Finding
+from bot.model.results import Enforcement, Gap, Gate, Outcome, Result, Run, Unknowing
+from bot.model.subjects import PullRequest, Subject
+from bot.report.grouping import head_of
+
+SCHEMA = "almguard.report/v1"
+
+JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+def render(run: Run) -> str:
+    """The report as JSON text, in an order that depends on nothing but what was found."""
+    text = json.dumps(document(run), indent=2, ensure_ascii=False)
+    # Standard output is a log in CI, and the Azure Pipelines agent obeys ``##vso[`` anywhere in a line. Outside of
+    # strings JSON has neither sign, and inside them an escape is the same value. Lone surrogates cannot be written.
+    text = text.replace("##", "\\u0023\\u0023").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" or "\x7f" <= c <= "\x9f" else c for c in text) + "\n"
+
+
+def document(run: Run) -> dict[str, JsonValue]:
+    """The report as one object."""
+    subjects = {subject.id: subject for subject in run.subjects}
+    subjects.update((result.subject.id, result.subject) for result in run.results)
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "almguard", "version": run.version},
+        "run": {
+            "id": run.id,
+            "command": run.command,
+            "started_at": _time(run.started_at),
+            "finished_at": _time(run.finished_at),
+            "now": _time(run.now),
+            "requests": {
+                "github": 0,
+                "azure_devops": 0,
+                **{name: run.requests[name] for name in sorted(run.requests)},
+            },
+            "depth": run.depth,
+            "complete": run.complete,
+            "gaps": [
+                _gap(gap) for gap in sorted(run.gaps, key=lambda g: (g.subject, g.name, g.fact, g.kind, g.reason))
+            ],
+        },
+        "policies": [
+            {"name": policy.name, "source": policy.source, "sha256": policy.sha256}
+            for policy in sorted(run.policies, key=lambda policy: (policy.name, policy.source))
+        ],
+        "gate": None if run.gate is None else _gate(run.gate),
+        "summary": _summary(run),
+        "subjects": [_subject(subjects[key]) for key in sorted(subjects)],
+        "results": [_result(result) for result in sorted(run.results, key=lambda r: (r.subject.id, r.key))],
+        "notices": list(run.notices),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    # The model's times carry their zone; one without is taken for UTC rather than for the machine's.
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _gap(gap: Gap) -> JsonValue:
+    return {"subject": gap.subject, "name": gap.name, "fact": gap.fact, "kind": gap.kind.value, "reason": gap.reason}
+
+
+def _gate(gate: Gate) -> JsonValue:
+    target = gate.target
+    base = target.base_sha if isinstance(target, PullRequest) else None
+    branch = target.base.branch if isinstance(target, PullRequest) else None
+    return {
+        "target": _subject(target),
+        "head": head_of(target),
+        "base": base,
+        "base_branch": branch,
+        "verdict": gate.verdict.value,
+        "policy_digest": gate.policy_digest,
+        "facts_digest": gate.facts_digest,
+        "note": gate.note,
+    }
+
+
+def _summary(run: Run) -> JsonValue:
+    outcomes = Counter(result.outcome for result in run.results)
+    by_enforcement: dict[str, JsonValue] = {
+        enforcement.value: _tally(Counter(r.outcome for r in run.results if r.enforcement is enforcement))
+        for enforcement in Enforcement
+    }
+    return {"total": len(run.results), "outcomes": _tally(outcomes), "enforcement": by_enforcement}
+
+
+def _tally(counter: Counter[Outcome]) -> dict[str, JsonValue]:
+    return {outcome.value: counter[outcome] for outcome in Outcome}
+
+
+def _subject(subject: Subject) -> JsonValue:
+    return {
+        "kind": subject.kind,
+        "id": subject.id,
+        "name": subject.name,
+        "platform": subject.platform.value,
+        "url": subject.url,
+    }
+
+
+def _result(result: Result) -> JsonValue:
+    return {
+        "key": result.key,
+        "policy": result.policy,
+        "rule": result.rule,
+        "title": result.title,
+        "subject": result.subject.id,
+        "outcome": result.outcome.value,
+        "unknown": _unknown(result.unknown[0]) if result.unknown else None,
+        "unknowns": [_unknown(unknown) for unknown in result.unknown],
+        "reason": result.reason,
+        "enforcement": result.enforcement.value,
+        "severity": result.severity.value,
+        "awaiting": result.awaiting,
+        "findings": [_finding(finding) for finding in result.findings],
+        "evidence": [_evidence(evidence) for evidence in result.evidence],
+        # Part of the report since its first version; this version knows no waivers, baselines or groups to fill them.
+        "waiver": None,
+        "baseline": False,
+        "tree": None,
+    }
+
+
+def _unknown(unknown: Unknowing) -> JsonValue:
+    return {"kind": unknown.kind.value, "reason": unknown.reason, "fact": unknown.fact}
+
+
+def _finding(finding: Finding) -> JsonValue:
+    return {
+        "message": finding.message,
+        "fix": finding.fix,
+        "awaiting": finding.awaiting,
+        "location": None
+        if finding.location is None
+        else {"path": finding.location.path, "line": finding.location.line},
+        "evidence": [_evidence(evidence) for evidence in finding.evidence],
+        "discriminator": finding.discriminator,
+    }
+
+
+def _evidence(evidence: Evidence) -> JsonValue:
+    return {
+        "what": evidence.what,
+        "value": evidence.value,
+        "url": evidence.url or None,
+        "read_at": _time(evidence.read_at),
+        "ok": evidence.ok,
+    }

@@ -1,0 +1,164 @@
+"""The JSON Schema (draft-07) of the report. Fields may be added to a report, so none of its objects is closed."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+
+from bot.model.facts import UnknownKind
+from bot.model.findings import Severity
+from bot.model.results import Enforcement, Outcome, Verdict
+from bot.model.subjects import Platform
+from bot.report.json_report import SCHEMA, JsonValue
+
+STRING: JsonValue = {"type": "string"}
+COUNT: JsonValue = {"type": "integer", "minimum": 0}
+BOOLEAN: JsonValue = {"type": "boolean"}
+TIME: JsonValue = {"type": "string", "format": "date-time"}
+
+
+def schema() -> dict[str, JsonValue]:
+    """The schema of ``almguard.report/v1``."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": SCHEMA,
+        "description": "What one run of almguard found.",
+        **_object(
+            schema={"const": SCHEMA},
+            tool=_object(name={"const": "almguard"}, version=STRING),
+            run=_object(
+                id=STRING,
+                command=_described(STRING, "gate, scan, audit or demo."),
+                started_at=TIME,
+                finished_at=TIME,
+                now=_described(TIME, "The one moment that every rule of the run judged by."),
+                requests=_described(
+                    {**_object(github=COUNT, azure_devops=COUNT), "additionalProperties": COUNT},
+                    "HTTP requests that were sent, by platform.",
+                ),
+                depth=_described(COUNT, "How many of the requests had to wait for one another."),
+                complete=_described(
+                    BOOLEAN, "Whether everything that should have been read was. If not, gaps say why."
+                ),
+                gaps=_list(_ref("gap")),
+            ),
+            policies=_list(_object(name=STRING, source=STRING, sha256=STRING)),
+            gate=_described(_or_null(_ref("gate")), "The decision; null where the run was no gate."),
+            summary=_object(
+                total=COUNT,
+                outcomes=_ref("tally"),
+                enforcement=_object(**{str(enforcement): _ref("tally") for enforcement in Enforcement}),
+            ),
+            subjects=_list(_ref("subject")),
+            results=_list(_ref("result")),
+            notices=_described(_list(STRING), "Things to tell the reader, such as that no configuration was found."),
+        ),
+        "definitions": _definitions(),
+    }
+
+
+def schema_text() -> str:
+    """The schema as the file that is kept with the documentation."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+def write_schema(path: Path) -> None:
+    """Write the schema's file anew."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(schema_text(), encoding="utf-8")
+
+
+def _definitions() -> dict[str, JsonValue]:
+    return {
+        "subject": _object(
+            kind=STRING,
+            id=_described(STRING, "host/kind/immutable-id: the same after a rename."),
+            name=STRING,
+            platform=_words(Platform),
+            url=_described(STRING, "Empty where it has no page."),
+        ),
+        "gap": _described(
+            _object(subject=STRING, name=STRING, fact=STRING, kind=_words(UnknownKind), reason=STRING),
+            "Something that should have been read and was not.",
+        ),
+        "gate": _object(
+            target=_ref("subject"),
+            head=_described(STRING, "The commit that was judged."),
+            base=_described(_or_null(STRING), "The tip of the base branch; null for a release."),
+            base_branch=_or_null(STRING),
+            verdict=_words(Verdict),
+            policy_digest=STRING,
+            facts_digest=STRING,
+            note=STRING,
+        ),
+        "tally": _object(**{str(outcome): COUNT for outcome in Outcome}),
+        "unknown": _object(kind=_words(UnknownKind), reason=STRING, fact=STRING),
+        "evidence": _object(
+            what=STRING,
+            value=STRING,
+            url=_or_null(STRING),
+            read_at=_or_null(TIME),
+            ok=_described(_or_null(BOOLEAN), "Whether it is as it should be; null where that was not asked."),
+        ),
+        "finding": _object(
+            message=STRING,
+            fix=_described(STRING, "What to do next, and who can."),
+            awaiting=_described(BOOLEAN, "Time or people can cure it without a change."),
+            location=_or_null(_object(path=STRING, line=_or_null({"type": "integer"}))),
+            evidence=_list(_ref("evidence")),
+            discriminator=STRING,
+        ),
+        "result": _object(
+            key=_described(STRING, "policy/name"),
+            policy=STRING,
+            rule=STRING,
+            title=STRING,
+            subject=_described(STRING, "The id of one of the subjects."),
+            outcome=_words(Outcome),
+            unknown=_described(
+                _or_null(_ref("unknown")), "The first of the reasons in unknowns; null where there is none."
+            ),
+            unknowns=_described(
+                _list(_ref("unknown")), "Why it is unknown; on a fail, what could not be read besides."
+            ),
+            reason=_described(STRING, "Why it is not applicable, or what the error was."),
+            enforcement=_words(Enforcement),
+            severity=_words(Severity),
+            awaiting=BOOLEAN,
+            findings=_list(_ref("finding")),
+            evidence=_list(_ref("evidence")),
+            waiver=_described(_or_null(_object()), "The waiver that covers it; null where there is none."),
+            baseline=_described(BOOLEAN, "Whether it was there before: shown, and not held against the subject."),
+            tree=_described(_or_null(_object()), "Of a group: how each of its members ended."),
+        ),
+    }
+
+
+def _object(**properties: JsonValue) -> dict[str, JsonValue]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _list(items: JsonValue) -> dict[str, JsonValue]:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> dict[str, JsonValue]:
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _words(words: type[StrEnum]) -> dict[str, JsonValue]:
+    return {"enum": [word.value for word in words]}
+
+
+def _or_null(value: JsonValue) -> dict[str, JsonValue]:
+    return {"anyOf": [value, {"type": "null"}]}
+
+
+def _described(value: JsonValue, description: str) -> dict[str, JsonValue]:
+    if not isinstance(value, dict):
+        raise TypeError(f"a schema is an object, not {value!r}")
+    # In draft-07 everything beside a $ref is ignored.
+    if "$ref" in value:
+        return {"description": description, "allOf": [value]}
+    return {"description": description, **value}

@@ -1,0 +1,301 @@
+"""The report on a terminal: what was decided, what to do about it, and only then the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from bot.model.findings import Evidence, Finding, Severity
+from bot.model.results import Result, Run, Verdict
+from bot.report.grouping import (
+    Groups,
+    UnknownGroup,
+    counted,
+    grouped,
+    head_of,
+    headline,
+    is_survey,
+    sentence,
+)
+from bot.report.sanitize import address, log_line
+from bot.report.survey import matrix
+
+FINDINGS_SHOWN = 10
+NAMES_SHOWN = 6
+
+_VERDICT_STYLES = {
+    Verdict.PASSED: "green",
+    Verdict.WAITING: "yellow",
+    Verdict.BLOCKED: "red",
+    Verdict.INCONCLUSIVE: "magenta",
+    Verdict.EMPTY: "cyan",
+}
+_SEVERITY_STYLES = {
+    Severity.LOW: "cyan",
+    Severity.MEDIUM: "yellow",
+    Severity.HIGH: "red",
+    Severity.CRITICAL: "bold red",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The signs in use; ASCII ones where the terminal's encoding has no others."""
+
+    passed: str = "✔"
+    waiting: str = "⏳"
+    blocked: str = "✖"
+    inconclusive: str = "?"
+    empty: str = "∅"
+    warning: str = "!"
+    recorded: str = "○"
+    arrow: str = "→"
+    bullet: str = "·"
+
+    def verdict(self, verdict: Verdict) -> str:
+        """The sign of a verdict."""
+        return {
+            Verdict.PASSED: self.passed,
+            Verdict.WAITING: self.waiting,
+            Verdict.BLOCKED: self.blocked,
+            Verdict.INCONCLUSIVE: self.inconclusive,
+            Verdict.EMPTY: self.empty,
+        }[verdict]
+
+
+ASCII_GLYPHS = Glyphs(passed="+", waiting="~", blocked="x", empty="0", recorded="o", arrow="->", bullet="-")
+
+
+def render(run: Run, console: Console) -> None:
+    """Show the run. The console decides about width, colour and encoding."""
+    for part in _Page(console).parts(run):
+        console.print(part, highlight=False, markup=False, emoji=False)
+
+
+class _Page:
+    """The parts of the report, for one console."""
+
+    def __init__(self, console: Console) -> None:
+        self.encoding = console.encoding or "utf-8"
+        self.glyphs = Glyphs() if self._shows("✔⏳✖∅○→·│") else ASCII_GLYPHS
+
+    def _shows(self, text: str) -> bool:
+        try:
+            text.encode(self.encoding)
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
+
+    def text(self, value: str, style: str = "", limit: int = 600) -> Text:
+        """A value from outside, as text that cannot be anything else."""
+        safe = log_line(value, limit)
+        if not self._shows(safe):
+            safe = safe.encode("ascii", "replace").decode("ascii")
+        return Text(safe, style=style, overflow="fold")
+
+    def parts(self, run: Run) -> Iterable[RenderableType]:
+        """From top to bottom."""
+        groups = grouped(run.results)
+        yield self._banner(run)
+        for notice in run.notices:
+            yield Text.assemble((f"{self.glyphs.warning} ", "yellow"), self.text(notice))
+        if is_survey(run):
+            yield from matrix(run, self.text, self.glyphs.bullet)
+        else:
+            yield from self._entries(groups)
+        yield from self._unknowns(groups.unknowns)
+        yield from self._gaps(run)
+        if not is_survey(run):
+            yield from self._quiet(groups)
+        yield self._footer(run)
+
+    def _banner(self, run: Run) -> RenderableType:
+        gate = run.gate
+        style = "red" if gate is None and grouped(run.results).blocking else "green"
+        if gate is not None:
+            style = _VERDICT_STYLES[gate.verdict]
+        elif not run.complete or not run.results:
+            style = "magenta"
+        sign = f"{self.glyphs.verdict(gate.verdict)} " if gate is not None else ""
+        lines: list[Text] = [Text.assemble((sign + headline(run), f"bold {style}"), "  ", self.text(sentence(run)))]
+        if gate is not None:
+            target = Text.assemble(self.text(gate.target.name, "bold"))
+            title = getattr(gate.target, "title", "")
+            if title:
+                target = Text.assemble(target, "  ", self.text(title, limit=160))
+            head = Text.assemble(("at ", "dim"), self.text(head_of(gate.target)[:12], "dim"))
+            lines += [target, head]
+        elif not is_survey(run) and run.subjects:
+            names = sorted({subject.name for subject in run.subjects})
+            lines.append(self.text(_some(names), "bold"))
+        if not run.complete:
+            told = f"INCOMPLETE: {counted(len(run.gaps), 'thing')} could not be read; see below."
+            lines.append(self.text(told, "bold magenta"))
+        return Panel(Group(*lines), border_style=style, expand=True)
+
+    def _entries(self, groups: Groups) -> Iterable[RenderableType]:
+        signs = self.glyphs
+        yield from self._section("Must be fixed", groups.blocking, signs.blocked, "red")
+        yield from self._section("Waiting for people or checks", groups.awaiting, signs.waiting, "yellow")
+        yield from self._section("Errors", groups.errors, signs.blocked, "magenta")
+        yield from self._section("Warnings", groups.warnings, signs.warning, "yellow")
+        yield from self._section("Recorded, not enforced", groups.recorded, signs.recorded, "cyan")
+
+    def _section(self, heading: str, results: Sequence[Result], sign: str, style: str) -> Iterable[RenderableType]:
+        if not results:
+            return
+        yield Text()
+        yield Text(f"{heading} ({len(results)})", style=f"bold {style}")
+        for result in results:
+            yield self._entry(result, sign, style)
+
+    def _entry(self, result: Result, sign: str, style: str) -> RenderableType:
+        head = Text.assemble(
+            (f"{sign} ", style),
+            self.text(result.key, "bold"),
+            "  ",
+            (str(result.severity), _SEVERITY_STYLES[result.severity]),
+            (f" {self.glyphs.bullet} ", "dim"),
+            self.text(result.subject.name, "dim", 120),
+        )
+        body: list[RenderableType] = []
+        if result.reason and not result.findings:
+            body.append(self.text(result.reason))
+        for finding in result.findings[:FINDINGS_SHOWN]:
+            body.append(self._finding(finding))
+        if len(result.findings) > FINDINGS_SHOWN:
+            rest = counted(len(result.findings) - FINDINGS_SHOWN, "more finding")
+            body.append(Text(f"and {rest}: see --format json", style="dim"))
+        table = self._checked(result.evidence)
+        if table is not None:
+            body.append(table)
+        return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in body))
+
+    def _finding(self, finding: Finding) -> RenderableType:
+        where = ""
+        if finding.location is not None:
+            line = "" if finding.location.line is None else f":{finding.location.line}"
+            where = f"{finding.location.path}{line}: "
+        lines: list[RenderableType] = [
+            Text.assemble(self.text(where, "bold"), " " if where else "", self.text(finding.message))
+        ]
+        if finding.fix:
+            lines.append(_hanging(Text(f"{self.glyphs.arrow} ", style="green"), self.text(finding.fix, "green")))
+        plain_evidence = [evidence for evidence in finding.evidence if evidence.ok is None]
+        lines += [
+            _hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self._seen(item)) for item in plain_evidence[:5]
+        ]
+        table = self._checked(finding.evidence)
+        if table is not None:
+            lines.append(table)
+        return Group(*lines)
+
+    def _seen(self, evidence: Evidence) -> Text:
+        said = Text.assemble(self.text(f"{evidence.what}: {evidence.value}", "dim", 300))
+        url = address(evidence.url)
+        if url is not None:
+            said = Text.assemble(said, "  ", self.text(url, "dim underline", 300))
+        return said
+
+    def _checked(self, evidence: Sequence[Evidence]) -> RenderableType | None:
+        """The lines of evidence that are right or wrong, as a table."""
+        lines = [item for item in evidence if item.ok is not None]
+        if not lines:
+            return None
+        table = Table.grid(padding=(0, 1), expand=False)
+        table.add_column(no_wrap=True)
+        table.add_column(style="bold", overflow="fold")
+        table.add_column(overflow="fold", ratio=1)
+        for item in lines:
+            sign = Text(self.glyphs.passed, "green") if item.ok else Text(self.glyphs.blocked, "red")
+            table.add_row(sign, self.text(item.what, limit=40), self._value(item))
+        return table
+
+    def _value(self, evidence: Evidence) -> Text:
+        url = address(evidence.url)
+        said = self.text(evidence.value, limit=300)
+        return said if url is None else Text.assemble(said, "  ", self.text(url, "dim underline", 300))
+
+    def _unknowns(self, unknowns: Sequence[UnknownGroup]) -> Iterable[RenderableType]:
+        if not unknowns:
+            return
+        yield Text()
+        yield Text(f"Not known ({len(unknowns)})", style="bold magenta")
+        for group in unknowns:
+            rules = _some([key.partition("/")[2] or key for key in group.keys])
+            lead = Text.assemble((f"{self.glyphs.inconclusive} ", "magenta"), (f"{group.kind} ", "bold magenta"))
+            reason = self.text(group.reason)
+            concerned = self.text(f"{counted(len(group.keys), 'rule')}: {rules}", "dim")
+            amount = f", {counted(len(group.subjects), 'subject')}" if len(group.subjects) > 1 else ""
+            blocks = ("; undecided, though it blocks", "bold magenta") if group.blocks else ""
+            yield _hanging(lead, Text.assemble(reason, " (", concerned, (amount, "dim"), blocks, ")"))
+
+    def _gaps(self, run: Run) -> Iterable[RenderableType]:
+        if run.complete:
+            return
+        yield Text()
+        yield Text(f"This run is INCOMPLETE: {counted(len(run.gaps), 'thing')} could not be read", style="bold magenta")
+        folded: dict[tuple[str, str, str], list[str]] = {}
+        for gap in run.gaps:
+            folded.setdefault((str(gap.kind), gap.fact, gap.reason), []).append(gap.name)
+        for (kind, fact, reason), names in sorted(folded.items()):
+            lead = Text.assemble((f"{self.glyphs.inconclusive} ", "magenta"), (f"{kind} ", "bold magenta"))
+            yield _hanging(
+                lead, Text.assemble(self.text(f"{fact}: {reason}"), " (", self.text(_some(sorted(names)), "dim"), ")")
+            )
+
+    def _quiet(self, groups: Groups) -> Iterable[RenderableType]:
+        """What needs nobody: one line each."""
+        if not (groups.passing or groups.not_applicable):
+            return
+        yield Text()
+        if groups.passing:
+            lead = Text(f"{self.glyphs.passed} {len(groups.passing)} passing: ", style="green")
+            yield Text.assemble(lead, self.text(", ".join(_names(groups.passing)), "", 2_000))
+        for result in groups.passing:
+            table = self._checked(result.evidence)
+            if table is not None:
+                yield Padding(Group(self.text(result.key, "bold"), Padding(table, (0, 0, 0, 2))), (0, 0, 0, 2))
+        if groups.not_applicable:
+            lead = Text(f"{self.glyphs.bullet} {len(groups.not_applicable)} not applicable: ", style="dim")
+            told = [
+                f"{name} ({result.reason})" if result.reason and len(groups.not_applicable) <= NAMES_SHOWN else name
+                for name, result in zip(_names(groups.not_applicable), groups.not_applicable, strict=False)
+            ]
+            yield Text.assemble(lead, self.text(", ".join(told), "dim", 2_000))
+
+    def _footer(self, run: Run) -> RenderableType:
+        sent = sum(run.requests.values())
+        seconds = max((run.finished_at - run.started_at).total_seconds(), 0)
+        policies = _some([policy.name for policy in run.policies]) or "no policy"
+        as_of = run.now.strftime("%Y-%m-%d %H:%M %Z").strip()
+        pieces = [policies, counted(sent, "request"), f"{seconds:.1f} s", f"as of {as_of}", f"almguard {run.version}"]
+        return Group(Text(), self.text(f" {self.glyphs.bullet} ".join(pieces), "dim"))
+
+
+def _names(results: Sequence[Result]) -> list[str]:
+    """The entries' names; with their subjects where several are judged."""
+    several = len({result.subject.id for result in results}) > 1
+    names = [result.key.partition("/")[2] or result.key for result in results]
+    return [f"{name} [{result.subject.name}]" if several else name for name, result in zip(names, results, strict=True)]
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    shown = ", ".join(names[:NAMES_SHOWN])
+    return f"{shown}, and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else shown
+
+
+def _hanging(lead: Text, body: Text) -> RenderableType:
+    """A line whose continuation stands under its text, not under its sign."""
+    table = Table.grid(padding=0, expand=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", ratio=1)
+    table.add_row(lead, body)
+    return table
