@@ -1,0 +1,243 @@
+"""Conditions in CEL. The only module that knows the CEL library.
+
+An expression compiles against the types of subject that it is tried on (``compile_expression``), says which facts it needs,
+and is evaluated on a document of one subject (``document``). What is unavailable or unset stays unbound there: an
+expression that depends on it is ``Undecided``, and one that does not (``unbound && false``) is decided all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_strings
+
+from bot.model import globs
+from bot.model.facts import Fact, FactRequest, UnknownKind
+from bot.model.subjects import Subject
+from bot.policy.syntax_tree import Mistake, SyntaxTree, check
+from bot.policy.vocabulary import Kind, Name, Shape, plain, request, vocabulary
+
+
+class ExpressionError(ValueError):
+    """An expression does not compile. Its mistakes carry lines and columns within the expression, from 1."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("; ".join(mistake.message for mistake in self.mistakes))
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Neither true nor false, because something that it depends on is not known."""
+
+    reason: str
+    kind: UnknownKind = UnknownKind.UNREADABLE
+    missing: str = ""
+    """The name of the fact that was not loaded, where that is why: ``files``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One subject and its facts, as expressions see them. Made once for each subject, by ``document``."""
+
+    subject: type[Subject]
+    activation: cel.Activation
+    bound: frozenset[str]
+    """The facts that were loaded."""
+    no_files: bool
+    """The change is known, and empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled condition."""
+
+    text: str
+    names: frozenset[str]
+    """What stands before the first dot of every name that it uses: ``pr``, ``files``."""
+    _facts: frozenset[type[Fact]]
+    _programs: Mapping[type[Subject], cel.Expression] = field(compare=False)
+
+    def facts(self) -> frozenset[type[Fact]]:
+        """The facts that it names; each is about the subject judged or one that is reached from it."""
+        return self._facts
+
+    def requests(self) -> frozenset[FactRequest]:
+        """The same, as they are asked for."""
+        return frozenset(request(fact) for fact in self._facts)
+
+    def evaluate(self, document: Document) -> bool | Undecided:
+        """Whether it holds. A condition that names ``files`` is not met on an empty change."""
+        if document.no_files and "files" in self.names:
+            return False
+        try:
+            value = self._programs[document.subject].eval(document.activation).value()
+        except RuntimeError as error:
+            return _undecided(str(error), document)
+        if value is True or value is False:
+            return bool(value)
+        # What goes wrong inside an expression is not raised: it is the value, of CEL's type ERROR.
+        return _undecided(str(value), document)
+
+
+def compile_expression(text: str, subjects: Iterable[type[Subject]]) -> Expression:
+    """Compile a condition for each of these types of subject. Raises ``ExpressionError``."""
+    programs: dict[type[Subject], cel.Expression] = {}
+    names: set[str] = set()
+    facts: set[type[Fact]] = set()
+    for subject in subjects:
+        program, used = _compile(text, subject)
+        programs[subject] = program
+        names |= {name.split(".", 1)[0] for name in used}
+        facts |= {known.fact for known in map(vocabulary(subject).get, used) if known is not None and known.fact}
+    return Expression(text, frozenset(names), frozenset(facts), programs)
+
+
+def document(subject: Subject, facts: Mapping[str, Fact], now: datetime) -> Document:
+    """What expressions see of a subject. ``facts``: those that were loaded, by their names; others are left out."""
+    kind = type(subject)
+    data: dict[str, Any] = {"now": now}
+    for name, known, has in _plan(kind):
+        if known.fact is None:
+            value: Any = subject
+        elif name in facts:
+            value = facts[name]
+        else:
+            continue
+        for attribute in known.path:
+            value = getattr(value, attribute)
+            if value is None:
+                break
+        if has:
+            data[has] = value is not None
+        if value is not None:
+            data[name] = value if known.shape.kind is Kind.TIME else plain(value)
+    return Document(kind, _environment(kind).Activation(data), frozenset(facts), data.get("files") == [])
+
+
+HAS = re.compile(
+    r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|//[^\n]*|(?<![\w.])has\(\s*([A-Za-z_][\w]*(?:\.[\w]+)+)\s*\)"""
+)
+
+
+def _compile(text: str, subject: type[Subject]) -> tuple[cel.Expression, frozenset[str]]:
+    known = vocabulary(subject)
+    try:
+        program = _environment(subject).compile(_asked(text, known))
+    except RuntimeError as error:
+        raise ExpressionError(_explained(str(error), known)) from error
+    tree = SyntaxTree.decode(program.serialize())
+    mistakes = check(tree, text, known)
+    if not mistakes and program.return_type().name() not in ("BOOL", "DYN"):
+        mistakes = [Mistake(1, 1, f"a condition is true or false, and this is {program.return_type().name().lower()}")]
+    if mistakes:
+        raise ExpressionError(mistakes)
+    return program, frozenset(name.removeprefix("has.") for name in tree.names())
+
+
+def _asked(text: str, known: Mapping[str, Name]) -> str:
+    """``has(release.author.login)`` becomes the name ``has.release.author.login``, of the same length: CEL's own macro does
+    not see that a name with dots is unbound."""
+
+    def replace(found: re.Match[str]) -> str:
+        name = found[1]
+        if name is None or name not in known:
+            return found[0]
+        return f"has.{name}".ljust(len(found[0]))
+
+    return HAS.sub(replace, text)
+
+
+@cache
+def _environment(subject: type[Subject]) -> cel.Env:
+    variables = {name.name: _type(name.shape) for name in vocabulary(subject).values()}
+    variables |= {has: cel.Type.BOOL for _, _, has in _plan(subject) if has}
+    variables["now"] = cel.Type.TIMESTAMP
+    return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()], functions=_functions())
+
+
+@cache
+def _plan(subject: type[Subject]) -> tuple[tuple[str, Name, str], ...]:
+    """Each name, and the one that says whether it is set."""
+    return tuple(
+        (name.name, name, f"has.{name.name}" if "." in name.name else "") for name in vocabulary(subject).values()
+    )
+
+
+def _type(shape: Shape | None) -> cel.Type:
+    if shape is None:
+        return cel.Type.DYN
+    match shape.kind:
+        case Kind.TEXT:
+            return cel.Type.STRING
+        case Kind.INTEGER:
+            return cel.Type.INT
+        case Kind.NUMBER:
+            return cel.Type.DOUBLE
+        case Kind.BOOLEAN:
+            return cel.Type.BOOL
+        case Kind.TIME:
+            return cel.Type.TIMESTAMP
+        case Kind.LIST:
+            return cel.Type.List(_type(shape.element))
+        case Kind.MAPPING:
+            return cel.Type.Map(cel.Type.STRING, _type(shape.element))
+        case Kind.RECORD:
+            return cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+
+
+def _functions() -> list[cel.FunctionDecl]:
+    """Functions for long lists of files: a loop in CEL ends after 9,999 steps."""
+    files = cel.Type.List(cel.Type.Map(cel.Type.STRING, cel.Type.DYN))
+    declared = []
+    for name, function in (("any_match", _any_match), ("all_match", _all_match)):
+        overloads = [
+            cel.Overload(
+                f"{name}_{suffix}",
+                return_type=cel.Type.BOOL,
+                parameters=[files, patterns],
+                is_member=True,
+                impl=function,
+            )
+            for suffix, patterns in (("text", cel.Type.STRING), ("list", cel.Type.List(cel.Type.STRING)))
+        ]
+        declared.append(cel.FunctionDecl(name, overloads))
+    return declared
+
+
+def _any_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
+    wanted = [patterns] if isinstance(patterns, str) else patterns
+    return any(globs.matches(path, wanted) for file in files for path in file["paths"])
+
+
+def _all_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
+    wanted = [patterns] if isinstance(patterns, str) else patterns
+    return bool(files) and all(globs.matches(path, wanted) for file in files for path in file["paths"])
+
+
+MESSAGE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)$", re.MULTILINE)
+
+
+def _explained(error: str, known: Mapping[str, Name]) -> list[Mistake]:
+    return [Mistake(int(line), int(column), message) for line, column, message in MESSAGE.findall(error)]
+
+
+UNBOUND = re.compile(r'No value with name "([^"]+)"')
+
+
+def _undecided(error: str, document: Document) -> Undecided:
+    unbound = UNBOUND.search(error)
+    if unbound:
+        name = unbound[1].removeprefix("has.")
+        if name in vocabulary(document.subject) and vocabulary(document.subject)[name].fact is not None:
+            return Undecided(f"{name} could not be read", missing=name)
+        return Undecided(f"{name} is not set here; ask has({name}) first")
+    if "budget" in error.lower():
+        return Undecided("the lists are too long for a loop in a condition", UnknownKind.TRUNCATED)
+    return Undecided(error)

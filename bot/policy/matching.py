@@ -1,0 +1,154 @@
+"""Whether a policy's ``match`` selects a subject: yes, no, or not known, and then never quietly no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.model.facts import Answer, Loaded, NotSupported, Unavailable
+from bot.model.facts.repository import Properties
+from bot.model.subjects import Branch, Organization, Platform, PullRequest, Repository, Subject, WorkItem
+from bot.policy.expressions import Undecided
+from bot.policy.globs import any_glob
+from bot.policy.models import Match
+
+DEFAULT_BRANCH = "default"
+ANY = "any"
+
+
+def needs_properties(match: Match) -> bool:
+    """Whether the custom properties of the repository have to be loaded before it can be told."""
+    return bool(match.properties)
+
+
+def matches(match: Match, subject: Subject, properties: Answer | None) -> bool | Undecided:
+    """Whether the subject is selected. ``properties`` is the answer about its repository; None: it was not asked for.
+
+    A policy that selects repositories judges nothing above a repository; a selection by branch binds only what has one.
+    """
+    if match.platform is not None and subject.platform not in match.platform:
+        return False
+    repository = repository_of(subject)
+    if repository is None:
+        return not selects_repositories(match) and _place(match, subject)
+    if not _place(match, subject) or not _repository(match, repository) or not _branch(match, subject):
+        return False
+    return _properties(match.properties, properties) if match.properties else True
+
+
+def selects_repositories(match: Match) -> bool:
+    """Whether some key speaks of repositories, so that organisations and work items are never selected."""
+    keys = (
+        match.repository,
+        match.branch,
+        match.properties,
+        match.topics,
+        match.visibility,
+        match.language,
+        match.fork,
+    )
+    return any(key is not None for key in keys) or match.archived is True
+
+
+def repository_of(subject: Subject) -> Repository | None:
+    """The repository that a subject is, or belongs to."""
+    if isinstance(subject, Repository):
+        return subject
+    found = getattr(subject, "repository", None)
+    return found if isinstance(found, Repository) else None
+
+
+def _place(match: Match, subject: Subject) -> bool:
+    if match.organization is None and match.project is None:
+        return True
+    if isinstance(subject, WorkItem):
+        name, project = _work_item_place(subject)
+    else:
+        repository = repository_of(subject)
+        found = subject if isinstance(subject, Organization) else repository.organization if repository else None
+        if found is None:
+            return False
+        name, project = found.name.split("/", 1)[0], found.project
+    if match.organization is not None and not any_glob(name, match.organization, ignore_case=True):
+        return False
+    return match.project is None or (project is not None and any_glob(project, match.project, ignore_case=True))
+
+
+def _work_item_place(item: WorkItem) -> tuple[str, str | None]:
+    """Azure Boards' area path begins with the project; a GitHub issue's scope with the owner."""
+    if item.platform is Platform.AZURE_DEVOPS:
+        return item.name.split("/", 1)[0], item.scope.split("\\", 1)[0] or None
+    return item.scope.split("/", 1)[0], None
+
+
+def _repository(match: Match, repository: Repository) -> bool:
+    if match.archived != ANY and repository.archived is not match.archived:
+        return False
+    if match.repository is not None and not _named(repository, match.repository):
+        return False
+    if match.visibility is not None and repository.visibility not in match.visibility:
+        return False
+    if match.fork is not None and repository.is_fork is not match.fork:
+        return False
+    if match.language is not None and not any_glob(repository.language or "", match.language, ignore_case=True):
+        return False
+    return match.topics is None or _any_of(repository.topics, match.topics)
+
+
+def _named(repository: Repository, globs: tuple[str, ...]) -> bool:
+    """Full names; a glob without ``/`` looks at the last part alone."""
+    full = tuple(glob for glob in globs if "/" in glob)
+    short = tuple(glob for glob in globs if "/" not in glob)
+    included = [g for g in globs if not g.startswith("!")]
+    excludes = (
+        (repository.name, tuple(g[1:] for g in full if g.startswith("!"))),
+        (repository.short_name, tuple(g[1:] for g in short if g.startswith("!"))),
+    )
+    if any(gs and any_glob(name, gs, ignore_case=True) for name, gs in excludes):
+        return False
+    positives = (
+        (repository.name, tuple(g for g in full if not g.startswith("!"))),
+        (repository.short_name, tuple(g for g in short if not g.startswith("!"))),
+    )
+    return not included or any(gs and any_glob(name, gs, ignore_case=True) for name, gs in positives)
+
+
+def _branch(match: Match, subject: Subject) -> bool:
+    if match.branch is None:
+        return True
+    branch = subject if isinstance(subject, Branch) else subject.base if isinstance(subject, PullRequest) else None
+    if branch is None:
+        return True
+    if branch.is_default and DEFAULT_BRANCH in match.branch:
+        return f"!{branch.branch}" not in match.branch
+    if branch.is_default and f"!{DEFAULT_BRANCH}" in match.branch:
+        return False
+    globs = tuple(glob for glob in match.branch if glob.removeprefix("!") != DEFAULT_BRANCH)
+    excluded_only = not any(not glob.startswith("!") for glob in match.branch)
+    return (bool(globs) or excluded_only) and any_glob(branch.branch, globs)
+
+
+def _any_of(values: tuple[str, ...], globs: tuple[str, ...]) -> bool:
+    excluded = tuple(glob[1:] for glob in globs if glob.startswith("!"))
+    included = tuple(glob for glob in globs if not glob.startswith("!"))
+    if excluded and any(any_glob(value, excluded, ignore_case=True) for value in values):
+        return False
+    return not included or any(any_glob(value, included, ignore_case=True) for value in values)
+
+
+def _properties(wanted: Mapping[str, tuple[str, ...]], answer: Answer | None) -> bool | Undecided:
+    match answer:
+        case Loaded(value=Properties() as found):
+            return all(_property(found.values.get(name), globs) for name, globs in wanted.items())
+        case Unavailable() as unavailable:
+            return Undecided(unavailable.reason, unavailable.kind, Properties.name)
+        case NotSupported():
+            # Where there are no custom properties at all, none has the value that is asked for.
+            return all(_property(None, globs) for globs in wanted.values())
+        case _:
+            return Undecided("the custom properties were not read", missing=Properties.name)
+
+
+def _property(value: str | None, globs: tuple[str, ...]) -> bool:
+    """A property with several values arrives joined by commas. One that is unset has no value."""
+    values = tuple(part.strip() for part in value.split(",")) if value else ()
+    return _any_of(values, globs)

@@ -1,0 +1,148 @@
+"""The files that people write, as pydantic models: ``Policy`` and ``Config``. Every docstring ends up in the schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from bot.model.facts import UnknownKind
+from bot.model.findings import Severity
+from bot.model.results import Enforcement
+from bot.model.subjects import Platform, Visibility
+
+API_VERSION = "almguard/v1"
+NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
+
+
+def _listed(value: object) -> object:
+    return value if value is None or isinstance(value, list) else [value]
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=500), Field(json_schema_extra={"format": "glob"})]
+Globs = Annotated[tuple[Glob, ...], BeforeValidator(_listed), Field(min_length=1, json_schema_extra={"single": True})]
+Expression = Annotated[
+    str, StringConstraints(min_length=1, max_length=10_000), Field(json_schema_extra={"format": "cel"})
+]
+
+
+class Strict(BaseModel):
+    """What every part of a file keeps to: no unknown keys, no quiet conversions, the docstrings are the documentation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+class Metadata(Strict):
+    """What a policy is called and whose it is."""
+
+    name: Name
+    """The policy's name: the first half of its entries' keys. Words in lower case, joined by `-`, `.` or `_`."""
+    owner: str | None = None
+    """The team or person to ask about it."""
+    description: str | None = None
+    """What it is for, in a sentence."""
+
+
+class Match(Strict):
+    """Which subjects the policy judges. All given keys must hold; a list means any of; globs may begin with `!`."""
+
+    platform: (
+        Annotated[tuple[Platform, ...], BeforeValidator(_listed), Field(json_schema_extra={"single": True})] | None
+    ) = None
+    """The platforms."""
+    organization: Globs | None = None
+    """The GitHub organisation or user, the Azure DevOps organisation."""
+    project: Globs | None = None
+    """The Azure DevOps project; nothing on GitHub matches it."""
+    repository: Globs | None = None
+    """Full names (`acme/payments-*`); a glob without `/` looks at the last part alone."""
+    branch: Globs | None = None
+    """The branch judged, or the base of the pull request; `default` is the default branch."""
+    properties: dict[str, Globs] | None = None
+    """Custom properties: GitHub custom properties, Azure DevOps project properties."""
+    topics: Globs | None = None
+    """A topic of the repository."""
+    visibility: (
+        Annotated[tuple[Visibility, ...], BeforeValidator(_listed), Field(json_schema_extra={"single": True})] | None
+    ) = None
+    """Who may see the repository."""
+    language: Globs | None = None
+    """The repository's main language, in upper or lower case."""
+    archived: bool | Literal["any"] = False
+    """Archived (disabled) repositories are left out, unless this is `true` (only those) or `any`."""
+    fork: bool | None = None
+    """Only forks, or only what is not one."""
+
+
+class Entry(Strict):
+    """One rule, with its parameters and how it is enforced."""
+
+    rule: str
+    """The rule's id."""
+    name: Name | None = None
+    """The second half of the entry's key; the rule's id where it is left out. Unique in the policy."""
+    enforce: Enforcement
+    """What a failure does: `audit` records it, `warn` shows it, `block` blocks, `disabled` does not judge at all."""
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+    """The rule's parameters."""
+    when: Expression | None = None
+    """A condition (CEL): where it is false the entry is not applicable."""
+    unless: Expression | None = None
+    """A condition (CEL): where it is true the entry is not applicable."""
+    severity: Severity | None = None
+    """In place of the rule's own severity."""
+
+
+class Policy(Strict):
+    """A policy: which subjects, and which rules they keep to."""
+
+    api_version: Literal["almguard/v1"] = Field(alias="apiVersion")
+    """The version of this format."""
+    kind: Literal["Policy"]
+    """What this file is."""
+    metadata: Metadata
+    """What the policy is called and whose it is."""
+    match: Match = Match()
+    """Which subjects the policy judges; left out: all of them."""
+    rules: tuple[Entry, ...] = Field(min_length=1)
+    """The rules."""
+
+
+class Gate(Strict):
+    """How a gate reports, and what it does about what could not be known."""
+
+    context: Annotated[str, StringConstraints(min_length=1, max_length=100)] | dict[Glob, str] = "almguard"
+    """The name of the check; or globs of base branches, each with a name, of which the first that matches is taken."""
+    comment: Literal["on-change", "always", "never"] = "on-change"
+    """When to comment on the pull request."""
+    on_unknown: dict[UnknownKind, Literal["block", "warn"]] = {}
+    """By the kind of unknown, whether it blocks; everything blocks that is not named here."""
+
+
+class Connection(Strict):
+    """Which tracker the mentions of work items in some repositories lead to."""
+
+    match: Globs
+    """Globs of repository names."""
+    work_items: str
+    """Where the work items are: `ado:acme/Payments`."""
+    credential: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
+    """The name of the credential; never the credential itself."""
+
+
+class Config(Strict):
+    """A configuration: which policies, and how the bot behaves."""
+
+    api_version: Literal["almguard/v1"] = Field(alias="apiVersion")
+    """The version of this format."""
+    kind: Literal["Config"]
+    """What this file is."""
+    policies: tuple[str, ...] = Field(min_length=1)
+    """Policy files, from the root of the repository (globs are welcome), and shipped packs: `pack:baseline`."""
+    gate: Gate = Gate()
+    """How a gate reports, and what it does about what could not be known."""
+    connections: tuple[Connection, ...] = ()
+    """Which trackers the mentions of work items lead to."""
+    analyzers: tuple[str, ...] = ()
+    """Files with analysis tools of your own, in the form of the shipped catalogue."""

@@ -1,0 +1,233 @@
+"""The syntax tree of a compiled condition, and the mistakes in it that CEL's own types do not show.
+
+CEL knows the elements of lists only as mappings, so ``files.all(f, f.pth == "a")`` compiles. Here the fields of elements are
+looked up in the dataclasses, and what an enum is compared with among its values.
+https://github.com/cel-expr/cel-spec/blob/master/proto/cel/expr/checked.proto
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import re2
+
+from bot.policy.vocabulary import Kind, Name, Shape, shapes
+from bot.policy.wire import Message
+
+Scope = Mapping[str, Shape | None]
+TIME_FUNCTIONS = frozenset({"timestamp"})
+COMPARISONS = frozenset({"_==_", "_!=_"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong, and where in the expression: line and column from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comprehension:
+    """What a macro (``all``, ``exists``, ``filter``, ``map``) is made of."""
+
+    variable: str
+    over: Node
+    accumulator: str
+    parts: tuple[Node, ...]
+    second_variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One expression. Which fields are set says what it is."""
+
+    id: int
+    name: str = ""
+    constant: str | None = None
+    """A text constant; constants of other types matter to nobody here."""
+    field: str = ""
+    function: str = ""
+    operands: tuple[Node, ...] = ()
+    """The operand of a field, the target and arguments of a function, the elements of a list or mapping."""
+    is_method: bool = False
+    comprehension: Comprehension | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxTree:
+    """A whole expression."""
+
+    root: Node
+    positions: Mapping[int, int]
+    """By the ids of nodes, the offset in the text."""
+
+    @staticmethod
+    def decode(serialized: bytes) -> SyntaxTree:
+        """The tree in a serialized ``cel.expr.CheckedExpr``."""
+        checked = Message(Message(serialized).data(2))
+        expression, source = checked.message(4), checked.message(5)
+        if expression is None:
+            raise ValueError("a compiled expression without an expression in it")
+        pairs = source.messages(4) if source is not None else []
+        return SyntaxTree(_node(expression), {pair.integer(1): pair.integer(2) for pair in pairs})
+
+    def names(self) -> frozenset[str]:
+        """The variables that it uses: those of its own macros are not among them."""
+        return frozenset(_names(self.root, frozenset()))
+
+
+def check(tree: SyntaxTree, text: str, known: Mapping[str, Name]) -> list[Mistake]:
+    """What is wrong with an expression that compiled."""
+    checker = _Checker(tree, text, known)
+    shape = checker.shape(tree.root, {})
+    if shape is not None and shape.kind is not Kind.BOOLEAN:
+        checker.report(tree.root, f"a condition is true or false, and this is {shape.kind}")
+    return checker.mistakes
+
+
+class _Checker:
+    """Walks a tree, knows the shape of what it can, and collects mistakes."""
+
+    def __init__(self, tree: SyntaxTree, text: str, known: Mapping[str, Name]) -> None:
+        self.tree, self.text, self.known = tree, text, known
+        self.mistakes: list[Mistake] = []
+
+    def report(self, node: Node, message: str) -> None:
+        before = self.text[: self.tree.positions.get(node.id, 0)]
+        self.mistakes.append(Mistake(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1, message))
+
+    def shape(self, node: Node, scope: Scope, in_time: bool = False) -> Shape | None:
+        """The shape of a node's value, as far as the dataclasses tell it."""
+        if node.comprehension is not None:
+            return self._comprehension(node.comprehension, scope)
+        if node.name:
+            if node.name in scope:
+                return scope[node.name]
+            return self.known[node.name].shape if node.name in self.known else None
+        if node.field:
+            return self._field(node, self.shape(node.operands[0], scope), in_time)
+        inner = [self.shape(operand, scope, node.function in TIME_FUNCTIONS) for operand in node.operands]
+        if node.function:
+            return self._call(node, inner)
+        return None
+
+    def _comprehension(self, loop: Comprehension, scope: Scope) -> Shape | None:
+        over = self.shape(loop.over, scope)
+        element = over.element if over is not None and over.kind is Kind.LIST else None
+        inside = {**scope, loop.variable: element, loop.accumulator: None}
+        if loop.second_variable:
+            inside |= {loop.variable: None, loop.second_variable: element}
+        for part in loop.parts:
+            self.shape(part, inside)
+        return over if _filters(loop) else None
+
+    def _field(self, node: Node, of: Shape | None, in_time: bool) -> Shape | None:
+        if of is None or of.kind is Kind.MAPPING:
+            return of.element if of is not None else None
+        if of.kind is not Kind.RECORD or of.record is None:
+            self.report(node, f"{node.field!r}: this is {of.kind} and has no fields")
+            return None
+        fields = shapes(of.record)
+        if node.field not in fields:
+            close = difflib.get_close_matches(node.field, fields, n=1)
+            hint = f", did you mean {close[0]!r}" if close else f"; it has {', '.join(fields)}"
+            self.report(node, f"there is no field {node.field!r} here{hint}")
+            return None
+        shape = fields[node.field]
+        if shape.kind is Kind.TIME and not in_time:
+            self.report(node, f"inside a list a time is text: write timestamp(….{node.field})")
+        return shape
+
+    def _call(self, node: Node, operands: list[Shape | None]) -> Shape | None:
+        if node.function in COMPARISONS:
+            for shape, other in zip(operands, reversed(node.operands), strict=True):
+                self._choice(shape, other)
+        elif node.function == "@in":
+            for element in node.operands[1].operands:
+                self._choice(operands[0], element)
+        elif node.function == "_[_]":
+            return operands[0].element if operands[0] is not None else None
+        elif node.function == "matches":
+            self._regex(node.operands[-1])
+        return None
+
+    def _choice(self, shape: Shape | None, node: Node) -> None:
+        if shape is None or shape.choices is None or node.constant is None:
+            return
+        values = [str(choice) for choice in shape.choices]
+        if node.constant not in values:
+            close = difflib.get_close_matches(node.constant, values, n=1)
+            hint = f", did you mean {close[0]!r}" if close else ""
+            self.report(node, f"it is never {node.constant!r}, only {', '.join(values)}{hint}")
+
+    def _regex(self, node: Node) -> None:
+        if node.constant is None:
+            return
+        options = re2.Options()
+        options.log_errors = False
+        try:
+            re2.compile(node.constant, options)
+        except re2.error as error:
+            reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
+            self.report(node, f"not a pattern that RE2 reads ({reason}); it has no lookaround and no backreferences")
+
+
+def _filters(loop: Comprehension) -> bool:
+    """Whether the macro is ``filter``: its result has the elements of its range. Its step appends the loop's own variable."""
+    return any(
+        node.function == "_+_"
+        and any(len(o.operands) == 1 and o.operands[0].name == loop.variable for o in node.operands)
+        for part in loop.parts
+        for node in _walk(part)
+    )
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for operand in node.operands:
+        yield from _walk(operand)
+
+
+def _names(node: Node, own: frozenset[str]) -> Iterator[str]:
+    if node.name and node.name not in own:
+        yield node.name
+    for operand in node.operands:
+        yield from _names(operand, own)
+    loop = node.comprehension
+    if loop is not None:
+        yield from _names(loop.over, own)
+        for part in loop.parts:
+            yield from _names(part, own | {loop.variable, loop.accumulator, loop.second_variable})
+
+
+def _node(message: Message) -> Node:
+    """``cel.expr.Expr``."""
+    id = message.integer(2)  # noqa: A001 - the field's name
+    constant, name, select = message.message(3), message.message(4), message.message(5)
+    call, items, struct, loop = message.message(6), message.message(7), message.message(8), message.message(9)
+    if constant is not None:
+        return Node(id, constant=constant.text(6) if 6 in constant else None)
+    if name is not None:
+        return Node(id, name=name.text(1))
+    if select is not None:
+        return Node(id, field=select.text(2), operands=_children(select, 1))
+    if call is not None:
+        return Node(id, function=call.text(2), operands=_children(call, 1, 3), is_method=1 in call)
+    if items is not None:
+        return Node(id, operands=_children(items, 1))
+    if struct is not None:
+        entries = [_children(entry, 3, 4) for entry in struct.messages(2)]
+        return Node(id, operands=tuple(child for entry in entries for child in entry))
+    if loop is not None:
+        over, *_ = _children(loop, 2)
+        parts = _children(loop, 4, 5, 6, 7)
+        return Node(id, comprehension=Comprehension(loop.text(1), over, loop.text(3), parts, loop.text(8)))
+    return Node(id)
+
+
+def _children(message: Message, *numbers: int) -> tuple[Node, ...]:
+    return tuple(_node(child) for number in numbers for child in message.messages(number))
