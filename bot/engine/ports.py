@@ -87,6 +87,10 @@ class Provider(Protocol):
         """
         ...
 
+    def paths(self, subject: Subject) -> Sequence[str]:
+        """Every path on the base branch, for the globs of a configuration. Raises ``PlatformError``."""
+        ...
+
     def requests(self) -> int:
         """How many HTTP requests were sent so far."""
         ...

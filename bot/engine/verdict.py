@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Literal
 
 from bot.engine.ports import Known
 from bot.model.facts import Loaded, UnknownKind
 from bot.model.results import Enforcement, Outcome, Result, Verdict
 
-OnUnknown = Mapping[UnknownKind, Literal["block", "warn"]]
+OnUnknown = Mapping[UnknownKind, str]
+"""By the kind of unknown, ``block`` or ``warn``; what is not named blocks."""
 
 EXIT_CODES = {
     Verdict.PASSED: 0,

@@ -1,0 +1,57 @@
+"""``almguard audit``: one target, in depth."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from bot.cli.options import common
+
+
+@click.command("audit")
+@click.argument("targets", metavar="[TARGET]...", nargs=-1)
+@click.option("--environment", help="Judge the release for this environment.")
+@common
+def command(
+    targets: tuple[str, ...],
+    environment: str | None,
+    config: Path | None,
+    format_: str,
+    outputs: tuple[tuple[str, Path], ...],
+    exit_zero: bool,
+    now: datetime | None,
+    verbose: bool,
+) -> int:
+    """Judge one target in depth: a checkout (the default: this folder), a repository, a pull request, a release.
+
+    Examples: ``almguard audit .``, ``almguard audit github:acme/payments``, ``almguard audit github:acme/payments#12``,
+    ``almguard audit ado:acme/Payments/payments@v1.4.0``.
+    """
+    from bot.cli.judgement import Judging, given_configuration, target
+    from bot.cli.output import emit
+    from bot.cli.progress import progress
+    from bot.cli.session import session
+    from bot.engine.judging import kinds_judged
+    from bot.model.results import Gap
+    from bot.model.subjects import Organization, PullRequest, Repository
+
+    parsed = [target(text, environment) for text in targets or (".",)]
+    given = given_configuration(config)
+    with session(now) as opened, progress() as bar:
+        judging = Judging(opened, "audit", given)
+        for one in parsed:
+            provider, root = judging.resolve(one)
+            configuration = judging.configuration_for(provider, root)
+            if isinstance(root, Organization | Repository):
+                kinds = kinds_judged(configuration) - {PullRequest}
+                found = list(provider.discover(root, kinds | {type(root)}))
+                judging.gaps.extend(item for item in found if isinstance(item, Gap))
+                subjects = [item for item in found if not isinstance(item, Gap)]
+            else:
+                subjects = [root]
+            judging.judge(configuration, provider, subjects, bar)
+        run = judging.run()
+    emit(run, format_, outputs, verbose=verbose)
+    return judging.exit_code(exit_zero=exit_zero)

@@ -1,0 +1,248 @@
+"""What gate, scan and audit share: find the configuration, judge, and make one ``Run`` of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from bot.cli.failures import Refusal, from_platform
+from bot.cli.session import Session
+from bot.engine.judging import judge
+from bot.engine.ports import PlatformError, Progress, Provider
+from bot.engine.targets import Target, TargetError, parse
+from bot.engine.verdict import EXIT_CODES, OnUnknown, decide, facts_digest, note
+from bot.model.analyzers import AnalyzerCatalogue
+from bot.model.facts import UnknownKind
+from bot.model.results import Gap, Gate, Result, Run, Verdict
+from bot.model.subjects import PullRequest, Release, Subject
+
+if TYPE_CHECKING:
+    from bot.policy.configuration import Configuration
+
+CONFIG_PATHS = (".github/almguard.yml", "almguard.yml")
+
+
+@dataclass
+class Judging:
+    """One run in the making."""
+
+    session: Session
+    command: str
+    configuration: Configuration | None = None
+    """Given by --config; None: each target's own."""
+    notices: list[str] = field(default_factory=list)
+    subjects: list[Subject] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
+    configurations: dict[str, Configuration] = field(default_factory=dict)
+    """Those that were applied, by digest."""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _catalogues: dict[str, AnalyzerCatalogue] = field(default_factory=dict)
+
+    def resolve(self, target: Target) -> tuple[Provider, Subject]:
+        """The subject that a target names, and who reads it."""
+        provider = self.session.provider(target)
+        try:
+            return provider, provider.resolve(target)
+        except PlatformError as error:
+            raise from_platform(error) from None
+
+    def configuration_for(self, provider: Provider, subject: Subject) -> Configuration:
+        """The given configuration, else the subject's own from its base branch, else the baseline in audit."""
+        return self.using(self.configuration or self._own(provider, subject))
+
+    def using(self, configuration: Configuration) -> Configuration:
+        """Note that a configuration is applied."""
+        self.configurations.setdefault(configuration.digest, configuration)
+        self.session.connections = configuration.connections
+        return configuration
+
+    def judge(
+        self, configuration: Configuration, provider: Provider, subjects: Sequence[Subject], progress: Progress
+    ) -> tuple[Result, ...]:
+        """Judge subjects of one provider, and keep everything that was said."""
+        values: dict[type, object] = {
+            datetime: self.session.now,
+            AnalyzerCatalogue: self._catalogue(configuration),
+        }
+        own_checks = frozenset(
+            configuration.gate.context(subject.base.branch) for subject in subjects if isinstance(subject, PullRequest)
+        )
+        judged = judge(configuration, subjects, provider, values, progress, own_checks)
+        self.subjects.extend(judged.subjects)
+        self.results.extend(judged.results)
+        self.gaps.extend(judged.gaps)
+        for subject in subjects:
+            if self.command == "gate" and isinstance(subject, PullRequest | Release):
+                own = [result for result in judged.results if result.subject.id == subject.id]
+                verdict = decide(own, configuration.gate.on_unknown)
+                self.gates.append(Gate(subject, verdict, configuration.digest, facts_digest(judged.known), note(own)))
+        return judged.results
+
+    def on_unknown(self) -> OnUnknown:
+        """What the configurations say about unknowns: one that blocks outweighs those that warn."""
+        return {
+            kind: "block" if any(c.gate.unknown(kind) == "block" for c in self.configurations.values()) else "warn"
+            for kind in UnknownKind
+        }
+
+    def run(self) -> Run:
+        """The run, as far as it has come."""
+        policies = {
+            (source.name, source.sha256): source
+            for configuration in self.configurations.values()
+            for source in configuration.sources
+        }
+        return Run(
+            id=str(uuid.uuid4()),
+            command=self.command,
+            version=version("almguard"),
+            started_at=self.started_at,
+            finished_at=datetime.now(UTC),
+            now=self.session.now,
+            requests=self.session.requests(),
+            depth=self.session.depth(),
+            policies=tuple(policies.values()),
+            subjects=tuple(self.subjects),
+            results=tuple(self.results),
+            gaps=tuple(self.gaps),
+            gate=worst(self.gates),
+            notices=tuple(dict.fromkeys(self.notices)),
+        )
+
+    def exit_code(self, *, exit_zero: bool) -> int:
+        """The code of the worst verdict; an incomplete scan is 3."""
+        if self.gates:
+            verdict = min((gate.verdict for gate in self.gates), key=SEVEREST.index)
+        else:
+            verdict = decide(self.results, self.on_unknown())
+            if self.command == "scan" and self.gaps and verdict in (Verdict.PASSED, Verdict.EMPTY, Verdict.WAITING):
+                verdict = Verdict.INCONCLUSIVE
+        if exit_zero and verdict in (Verdict.BLOCKED, Verdict.WAITING):
+            return 0
+        return EXIT_CODES[verdict]
+
+    def _own(self, provider: Provider, subject: Subject) -> Configuration:
+        from bot.policy.load import default_configuration, load_configuration
+
+        try:
+            found = provider.configuration(subject, CONFIG_PATHS)
+        except PlatformError as error:
+            raise from_platform(error) from None
+        if found is None:
+            self.notices.append(
+                "No configuration was found: the baseline policy runs in audit, which blocks nothing. "
+                f"Write {CONFIG_PATHS[0]} to decide yourself."
+            )
+            return default_configuration()
+        return loaded(lambda: load_configuration(found.text, found.source, files=_Beside(provider, subject)))
+
+    def _catalogue(self, configuration: Configuration) -> AnalyzerCatalogue:
+        from bot.policy.catalogue import load_catalogue
+
+        if configuration.digest not in self._catalogues:
+            self._catalogues[configuration.digest] = loaded(lambda: load_catalogue(configuration.analyzers))
+        return self._catalogues[configuration.digest]
+
+
+SEVEREST = (Verdict.BLOCKED, Verdict.INCONCLUSIVE, Verdict.WAITING, Verdict.EMPTY, Verdict.PASSED)
+"""The verdicts, the one that decides over several first."""
+
+
+def worst(gates: Sequence[Gate]) -> Gate | None:
+    """The gate that decides where several pull requests were judged."""
+    return min(gates, key=lambda gate: SEVEREST.index(gate.verdict), default=None)
+
+
+def target(text: str, environment: str | None = None) -> Target:
+    """A target from the command line."""
+    try:
+        return parse(text, environment)
+    except TargetError as error:
+        raise Refusal(str(error)) from None
+
+
+def given_configuration(path: Path | None) -> Configuration | None:
+    """The configuration of --config; its policies are read beside it."""
+    if path is None:
+        return None
+    from bot.policy.load import load_configuration
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(f"{path}: it cannot be read: {error}") from None
+    return loaded(lambda: load_configuration(text, str(path), files=Folder(_root_of(path))))
+
+
+T = TypeVar("T")
+
+
+def loaded(load: Callable[[], T]) -> T:
+    """What was loaded, or every mistake at once. A policy that does not load stops the run."""
+    from bot.policy.problems import PolicyError
+
+    try:
+        return load()
+    except PolicyError as error:
+        raise Refusal(f"the configuration does not load, so nothing was judged:\n{error}") from None
+
+
+def _root_of(path: Path) -> Path:
+    """The folder that the paths in a configuration start from: the repository's root for ``.github/almguard.yml``."""
+    return path.parent.parent if path.parent.name == ".github" else path.parent
+
+
+class Folder:
+    """The other files of a configuration that lies on this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+
+    def read(self, path: str) -> tuple[str, str] | None:
+        """A file's text and its name; nothing outside the folder."""
+        found = (self._root / path).resolve()
+        if not found.is_relative_to(self._root) or not found.is_file():
+            return None
+        try:
+            return found.read_text(encoding="utf-8"), path
+        except (OSError, UnicodeDecodeError) as error:
+            raise Refusal(f"{path}: it cannot be read: {error}") from None
+
+    def list(self) -> Sequence[str]:
+        """The YAML files of the folder."""
+        return sorted(
+            str(found.relative_to(self._root))
+            for ending in ("*.yml", "*.yaml")
+            for found in self._root.rglob(ending)
+            if ".git" not in found.relative_to(self._root).parts and found.is_file()
+        )
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """The other files of a configuration that lies on a base branch."""
+
+    provider: Provider
+    subject: Subject
+
+    def read(self, path: str) -> tuple[str, str] | None:
+        """A file's text and its name."""
+        try:
+            found = self.provider.configuration(self.subject, (path,))
+        except PlatformError as error:
+            raise from_platform(error) from None
+        return None if found is None else (found.text, found.source)
+
+    def list(self) -> Sequence[str]:
+        """Every path on the base branch."""
+        try:
+            return self.provider.paths(self.subject)
+        except PlatformError as error:
+            raise from_platform(error) from None

@@ -1,0 +1,88 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FORMATS = ("terminal", "json", "markdown")
+
+
+class InstantType(click.ParamType[datetime]):
+    """An ISO 8601 instant; UTC where it names no zone."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Parse it, or say what it should look like."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            parsed = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no instant such as 2026-11-02T09:00:00Z", param, ctx)
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+class OutputType(click.ParamType[tuple[str, Path]]):
+    """``FILE`` or ``FORMAT:FILE``."""
+
+    name = "[FORMAT:]FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        """Split it; without a format the file's ending tells it."""
+        if isinstance(value, tuple):
+            return value
+        head, colon, rest = str(value).partition(":")
+        if colon and head in FORMATS:
+            return head, Path(rest)
+        endings = {".json": "json", ".md": "markdown", ".txt": "terminal"}
+        ending = Path(value).suffix.lower()
+        if ending not in endings:
+            self.fail(f"{value!r}: name the format, as in json:{value}; there are {', '.join(FORMATS)}", param, ctx)
+        return endings[ending], Path(value)
+
+
+def common(function: F) -> F:
+    """What every command that judges takes."""
+    for option in reversed(
+        [
+            click.option(
+                "--config",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                envvar="ALMGUARD_CONFIG",
+                help="The policy or configuration file, instead of the target's own.",
+            ),
+            click.option(
+                "--format",
+                "format_",
+                type=click.Choice(FORMATS),
+                default="terminal",
+                show_default=True,
+                help="How to print the result.",
+            ),
+            click.option(
+                "--output",
+                "outputs",
+                type=OutputType(),
+                multiple=True,
+                help="Also write the result to a file; may be given several times (json:report.json).",
+            ),
+            click.option("--exit-zero", is_flag=True, help="Exit 0 where the verdict is blocked or waiting."),
+            click.option(
+                "--now",
+                type=InstantType(),
+                envvar="ALMGUARD_NOW",
+                help="Judge as of this instant instead of the clock.",
+            ),
+            click.option("-v", "--verbose", is_flag=True, help="Show passing and not applicable entries in full."),
+        ]
+    ):
+        function = option(function)
+    return function

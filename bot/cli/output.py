@@ -1,0 +1,69 @@
+"""Prints a run and writes its files, each whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from bot.cli.failures import Refusal
+from bot.model.results import Run
+
+
+def emit(run: Run, format_: str, outputs: Sequence[tuple[str, Path]], *, verbose: bool) -> None:
+    """Print the run in one format, and write it to files in others."""
+    for kind, path in outputs:
+        write_whole(path, text_of(run, kind, verbose=verbose))
+    if format_ == "terminal":
+        from rich.console import Console
+
+        from bot.report import terminal
+
+        terminal.render(run, Console(highlight=False, markup=False, emoji=False), verbose=verbose)
+        sys.stdout.flush()
+    else:
+        click.echo(text_of(run, format_, verbose=verbose))
+
+
+def text_of(run: Run, kind: str, *, verbose: bool = False) -> str:
+    """The run as text."""
+    if kind == "json":
+        from bot.report import json_report
+
+        return json_report.render(run)
+    if kind == "markdown":
+        from bot.report import markdown
+
+        return markdown.report(run)
+    import io
+
+    from rich.console import Console
+
+    from bot.report import terminal
+
+    buffer = io.StringIO()
+    terminal.render(run, Console(file=buffer, width=100, highlight=False, markup=False, emoji=False), verbose=verbose)
+    return buffer.getvalue()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never half of it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text if text.endswith("\n") else text + "\n")
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(name, 0o666 & ~mask)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise Refusal(f"{path}: it cannot be written: {error.strerror or error}") from None

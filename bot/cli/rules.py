@@ -1,0 +1,75 @@
+"""``almguard rules``: the catalogue, and its pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("rules")
+@click.option("--format", "format_", type=click.Choice(["terminal", "json"]), default="terminal", show_default=True)
+@click.option("--write", type=click.Path(file_okay=False, path_type=Path), help="Write each rule's page into a folder.")
+@click.option("--check", type=click.Path(file_okay=False, path_type=Path), help="Exit 2 unless the folder is current.")
+def command(format_: str, write: Path | None, check: Path | None) -> int:
+    """List the rules, or write their pages (docs/rules/)."""
+    from bot.cli.failures import Refusal
+    from bot.cli.output import write_whole
+    from bot.report import rule_page
+    from bot.rules.registry import rules
+
+    pages = {f"{rule.id}.md": rule_page.page(rule) for rule in rules().values()}
+    pages["README.md"] = rule_page.index(tuple(rules().values()))
+    if write is not None:
+        for name, text in pages.items():
+            write_whole(write / name, text)
+        for stale in sorted(set(write.glob("*.md")) - {write / name for name in pages}):
+            stale.unlink()
+        return 0
+    if check is not None:
+        present = {path.name: path.read_text(encoding="utf-8") for path in check.glob("*.md")}
+        wrong = sorted(name for name in present.keys() | pages.keys() if present.get(name) != pages.get(name))
+        if wrong:
+            raise Refusal(f"not current: {', '.join(wrong)}. Run: almguard rules --write {check}")
+        return 0
+    if format_ == "json":
+        _print_json()
+    else:
+        _print_table()
+    return 0
+
+
+def _print_json() -> None:
+    import json
+
+    from bot.rules.registry import rules
+
+    listed = [
+        {
+            "id": rule.id,
+            "title": rule.title,
+            "family": rule.family,
+            "severity": rule.severity.value,
+            "subjects": [kind.kind for kind in rule.variants],
+            "controls": list(rule.controls),
+        }
+        for rule in rules().values()
+    ]
+    click.echo(json.dumps(listed, indent=2))
+
+
+def _print_table() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from bot.rules.registry import rules
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("rule", "judges", "severity", "passes when"):
+        table.add_column(heading, no_wrap=heading != "passes when")
+    for rule in rules().values():
+        subjects = ", ".join(kind.kind.replace("_", " ") for kind in rule.variants)
+        table.add_row(rule.id, subjects, rule.severity.value, rule.title)
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print("\nalmguard explain RULE tells everything about one of them.")

@@ -1,0 +1,72 @@
+"""``almguard scan``: every repository of organisations and projects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from bot.cli.options import common
+
+
+@click.command("scan")
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.option(
+    "--include",
+    "included",
+    type=click.Choice(["pull-requests"]),
+    multiple=True,
+    help="Judge these too; left out otherwise because each costs requests.",
+)
+@common
+def command(
+    targets: tuple[str, ...],
+    included: tuple[str, ...],
+    config: Path | None,
+    format_: str,
+    outputs: tuple[tuple[str, Path], ...],
+    exit_zero: bool,
+    now: datetime | None,
+    verbose: bool,
+) -> int:
+    """Judge every repository of organisations and projects: ``almguard scan github:acme ado:acme/Payments``.
+
+    A scan that could not see everything says so, and exits 3.
+    """
+    from bot.cli.judgement import Judging, given_configuration, target
+    from bot.cli.output import emit
+    from bot.cli.progress import progress
+    from bot.cli.session import session
+    from bot.engine.judging import kinds_judged
+    from bot.model.results import Gap
+    from bot.model.subjects import PullRequest
+    from bot.policy.load import default_configuration
+
+    parsed = [target(text) for text in targets]
+    given = given_configuration(config)
+    with session(now) as opened, progress() as bar:
+        judging = Judging(opened, "scan", given)
+        if given is None:
+            judging.notices.append(
+                "No configuration was given: the baseline policy runs in audit, which blocks nothing. "
+                "Name one with --config."
+            )
+        configuration = judging.using(given or default_configuration())
+        kinds = kinds_judged(configuration)
+        if "pull-requests" not in included:
+            kinds -= {PullRequest}
+        for one in parsed:
+            provider, root = judging.resolve(one)
+            bar.total("repositories", None)
+            subjects = []
+            for item in provider.discover(root, kinds):
+                if isinstance(item, Gap):
+                    judging.gaps.append(item)
+                else:
+                    subjects.append(item)
+                    bar.advance("repositories")
+            judging.judge(configuration, provider, subjects, bar)
+        run = judging.run()
+    emit(run, format_, outputs, verbose=verbose)
+    return judging.exit_code(exit_zero=exit_zero)

@@ -1,0 +1,31 @@
+"""``almguard schema``: the JSON Schema of a file format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+@click.command("schema")
+@click.argument("kind", type=click.Choice(["policy", "scenario", "report"]))
+def command(kind: str) -> None:
+    """Print the JSON Schema of policy files, sandbox scenarios or the JSON report."""
+    import json
+
+    click.echo(json.dumps(schema_of(kind), indent=2, ensure_ascii=False))
+
+
+def schema_of(kind: str) -> dict[str, Any]:
+    """The schema of one kind of file."""
+    if kind == "policy":
+        from bot.policy.schema import schema
+
+        return schema("policy")
+    if kind == "report":
+        from bot.report.json_schema import schema as report_schema
+
+        return report_schema()
+    from bot.sandbox.scenario import Scenario
+
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **Scenario.model_json_schema()}
