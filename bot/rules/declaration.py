@@ -48,7 +48,10 @@ class NoParams(RuleParams):
 
 @dataclass(frozen=True, slots=True)
 class needs:  # noqa: N801 - reads as a word in an annotation
-    """Says how a fact's spec is built from the rule's parameters; None means that it is not needed."""
+    """Says how a fact's spec is built from the rule's parameters; None means that it is not needed.
+
+    For a fact without parameters the function returns True where it is needed.
+    """
 
     spec: Callable[[Any], Any]
 
@@ -68,7 +71,9 @@ class Need:
         if self.spec is None:
             return FactRequest(self.fact)
         spec = self.spec(params)
-        return None if spec is None else FactRequest(self.fact, spec)
+        if spec is None:
+            return None
+        return FactRequest(self.fact) if spec is True else FactRequest(self.fact, spec)
 
 
 RuleFunction = Callable[..., Iterator[Statement]]

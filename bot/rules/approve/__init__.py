@@ -1,0 +1,1 @@
+"""Approve: who must agree to a change, and what holds a branch."""

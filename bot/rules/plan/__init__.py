@@ -1,0 +1,1 @@
+"""Plan and track: requirements and what hangs on them."""
