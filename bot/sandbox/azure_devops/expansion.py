@@ -103,7 +103,7 @@ class _Expansion:
         values = {**_defaults(document), **given}
         body = {key: value for key, value in document.items() if key != "parameters"}
         walked = self._walk(_fill(body, values), repository, path, depth)
-        assert isinstance(walked, dict)  # noqa: S101 - a mapping stays one
+        assert isinstance(walked, dict)
         return walked
 
     def _locate(self, template: str, repository: str, path: str) -> tuple[str, str]:

@@ -78,7 +78,8 @@ class Router:
         template = template.replace("{resource}", endpoint.location.resource)
         segments = template.strip("/").split("/")
         segments = segments[segments.index("_apis") + 1 :]
-        node, names = self._root, []
+        node = self._root
+        names: list[str] = []
         for position, segment in enumerate(segments):
             last = position == len(segments) - 1
             if not segment.startswith("{"):

@@ -1,0 +1,377 @@
+"""Git repositories, their refs, pushes, branch statistics and tags."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bot.sandbox.azure_devops import problems
+from bot.sandbox.azure_devops.call import Answer, Call, Json, collection, continued, page
+from bot.sandbox.azure_devops.people import account, identity, stamp
+from bot.sandbox.azure_devops.routing import answers
+from bot.sandbox.azure_devops.scopes import CODE
+from bot.sandbox.azure_devops.surfaces.projects import project_reference
+from bot.sandbox.identity import guid
+
+if TYPE_CHECKING:
+    from bot.sandbox.azure_devops.collection import Collection
+    from bot.sandbox.world import Project, Repository
+
+NOTHING = "0" * 40
+
+
+def project_of(owner: Collection, repository: Repository) -> Project:
+    """The project that a repository is in."""
+    return owner.current().projects[repository.project.lower()]
+
+
+def repository_url(owner: Collection, repository: Repository) -> str:
+    """The address of a repository's resources."""
+    return f"{owner.url}/{project_of(owner, repository).guid}/_apis/git/repositories/{repository.guid}"
+
+
+def web_url(owner: Collection, repository: Repository) -> str:
+    """Where people look at a repository."""
+    return f"{owner.url}/{repository.project}/_git/{repository.name}"
+
+
+def repository_document(owner: Collection, repository: Repository) -> Json:
+    """A GitRepository."""
+    project = project_of(owner, repository)
+    body: Json = {
+        "id": repository.guid,
+        "name": repository.name,
+        "url": repository_url(owner, repository),
+        "project": project_reference(owner, project),
+        "size": 1024,
+        "remoteUrl": web_url(owner, repository),
+        "sshUrl": f"git@ssh.dev.azure.com:v3/{owner.organization.name}/{project.name}/{repository.name}",
+        "webUrl": web_url(owner, repository),
+        "isDisabled": repository.part.archived,
+        "isInMaintenance": False,
+    }
+    if repository.part.fork:
+        body["isFork"] = True
+    if not repository.part.empty:
+        body["defaultBranch"] = f"refs/heads/{repository.default_branch}"
+    return body
+
+
+def repository_reference(owner: Collection, repository: Repository) -> Json:
+    """A repository as pull requests and pushes refer to it."""
+    return {
+        "id": repository.guid,
+        "name": repository.name,
+        "url": repository_url(owner, repository),
+        "project": project_reference(owner, project_of(owner, repository)),
+        "remoteUrl": web_url(owner, repository),
+    }
+
+
+@answers("repositories", "GET", CODE)
+def repositories(call: Call) -> object:
+    """One repository, or all that the caller may read in a project or in the whole organisation."""
+    owner = call.collection
+    if "repositoryid" in call.values:
+        body = repository_document(owner, call.repository)
+        body["_links"] = {"self": {"href": body["url"]}, "web": {"href": body["webUrl"]}}
+        return body
+    project = call.maybe_project
+    chosen = [project] if project else owner.projects(call)
+    return collection([repository_document(owner, each) for one in chosen for each in owner.repositories(one, call)])
+
+
+def readable(call: Call) -> Repository:
+    """The repository of the address, for its content: one that is disabled ("archived") does not give it."""
+    found = call.repository
+    if found.part.archived:
+        raise problems.Problem(
+            404,
+            f"TF401019: The Git repository with name or identifier {found.name} does not exist or you do not have "
+            "permissions for the operation you are attempting. VS403420: The repository is disabled.",
+            "GitRepositoryNotFoundException",
+            problems.GIT,
+        )
+    return found
+
+
+@answers("refs", "GET", CODE)
+def refs(call: Call) -> object:
+    """Branches, tags and pull requests' merges, by the start of their names."""
+    repository = readable(call)
+    wanted = call.values.get("filter") or call.text("filter")
+    contains = call.text("filterContains").lower()
+    rows = []
+    for name, sha in sorted(all_refs(call.collection, repository).items()):
+        short = name.removeprefix("refs/")
+        if short.startswith(wanted) and contains in short.lower():
+            rows.append(_ref(call, repository, name, sha))
+    return continued(call, rows, 10_000)
+
+
+def all_refs(owner: Collection, repository: Repository) -> dict[str, str]:
+    """The refs that Azure DevOps has: no ``refs/pull/N/head``, but each open pull request's merge."""
+    found = {name: sha for name, sha in repository.git.refs.items() if not name.startswith("refs/pull/")}
+    for pull_request in repository.pull_requests.values():
+        if pull_request.part.state == "open":
+            found[f"refs/pull/{pull_request.number}/merge"] = owner.merge_commit(pull_request, repository)
+    return found
+
+
+def _ref(call: Call, repository: Repository, name: str, sha: str) -> Json:
+    owner = call.collection
+    tag = annotated_tag(repository, name)
+    commit = repository.git.commits[sha]
+    login = commit.committer.login or commit.author.login or next(iter(owner.world.people))
+    body: Json = {
+        "name": name,
+        "objectId": tag.object_id if tag else sha,
+        "creator": identity(owner, login),
+        "url": f"{repository_url(owner, repository)}/refs?filter={name.removeprefix('refs/').replace('/', '%2F')}",
+    }
+    if tag and call.flag("peelTags"):
+        body["peeledObjectId"] = sha
+    return body
+
+
+@dataclass(frozen=True)
+class Tag:
+    """An annotated tag."""
+
+    name: str
+    object_id: str
+    commit: str
+    by: str
+    email: str
+    at: datetime
+    message: str
+
+
+def annotated_tag(repository: Repository, ref: str) -> Tag | None:
+    """The tag object behind a release's tag; other tags are lightweight and have none."""
+    name = ref.removeprefix("refs/tags/")
+    release = next((each for each in repository.part.releases if each.version == name), None)
+    if name == ref or release is None or name in repository.part.tags:
+        return None
+    someone = account_of(repository, release.author)
+    at = repository.world.at(release.created_at)
+    message = release.notes or release.version
+    commit = repository.git.refs[ref]
+    data = (
+        f"object {commit}\ntype commit\ntag {name}\n"
+        f"tagger {someone[0]} <{someone[1]}> {int(at.timestamp())} +0000\n\n{message}\n"
+    ).encode()
+    sha = hashlib.sha1(f"tag {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
+    return Tag(name, sha, commit, someone[0], someone[1], at, message)
+
+
+def account_of(repository: Repository, login: str) -> tuple[str, str]:
+    """Name and e-mail of a login, or of the repository's first person where none is given."""
+    people = repository.world.people
+    someone = people.get(login) or people[next(iter(repository.world.collaborators(repository)), next(iter(people)))]
+    return someone.name, someone.email
+
+
+@answers("annotated_tags", "GET", CODE)
+def tags(call: Call) -> object:
+    """One annotated tag by the id of its object."""
+    repository = readable(call)
+    wanted = call.values.get("objectid", "")
+    for ref in repository.git.refs:
+        tag = annotated_tag(repository, ref)
+        if tag and tag.object_id == wanted:
+            return {
+                "name": tag.name,
+                "objectId": tag.object_id,
+                "taggedObject": {"objectId": tag.commit, "objectType": "commit"},
+                "taggedBy": {"name": tag.by, "email": tag.email, "date": stamp(tag.at)},
+                "message": tag.message,
+                "url": f"{repository_url(call.collection, repository)}/annotatedTags/{tag.object_id}",
+            }
+    raise problems.object_not_found(wanted, "annotated tag")
+
+
+@answers("branch_stats", "GET", CODE)
+def branch_stats(call: Call) -> object:
+    """How far each branch is ahead of and behind the default branch."""
+    from bot.sandbox.azure_devops.surfaces.commits import commit_document
+
+    repository = readable(call)
+    base = call.text("baseVersionDescriptor.version") or repository.default_branch
+    base_sha = repository.git.refs.get(f"refs/heads/{base}")
+    if base_sha is None:
+        raise problems.version_not_found(f"Branch: {base} ", repository.name)
+    rows: list[Json] = []
+    wanted = call.text("name")
+    for name, sha in sorted(repository.git.refs.items()):
+        if not name.startswith("refs/heads/") or (wanted and name != f"refs/heads/{wanted}"):
+            continue
+        rows.append(
+            {
+                "commit": commit_document(call.collection, repository, repository.git.commits[sha]),
+                "name": name.removeprefix("refs/heads/"),
+                "aheadCount": len(repository.git.log(sha, base_sha)),
+                "behindCount": len(repository.git.log(base_sha, sha)),
+                "isBaseVersion": name == f"refs/heads/{base}",
+            }
+        )
+    if not wanted:
+        return collection(rows)
+    if not rows:
+        raise problems.version_not_found(f"Branch: {wanted} ", repository.name)
+    return rows[0]
+
+
+@dataclass(frozen=True)
+class PushEvent:
+    """One push to one ref."""
+
+    ident: int
+    ref: str
+    by: str
+    at: datetime
+    before: str
+    after: str
+    commits: tuple[str, ...]
+
+
+def push_events(repository: Repository) -> list[PushEvent]:
+    """Every push there was, oldest first, numbered from 1: the branches' own commits, pull requests' pushes, merges."""
+    made: list[tuple[datetime, str, str, str, str, tuple[str, ...]]] = []
+    git = repository.git
+    merged = {each.merge_sha: each for each in repository.pull_requests.values() if each.merge_sha}
+    brought = {sha for each in repository.pull_requests.values() for push in each.pushes for sha in push.commits}
+    for ref, tip in git.refs.items():
+        if not ref.startswith("refs/heads/"):
+            continue
+        sha: str | None = tip
+        while sha and sha not in brought:
+            commit = git.commits[sha]
+            parent = commit.parents[0] if commit.parents else None
+            merge = merged.get(sha)
+            by = merge.part.merged_by or merge.author if merge else commit.author.login or commit.committer.login or ""
+            made.append((commit.committed_at, ref, by, parent or NOTHING, sha, (sha,)))
+            if ref != f"refs/heads/{repository.default_branch}" and parent in _first_parents(repository):
+                break
+            sha = parent
+    for pull_request in repository.pull_requests.values():
+        for index, push in enumerate(pull_request.pushes):
+            before = push.before_sha if index else NOTHING
+            made.append((push.at, f"refs/heads/{pull_request.source}", push.by, before, push.head_sha, push.commits))
+    made.sort(key=lambda each: each[0])
+    return [PushEvent(i, ref, by, at, old, new, shas) for i, (at, ref, by, old, new, shas) in enumerate(made, 1)]
+
+
+def _first_parents(repository: Repository) -> set[str]:
+    """The default branch's own line."""
+    found: set[str] = set()
+    sha = repository.tip
+    while sha:
+        found.add(sha)
+        parents = repository.git.commits[sha].parents
+        sha = parents[0] if parents else None
+    return found
+
+
+def push_document(call: Call, repository: Repository, push: PushEvent, *, ref_updates: bool) -> Json:
+    """A GitPush."""
+    owner = call.collection
+    body: Json = {
+        "repository": repository_reference(owner, repository),
+        "pushedBy": identity(owner, push.by or next(iter(owner.world.people))),
+        "pushId": push.ident,
+        "date": stamp(push.at),
+        "url": f"{repository_url(owner, repository)}/pushes/{push.ident}",
+    }
+    if ref_updates:
+        update = {
+            "repositoryId": repository.guid,
+            "name": push.ref,
+            "oldObjectId": push.before,
+            "newObjectId": push.after,
+        }
+        body["refUpdates"] = [update]
+    return body
+
+
+@answers("pushes", "GET", CODE)
+def pushes(call: Call) -> object:
+    """A repository's pushes, newest first, or one of them with what it changed."""
+    from bot.sandbox.azure_devops.surfaces.commits import commit_document
+
+    repository = readable(call)
+    events = push_events(repository)
+    if "pushid" in call.values:
+        wanted = call.whole("pushid")
+        push = next((each for each in events if each.ident == wanted), None)
+        if push is None:
+            raise problems.missing(
+                f"TF401035: The push {wanted} does not exist.", "GitPushNotFoundException", problems.GIT
+            )
+        body = push_document(call, repository, push, ref_updates=True)
+        body["commits"] = [
+            commit_document(call.collection, repository, repository.git.commits[sha]) for sha in push.commits
+        ]
+        return body
+    ref = call.text("searchCriteria.refName") or call.text("refName")
+    pusher = call.text("searchCriteria.pusherId") or call.text("pusherId")
+    after = call.text("searchCriteria.fromDate") or call.text("fromDate")
+    before = call.text("searchCriteria.toDate") or call.text("toDate")
+    updates = call.flag("searchCriteria.includeRefUpdates") or call.flag("includeRefUpdates")
+    rows = [
+        push_document(call, repository, push, ref_updates=updates)
+        for push in reversed(events)
+        if (not ref or push.ref == ref)
+        and (not pusher or account(call.collection, push.by).guid == pusher)
+        and (not after or stamp(push.at) >= after)
+        and (not before or stamp(push.at) <= before)
+    ]
+    return page(call, rows, 100)
+
+
+@answers("push_commits", "GET", CODE)
+def push_commits(call: Call) -> object:
+    """The commits of one push."""
+    body = pushes(call)
+    assert isinstance(body, dict)
+    return collection(body["commits"])
+
+
+@answers("commit_statuses", "GET", CODE)
+def commit_statuses(call: Call) -> object:
+    """The statuses that clients posted on a commit."""
+    repository = readable(call)
+    sha = call.values["commitid"]
+    found = repository.ado_commit_statuses.get(sha, [])
+    from bot.sandbox.azure_devops.surfaces.statuses import latest, status_document
+
+    shown = latest(found) if call.flag("latestOnly") else found
+    return page(call, [status_document(call, each, None) for each in shown], 1000)
+
+
+@answers("commit_statuses", "POST", ("vso.code_status", "vso.code_write"))
+def post_commit_status(call: Call) -> object:
+    """One more status on a commit."""
+    from bot.sandbox.azure_devops.surfaces.statuses import new_status, status_document
+
+    repository = readable(call)
+    sha = call.values["commitid"]
+    if sha not in repository.git.commits:
+        raise problems.object_not_found(sha, "commit")
+    with call.world.lock:
+        listed = repository.ado_commit_statuses.setdefault(sha, [])
+        status = new_status(call, len(listed) + 1, None)
+        listed.append(status)
+    return Answer(status_document(call, status, None), 201)
+
+
+def label_document(call: Call, name: str) -> Json:
+    """A tag of a pull request ("label")."""
+    return {
+        "id": guid("label", call.collection.organization.name, name.lower()),
+        "name": name,
+        "active": True,
+        "url": f"{call.collection.url}/_apis/git/labels/{name}",
+    }
