@@ -33,9 +33,6 @@ def command(
     from bot.cli.output import emit
     from bot.cli.progress import progress
     from bot.cli.session import session
-    from bot.engine.judging import kinds_judged
-    from bot.model.results import Gap
-    from bot.model.subjects import Organization, PullRequest, Repository
 
     parsed = [target(text, environment) for text in targets or (".",)]
     given = given_configuration(config)
@@ -44,13 +41,7 @@ def command(
         for one in parsed:
             provider, root = judging.resolve(one)
             configuration = judging.configuration_for(provider, root)
-            if isinstance(root, Organization | Repository):
-                kinds = kinds_judged(configuration) - {PullRequest}
-                found = list(provider.discover(root, kinds | {type(root)}))
-                judging.gaps.extend(item for item in found if isinstance(item, Gap))
-                subjects = [item for item in found if not isinstance(item, Gap)]
-            else:
-                subjects = [root]
+            subjects = judging.below(provider, root, configuration)
             judging.judge(configuration, provider, subjects, bar)
         run = judging.run()
     emit(run, format_, outputs, verbose=verbose)

@@ -61,7 +61,7 @@ def command(
         run = judging.run()
         if not dry_run:
             for one, gate in judged:
-                _post(opened, judging, run, one, gate, event)
+                post_verdict(opened, judging, run, one, gate, event)
             run = replace(judging.run(), id=run.id)
     emit(run, format_, outputs, verbose=verbose)
     if event is not None and event.summary_path is not None:
@@ -83,7 +83,9 @@ def _event() -> CiEvent:
         raise Refusal(str(error)) from None
 
 
-def _post(opened: Session, judging: Judging, run: Run, target: Target, gate: Gate, event: CiEvent | None) -> None:
+def post_verdict(
+    opened: Session, judging: Judging, run: Run, target: Target, gate: Gate, event: CiEvent | None
+) -> None:
     """Post one verdict, unless there is nobody to tell or the token may only read."""
     from bot.engine.ports import PlatformError, Publication
     from bot.model.subjects import PullRequest

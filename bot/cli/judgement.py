@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bot.cli.failures import Refusal, from_platform
 from bot.cli.session import Session
-from bot.engine.judging import judge
+from bot.engine.judging import judge, kinds_judged
 from bot.engine.ports import PlatformError, Progress, Provider
 from bot.engine.targets import Target, TargetError, parse
 from bot.engine.verdict import EXIT_CODES, OnUnknown, decide, facts_digest, note
 from bot.model.analyzers import AnalyzerCatalogue
 from bot.model.facts import UnknownKind
 from bot.model.results import Gap, Gate, Result, Run, Verdict
-from bot.model.subjects import PullRequest, Release, Subject
+from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject
 
 if TYPE_CHECKING:
     from bot.policy.configuration import Configuration
@@ -43,25 +43,55 @@ class Judging:
     configurations: dict[str, Configuration] = field(default_factory=dict)
     """Those that were applied, by digest."""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _providers: dict[str, Provider] = field(default_factory=dict)
     _catalogues: dict[str, AnalyzerCatalogue] = field(default_factory=dict)
 
     def resolve(self, target: Target) -> tuple[Provider, Subject]:
         """The subject that a target names, and who reads it."""
         provider = self.session.provider(target)
         try:
-            return provider, provider.resolve(target)
+            subject = provider.resolve(target)
         except PlatformError as error:
             raise from_platform(error) from None
+        self._providers[subject.id] = provider
+        return provider, subject
+
+    def provider_of(self, root: Subject) -> Provider:
+        """Who resolved a subject."""
+        return self._providers[root.id]
 
     def configuration_for(self, provider: Provider, subject: Subject) -> Configuration:
         """The given configuration, else the subject's own from its base branch, else the baseline in audit."""
         return self.using(self.configuration or self._own(provider, subject))
+
+    def configuration_for_scan(self) -> Configuration:
+        """A scan goes by one configuration: the given one, else the baseline in audit."""
+        from bot.policy.load import default_configuration
+
+        if self.configuration is None:
+            self.notices.append(
+                "No configuration was given: the baseline policy runs in audit, which blocks nothing. "
+                "Name one with --config."
+            )
+        return self.using(self.configuration or default_configuration())
 
     def using(self, configuration: Configuration) -> Configuration:
         """Note that a configuration is applied."""
         self.configurations.setdefault(configuration.digest, configuration)
         self.session.connections = configuration.connections
         return configuration
+
+    def below(self, provider: Provider, root: Subject, configuration: Configuration) -> list[Subject]:
+        """The subjects to judge in depth: a repository's or an organisation's own and all under it, else the root alone.
+
+        Pull requests are judged when they are named, not as part of their repository.
+        """
+        if not isinstance(root, Organization | Repository):
+            return [root]
+        kinds = (kinds_judged(configuration) - {PullRequest}) | {type(root)}
+        found = list(provider.discover(root, frozenset(kinds)))
+        self.gaps.extend(item for item in found if isinstance(item, Gap))
+        return [item for item in found if not isinstance(item, Gap)]
 
     def judge(
         self, configuration: Configuration, provider: Provider, subjects: Sequence[Subject], progress: Progress

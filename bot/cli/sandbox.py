@@ -20,15 +20,16 @@ def command(scenario: Path | None, port: int, ready_file: Path | None, repositor
     What is asked is listed at /_sandbox/requests, what was posted at /_sandbox/state; /_sandbox/faults breaks things.
     """
     from bot.sandbox.server import ScenarioError, load_scenario, serve
+    from bot.sandbox.world import World
 
     try:
-        loaded = load_scenario(scenario or demo_scenario())
+        loaded = World(load_scenario(scenario or demo_scenario()))
     except ScenarioError as error:
         raise Refusal(str(error)) from None
     except OSError as error:
         raise Refusal(f"{scenario}: the scenario cannot be read: {error.strerror or error}") from None
     try:
-        serve(loaded, port=port, ready_file=ready_file, repositories=repositories)
+        serve(loaded, port, ready_file)
     except OSError as error:
         raise Refusal(f"port {port}: the sandbox cannot listen there: {error.strerror or error}") from None
 

@@ -41,18 +41,12 @@ def command(
     from bot.engine.judging import kinds_judged
     from bot.model.results import Gap
     from bot.model.subjects import PullRequest
-    from bot.policy.load import default_configuration
 
     parsed = [target(text) for text in targets]
     given = given_configuration(config)
     with session(now) as opened, progress() as bar:
         judging = Judging(opened, "scan", given)
-        if given is None:
-            judging.notices.append(
-                "No configuration was given: the baseline policy runs in audit, which blocks nothing. "
-                "Name one with --config."
-            )
-        configuration = judging.using(given or default_configuration())
+        configuration = judging.configuration_for_scan()
         kinds = kinds_judged(configuration)
         if "pull-requests" not in included:
             kinds -= {PullRequest}
