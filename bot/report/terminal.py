@@ -72,16 +72,17 @@ class Glyphs:
 ASCII_GLYPHS = Glyphs(passed="+", waiting="~", blocked="x", empty="0", recorded="o", arrow="->", bullet="-")
 
 
-def render(run: Run, console: Console) -> None:
-    """Show the run. The console decides about width, colour and encoding."""
-    for part in _Page(console).parts(run):
+def render(run: Run, console: Console, *, verbose: bool = False) -> None:
+    """Show the run. The console decides about width, colour and encoding; ``verbose`` unfolds what needs nobody."""
+    for part in _Page(console, verbose=verbose).parts(run):
         console.print(part, highlight=False, markup=False, emoji=False)
 
 
 class _Page:
     """The parts of the report, for one console."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        self.verbose = verbose
         self.encoding = console.encoding or "utf-8"
         self.glyphs = Glyphs() if self._shows("✔⏳✖∅○→·│") else ASCII_GLYPHS
 
@@ -107,11 +108,14 @@ class _Page:
             yield Text.assemble((f"{self.glyphs.warning} ", "yellow"), self.text(notice))
         if is_survey(run):
             yield from matrix(run, self.text, self.glyphs.bullet)
-        else:
+        if self.verbose or not is_survey(run):
             yield from self._entries(groups)
         yield from self._unknowns(groups.unknowns)
         yield from self._gaps(run)
-        if not is_survey(run):
+        if self.verbose:
+            yield from self._section("Passing", groups.passing, self.glyphs.passed, "green")
+            yield from self._section("Not applicable", groups.not_applicable, self.glyphs.bullet, "dim")
+        elif not is_survey(run):
             yield from self._quiet(groups)
         yield self._footer(run)
 
@@ -167,11 +171,16 @@ class _Page:
         body: list[RenderableType] = []
         if result.reason and not result.findings:
             body.append(self.text(result.reason))
-        for finding in result.findings[:FINDINGS_SHOWN]:
-            body.append(self._finding(finding))
-        if len(result.findings) > FINDINGS_SHOWN:
-            rest = counted(len(result.findings) - FINDINGS_SHOWN, "more finding")
-            body.append(Text(f"and {rest}: see --format json", style="dim"))
+        shown = len(result.findings) if self.verbose else FINDINGS_SHOWN
+        body += [self._finding(finding) for finding in result.findings[:shown]]
+        if len(result.findings) > shown:
+            rest = counted(len(result.findings) - shown, "more finding")
+            body.append(Text(f"and {rest}: see --verbose", style="dim"))
+        if self.verbose and result.title and not result.findings:
+            body.append(self.text(result.title, "dim"))
+        if self.verbose:
+            seen = [evidence for evidence in result.evidence if evidence.ok is None]
+            body += [_hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self._seen(item)) for item in seen]
         table = self._checked(result.evidence)
         if table is not None:
             body.append(table)

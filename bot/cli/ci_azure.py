@@ -1,0 +1,140 @@
+"""The pull request that a build in Azure Pipelines was started for, from its predefined variables.
+
+Source: https://learn.microsoft.com/azure/devops/pipelines/build/variables
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent, github_target
+from bot.engine.targets import Target
+from bot.model.subjects import Platform
+
+_SHA = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
+
+_AZURE_GITHUB = frozenset({"github", "githubenterprise"})
+
+
+def azure_event(environ: Mapping[str, str]) -> CiEvent:
+    """The pull request of a build in Azure Pipelines. Raises ``CiError``."""
+    provider = environ.get("BUILD_REPOSITORY_PROVIDER", "")
+    reason = environ.get("BUILD_REASON", "")
+    if reason != "PullRequest":
+        raise CiError(
+            f"This build runs because of {reason or 'nothing that BUILD_REASON names'}, not for a pull request. "
+            "On Azure Repos, add it as a build validation policy of the branch; for a GitHub repository, give "
+            f"the pipeline a pr: trigger. For a whole organisation use almguard scan. {NAME_TARGET}"
+        )
+    if provider.lower() in _AZURE_GITHUB:
+        return _azure_for_github(environ, reason)
+    if provider.lower() != "tfsgit":
+        raise CiError(
+            f"The build's repository is of the kind {provider or '(BUILD_REPOSITORY_PROVIDER is not set)'}; almguard judges "
+            f"Azure Repos (TfsGit) and GitHub. {NAME_TARGET}"
+        )
+    organization, project, repository = _azure_repository(environ)
+    number = _azure_number(environ, "SYSTEM_PULLREQUEST_PULLREQUESTID")
+    head = _azure_commit(environ)
+    target = Target(
+        f"ado:{organization}/{project}/{repository}!{number}",
+        Platform.AZURE_DEVOPS,
+        organization=organization,
+        project=project,
+        repository=repository,
+        pull_request=number,
+        commit=head,
+    )
+    return _azure_event(environ, reason, target, can_write=True)
+
+
+def _azure_for_github(environ: Mapping[str, str], reason: str) -> CiEvent:
+    number = _azure_number(environ, "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER")
+    name = _azure_value(environ, "BUILD_REPOSITORY_NAME")
+    target = replace(github_target(f"{name}#{number}"), commit=_azure_commit(environ))
+    # Builds of forks get no secrets, and without a secret there is no token for GitHub.
+    from_fork = environ.get("SYSTEM_PULLREQUEST_ISFORK", "").lower() == "true"
+    return _azure_event(environ, reason, target, can_write=not from_fork)
+
+
+def _azure_event(environ: Mapping[str, str], reason: str, target: Target, *, can_write: bool) -> CiEvent:
+    base = environ.get("SYSTEM_PULLREQUEST_TARGETBRANCH", "").removeprefix("refs/heads/")
+    return CiEvent(
+        platform=target.platform,
+        targets=(target,),
+        event=reason,
+        action="",
+        head_sha=target.commit,
+        base_branch=base or None,
+        can_write=can_write,
+        # The agent takes a summary by a logging command, which the pipeline's step gives.
+        summary_path=None,
+        run_url=_azure_run(environ),
+    )
+
+
+def _azure_repository(environ: Mapping[str, str]) -> tuple[str, str, str]:
+    """Organisation (or collection), project and repository. The repository may be another project's than the pipeline."""
+    organization = _azure_organization(_azure_value(environ, "SYSTEM_COLLECTIONURI"))
+    project = _azure_value(environ, "SYSTEM_TEAMPROJECT")
+    repository = _azure_value(environ, "BUILD_REPOSITORY_NAME")
+    path = [unquote(piece) for piece in _split(environ.get("BUILD_REPOSITORY_URI", "")).path.split("/") if piece]
+    if "_git" in path:
+        place = path.index("_git")
+        # https://dev.azure.com/ORG/_git/NAME: the project of the same name.
+        before = path[place - 1] if place >= 1 else ""
+        if before and before.lower() != organization.lower():
+            project = before
+        elif path[place + 1 :]:
+            project = path[place + 1]
+        repository = path[place + 1] if path[place + 1 :] else repository
+    return organization, project, repository
+
+
+def _azure_organization(collection: str) -> str:
+    parts = _split(collection)
+    host = (parts.hostname or "").lower()
+    if host.endswith(".visualstudio.com"):
+        return host.removesuffix(".visualstudio.com")
+    pieces = [unquote(piece) for piece in parts.path.split("/") if piece]
+    if not host or not pieces:
+        raise CiError(f"SYSTEM_COLLECTIONURI {collection[:200]!r} names no organisation. {NAME_TARGET}")
+    return pieces[-1]
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError as error:
+        raise CiError(f"{address[:200]!r} is not an address: {error}. {NAME_TARGET}") from error
+
+
+def _azure_run(environ: Mapping[str, str]) -> str | None:
+    collection, build = environ.get("SYSTEM_COLLECTIONURI", ""), environ.get("BUILD_BUILDID", "")
+    project = environ.get("SYSTEM_TEAMPROJECT", "")
+    if not (collection and build.isdigit() and project):
+        return None
+    return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={build}"
+
+
+def _azure_value(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise CiError(f"{name} is not set, though this is a build for a pull request. {NAME_TARGET}")
+    return value
+
+
+def _azure_number(environ: Mapping[str, str], name: str) -> int:
+    value = _azure_value(environ, name)
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", value):
+        raise CiError(f"{name} is {value[:80]!r}, which is no number of a pull request. {NAME_TARGET}")
+    return int(value)
+
+
+def _azure_commit(environ: Mapping[str, str]) -> str | None:
+    """The head. Not BUILD_SOURCEVERSION: that is the merge that the build tries."""
+    value = environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID", "").lower()
+    return value if _SHA.match(value) else None

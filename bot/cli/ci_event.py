@@ -1,0 +1,56 @@
+"""The event that a CI job was started for, and why one may be refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.engine.targets import Target, TargetError, parse
+from bot.model.subjects import Platform
+from bot.report.sanitize import log_line
+
+NAME_TARGET = "Name the target instead: almguard gate github:OWNER/REPO#12, or ado:ORG/PROJECT/REPO!12."
+
+
+class CiError(Exception):
+    """This event cannot be judged; the text says why, and what to do instead."""
+
+    def __init__(self, message: str, *, nothing_to_judge: bool = False) -> None:
+        super().__init__(log_line(message))
+        self.nothing_to_judge = nothing_to_judge
+        """The event is understood, and rightly leaves nothing to decide: a closed pull request, a comment on an issue."""
+
+
+@dataclass(frozen=True, slots=True)
+class CiEvent:
+    """What a job was started for."""
+
+    platform: Platform
+    """Where the subject lives; a GitHub repository may be built by Azure Pipelines."""
+    targets: tuple[Target, ...]
+    """At least one; several where an event names several pull requests."""
+    event: str
+    """``pull_request``, ``merge_group``, ``PullRequest`` (Azure Pipelines)."""
+    action: str
+    """``opened``; empty where events have none."""
+    head_sha: str | None
+    """The commit that the event is about, where it says: in a merge queue the group's, not the pull request's."""
+    base_branch: str | None
+    can_write: bool
+    """Whether the job's own token may post: not for a pull request from a fork."""
+    summary_path: Path | None
+    """The file whose Markdown the run's page shows."""
+    run_url: str | None
+
+    @property
+    def target(self) -> Target:
+        """The first target."""
+        return self.targets[0]
+
+
+def github_target(name: str) -> Target:
+    """``OWNER/REPO#12`` or ``OWNER/REPO@TAG`` as a target."""
+    try:
+        return parse(f"github:{name}")
+    except TargetError as error:
+        raise CiError(f"The event names something that is no target. {error}") from error
