@@ -195,5 +195,5 @@ def _default(value: object) -> str:
     if isinstance(value, set | frozenset):
         value = sorted(value, key=str)
     if isinstance(value, str) and value:
-        return str(value)
-    return json.dumps(value, default=str, ensure_ascii=False)
+        return f"`{value}`"
+    return f"`{json.dumps(value, default=str, ensure_ascii=False)}`"

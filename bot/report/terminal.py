@@ -27,6 +27,7 @@ from bot.report.sanitize import address, log_line
 from bot.report.survey import matrix
 
 FINDINGS_SHOWN = 10
+EVIDENCE_SHOWN = 5
 NAMES_SHOWN = 6
 
 _VERDICT_STYLES = {
@@ -178,8 +179,10 @@ class _Page:
             body.append(Text(f"and {rest}: see --verbose", style="dim"))
         if self.verbose and result.title and not result.findings:
             body.append(self.text(result.title, "dim"))
-        if self.verbose:
-            seen = [evidence for evidence in result.evidence if evidence.ok is None]
+        if self.verbose or result.findings:
+            known = {evidence for finding in result.findings for evidence in finding.evidence}
+            seen = [evidence for evidence in result.evidence if evidence.ok is None and evidence not in known]
+            seen = seen if self.verbose else seen[:EVIDENCE_SHOWN]
             body += [_hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self._seen(item)) for item in seen]
         table = self._checked(result.evidence)
         if table is not None:
@@ -196,10 +199,9 @@ class _Page:
         ]
         if finding.fix:
             lines.append(_hanging(Text(f"{self.glyphs.arrow} ", style="green"), self.text(finding.fix, "green")))
-        plain_evidence = [evidence for evidence in finding.evidence if evidence.ok is None]
-        lines += [
-            _hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self._seen(item)) for item in plain_evidence[:5]
-        ]
+        seen = [evidence for evidence in finding.evidence if evidence.ok is None]
+        seen = seen if self.verbose else seen[:EVIDENCE_SHOWN]
+        lines += [_hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self._seen(item)) for item in seen]
         table = self._checked(finding.evidence)
         if table is not None:
             lines.append(table)
