@@ -88,6 +88,18 @@ class Record:
     at: datetime
 
 
+@dataclass(frozen=True)
+class PostedLease:
+    """A retention lease that a client added."""
+
+    id: int
+    run: int
+    owner: str
+    created: datetime
+    until: datetime
+    protect: bool
+
+
 class Collection:
     """Everything of one organisation."""
 
@@ -95,8 +107,7 @@ class Collection:
         self.world = world
         self.organization = organization
         self.url = f"{base_url.rstrip('/')}/{organization.name}"
-        self.posted_leases: list[tuple[int, int, str, datetime, bool]] = []
-        """What clients added: lease, build, owner, valid until, and whether the pipeline is protected too."""
+        self.posted_leases: dict[int, PostedLease] = {}
         self.pull_request_properties: dict[tuple[str, int], dict[str, str]] = {}
         self.policies: dict[str, list[Policy]] | None = None
         """By project, once somebody asks; see branch_policies."""
