@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from cel_expr_python import cel
-from cel_expr_python.ext import ext_strings
+from cel_expr_python import cel  # type: ignore[import-untyped]
+from cel_expr_python.ext import ext_strings  # type: ignore[import-untyped]
 
 from bot.model import globs
 from bot.model.facts import Fact, FactRequest, UnknownKind
 from bot.model.subjects import Subject
+from bot.policy.problems import did_you_mean
 from bot.policy.syntax_tree import Mistake, SyntaxTree, check
-from bot.policy.vocabulary import Kind, Name, Shape, plain, request, vocabulary
+from bot.policy.vocabulary import Kind, Name, Shape, by_type, plain, request, vocabulary
 
 
 class ExpressionError(ValueError):
@@ -154,7 +154,7 @@ def _asked(text: str, known: Mapping[str, Name]) -> str:
     return HAS.sub(replace, text)
 
 
-@cache
+@by_type
 def _environment(subject: type[Subject]) -> cel.Env:
     variables = {name.name: _type(name.shape) for name in vocabulary(subject).values()}
     variables |= {has: cel.Type.BOOL for _, _, has in _plan(subject) if has}
@@ -162,7 +162,7 @@ def _environment(subject: type[Subject]) -> cel.Env:
     return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()], functions=_functions())
 
 
-@cache
+@by_type
 def _plan(subject: type[Subject]) -> tuple[tuple[str, Name, str], ...]:
     """Each name, and the one that says whether it is set."""
     return tuple(
@@ -224,8 +224,40 @@ def _all_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
 MESSAGE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)$", re.MULTILINE)
 
 
+UNDECLARED = re.compile(r"^undeclared reference to '([^']+)'")
+
+
 def _explained(error: str, known: Mapping[str, Name]) -> list[Mistake]:
-    return [Mistake(int(line), int(column), message) for line, column, message in MESSAGE.findall(error)]
+    """CEL's messages, a name that it does not know told in our words."""
+    found = [Mistake(int(line), int(column), message) for line, column, message in MESSAGE.findall(error)]
+    mistakes = [_unknown_name(mistake, known) for mistake in found if "*error*" not in mistake.message]
+    return mistakes or [Mistake(1, 1, error)]
+
+
+def _unknown_name(mistake: Mistake, known: Mapping[str, Name]) -> Mistake:
+    unknown = UNDECLARED.match(mistake.message)
+    if unknown is None:
+        return replace(mistake, message=mistake.message.replace(" (in container '')", ""))
+    name = unknown[1].removeprefix("has.")
+    parts = name.split(".")
+    message = f"{name!r} alone is no value; it has {', '.join(_below(name, known))}"
+    for depth, part in enumerate(parts):
+        holder = ".".join(parts[:depth])
+        there = _below(holder, known)
+        if part not in there:
+            hint = did_you_mean(part, there) or f"; there is {', '.join(there)}"
+            message = f"there is no {'.'.join(parts[: depth + 1])!r} here{hint}"
+            break
+    # CEL points at the last dot of a name.
+    return Mistake(mistake.line, max(1, mistake.column - name.rfind(".")) if "." in name else mistake.column, message)
+
+
+def _below(holder: str, known: Mapping[str, Name]) -> list[str]:
+    """The words that may follow a name and a dot; with no name, those that may begin one."""
+    if not holder:
+        return sorted({name.root for name in known.values()} | {"now"})
+    start = f"{holder}."
+    return list(dict.fromkeys(name[len(start) :].split(".", 1)[0] for name in known if name.startswith(start)))
 
 
 UNBOUND = re.compile(r'No value with name "([^"]+)"')

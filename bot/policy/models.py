@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
@@ -15,13 +16,24 @@ API_VERSION = "almguard/v1"
 NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 
 
-def _listed(value: object) -> object:
-    return value if value is None or isinstance(value, list) else [value]
+T = TypeVar("T")
+
+
+def _listed(value: T | tuple[T, ...]) -> tuple[T, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _undated(value: object) -> object:
+    if isinstance(value, list):
+        raise ValueError("enforcement with dates is not supported yet; write one of disabled, audit, warn, block")
+    return value
 
 
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=500), Field(json_schema_extra={"format": "glob"})]
-Globs = Annotated[tuple[Glob, ...], BeforeValidator(_listed), Field(min_length=1, json_schema_extra={"single": True})]
+Globs = Annotated[Annotated[tuple[Glob, ...], Field(min_length=1)] | Glob, AfterValidator(_listed)]
+Platforms = Annotated[Annotated[tuple[Platform, ...], Field(min_length=1)] | Platform, AfterValidator(_listed)]
+Visibilities = Annotated[Annotated[tuple[Visibility, ...], Field(min_length=1)] | Visibility, AfterValidator(_listed)]
 Expression = Annotated[
     str, StringConstraints(min_length=1, max_length=10_000), Field(json_schema_extra={"format": "cel"})
 ]
@@ -31,6 +43,9 @@ class Strict(BaseModel):
     """What every part of a file keeps to: no unknown keys, no quiet conversions, the docstrings are the documentation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+    not_yet: ClassVar[Mapping[str, str]] = {}
+    """Keys of the format that this version does not know what to do with: refused, never ignored."""
 
 
 class Metadata(Strict):
@@ -47,9 +62,7 @@ class Metadata(Strict):
 class Match(Strict):
     """Which subjects the policy judges. All given keys must hold; a list means any of; globs may begin with `!`."""
 
-    platform: (
-        Annotated[tuple[Platform, ...], BeforeValidator(_listed), Field(json_schema_extra={"single": True})] | None
-    ) = None
+    platform: Platforms | None = None
     """The platforms."""
     organization: Globs | None = None
     """The GitHub organisation or user, the Azure DevOps organisation."""
@@ -63,9 +76,7 @@ class Match(Strict):
     """Custom properties: GitHub custom properties, Azure DevOps project properties."""
     topics: Globs | None = None
     """A topic of the repository."""
-    visibility: (
-        Annotated[tuple[Visibility, ...], BeforeValidator(_listed), Field(json_schema_extra={"single": True})] | None
-    ) = None
+    visibility: Visibilities | None = None
     """Who may see the repository."""
     language: Globs | None = None
     """The repository's main language, in upper or lower case."""
@@ -78,11 +89,20 @@ class Match(Strict):
 class Entry(Strict):
     """One rule, with its parameters and how it is enforced."""
 
+    not_yet: ClassVar[Mapping[str, str]] = {
+        "any_of": "a group of rules ('any_of')",
+        "all_of": "a group of rules ('all_of')",
+        "assert": "a rule of one's own ('assert')",
+        "subject": "a rule of one's own ('subject')",
+        "message": "a rule of one's own ('message')",
+        "override": "inheritance ('override')",
+    }
+
     rule: str
     """The rule's id."""
     name: Name | None = None
     """The second half of the entry's key; the rule's id where it is left out. Unique in the policy."""
-    enforce: Enforcement
+    enforce: Annotated[Enforcement, BeforeValidator(_undated)]
     """What a failure does: `audit` records it, `warn` shows it, `block` blocks, `disabled` does not judge at all."""
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     """The rule's parameters."""
@@ -96,6 +116,8 @@ class Entry(Strict):
 
 class Policy(Strict):
     """A policy: which subjects, and which rules they keep to."""
+
+    not_yet: ClassVar[Mapping[str, str]] = {"extends": "inheritance ('extends')"}
 
     api_version: Literal["almguard/v1"] = Field(alias="apiVersion")
     """The version of this format."""
@@ -133,6 +155,13 @@ class Connection(Strict):
 
 class Config(Strict):
     """A configuration: which policies, and how the bot behaves."""
+
+    not_yet: ClassVar[Mapping[str, str]] = {
+        "waivers": "a list of waivers ('waivers')",
+        "baseline": "a baseline of known findings ('baseline')",
+        "identities": "a list of identities ('identities')",
+        "inventory": "an inventory ('inventory')",
+    }
 
     api_version: Literal["almguard/v1"] = Field(alias="apiVersion")
     """The version of this format."""

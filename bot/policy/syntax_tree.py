@@ -97,7 +97,9 @@ class _Checker:
         self.mistakes: list[Mistake] = []
 
     def report(self, node: Node, message: str) -> None:
-        before = self.text[: self.tree.positions.get(node.id, 0)]
+        # The position of a name with dots is that of its last dot.
+        at = self.tree.positions.get(node.id, 0) - max(0, node.name.rfind("."))
+        before = self.text[: max(0, at)]
         self.mistakes.append(Mistake(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1, message))
 
     def shape(self, node: Node, scope: Scope, in_time: bool = False) -> Shape | None:

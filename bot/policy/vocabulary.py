@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from bot.model.facts import Fact, FactRequest
 from bot.model.facts.change import ChangedFiles, Checks, Commits, LinkedWorkItems, LinkSpec, Pushes, Reviews
@@ -30,6 +30,13 @@ from bot.model.subjects import (
     Subject,
     WorkItem,
 )
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def by_type(function: C) -> C:
+    """``functools.cache`` for functions of a class; mypy takes the hash of an instance for that of its class."""
+    return cast(C, cache(function))
 
 
 class Kind(StrEnum):
@@ -116,11 +123,11 @@ FACTS: Mapping[type[Fact], str] = {
 }
 """The facts that conditions may name, each with the attribute that is its value."""
 
-OWN_NAME = {Branch: "branch", Environment: "environment"}
+OWN_NAME: Mapping[type, str] = {Branch: "branch", Environment: "environment"}
 """``branch.name`` is ``main`` in a condition, not the display name ``acme/payments@main``."""
 
 
-@cache
+@by_type
 def vocabulary(subject: type[Subject]) -> Mapping[str, Name]:
     """Every name that a condition about this type of subject may use, except ``now``."""
     names = [name for root, way in ROOTS[subject].items() for name in _fields(root, SUBJECTS[root], way)]
@@ -134,7 +141,7 @@ def request(fact: type[Fact]) -> FactRequest:
     return FactRequest(fact, LinkSpec()) if fact is LinkedWorkItems else FactRequest(fact)
 
 
-@cache
+@by_type
 def shapes(record: type) -> Mapping[str, Shape]:
     """The fields of a dataclass, and its properties, with their types."""
     hints = {name: hint for name, hint in get_type_hints(record).items() if name in _field_names(record)}
@@ -167,7 +174,7 @@ def plain(value: Any) -> Any:
     return _converter(type(value))(value)
 
 
-@cache
+@by_type
 def _converter(record: type) -> Callable[[Any], dict[str, Any]]:
     names = tuple(shapes(record))
 
@@ -178,7 +185,7 @@ def _converter(record: type) -> Callable[[Any], dict[str, Any]]:
     return convert
 
 
-def _fields(prefix: str, record: type, way: tuple[str, ...], optional: bool = False) -> Iterator[Name]:
+def _fields(prefix: str, record: type[Any], way: tuple[str, ...], optional: bool = False) -> Iterator[Name]:
     for attribute, shape in shapes(record).items():
         if attribute == OWN_NAME.get(record):
             continue
