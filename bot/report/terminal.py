@@ -23,11 +23,12 @@ from bot.report.grouping import (
     is_survey,
     sentence,
 )
-from bot.report.sanitize import address, log_line
+from bot.report.sanitize import ELLIPSIS, address, log_line
 from bot.report.survey import matrix
 
 FINDINGS_SHOWN = 10
 EVIDENCE_SHOWN = 5
+REASONS_SHOWN = 10
 NAMES_SHOWN = 6
 
 _VERDICT_STYLES = {
@@ -98,7 +99,7 @@ class _Page:
         """A value from outside, as text that cannot be anything else."""
         safe = log_line(value, limit)
         if not self._shows(safe):
-            safe = safe.encode("ascii", "replace").decode("ascii")
+            safe = safe.replace(ELLIPSIS, "...").encode("ascii", "replace").decode("ascii")
         return Text(safe, style=style, overflow="fold")
 
     def parts(self, run: Run) -> Iterable[RenderableType]:
@@ -238,7 +239,7 @@ class _Page:
             return
         yield Text()
         yield Text(f"Not known ({len(unknowns)})", style="bold magenta")
-        for group in unknowns:
+        for group in unknowns if self.verbose else unknowns[:REASONS_SHOWN]:
             rules = _some([key.partition("/")[2] or key for key in group.keys])
             lead = Text.assemble((f"{self.glyphs.inconclusive} ", "magenta"), (f"{group.kind} ", "bold magenta"))
             reason = self.text(group.reason)
@@ -246,6 +247,7 @@ class _Page:
             amount = f", {counted(len(group.subjects), 'subject')}" if len(group.subjects) > 1 else ""
             blocks = ("; undecided, though it blocks", "bold magenta") if group.blocks else ""
             yield _hanging(lead, Text.assemble(reason, " (", concerned, (amount, "dim"), blocks, ")"))
+        yield from self._rest(len(unknowns))
 
     def _gaps(self, run: Run) -> Iterable[RenderableType]:
         if run.complete:
@@ -255,11 +257,16 @@ class _Page:
         folded: dict[tuple[str, str, str], list[str]] = {}
         for gap in run.gaps:
             folded.setdefault((str(gap.kind), gap.fact, gap.reason), []).append(gap.name)
-        for (kind, fact, reason), names in sorted(folded.items()):
+        for (kind, fact, reason), names in sorted(folded.items())[: None if self.verbose else REASONS_SHOWN]:
             lead = Text.assemble((f"{self.glyphs.inconclusive} ", "magenta"), (f"{kind} ", "bold magenta"))
             yield _hanging(
                 lead, Text.assemble(self.text(f"{fact}: {reason}"), " (", self.text(_some(sorted(names)), "dim"), ")")
             )
+        yield from self._rest(len(folded))
+
+    def _rest(self, amount: int) -> Iterable[RenderableType]:
+        if amount > REASONS_SHOWN and not self.verbose:
+            yield Text(f"and {counted(amount - REASONS_SHOWN, 'more reason')}: see --verbose", style="dim")
 
     def _quiet(self, groups: Groups) -> Iterable[RenderableType]:
         """What needs nobody: one line each."""
