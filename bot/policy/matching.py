@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.model.facts import Answer, Loaded, NotSupported, Unavailable
+from bot.model.facts import Answer, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.repository import Properties
 from bot.model.subjects import Branch, Organization, Platform, PullRequest, Repository, Subject, WorkItem
 from bot.policy.expressions import Undecided
@@ -32,7 +32,10 @@ def matches(match: Match, subject: Subject, properties: Answer | None) -> bool |
         return not selects_repositories(match) and _place(match, subject)
     if not _place(match, subject) or not _repository(match, repository) or not _branch(match, subject):
         return False
-    return _properties(match.properties, properties) if match.properties else True
+    selected = _properties(match.properties, properties) if match.properties else True
+    if selected is not False and match.visibility is not None and repository.visibility is None:
+        return Undecided(f"the visibility of {repository.name} could not be read", UnknownKind.SCOPE)
+    return selected
 
 
 def selects_repositories(match: Match) -> bool:
@@ -85,7 +88,7 @@ def _repository(match: Match, repository: Repository) -> bool:
         return False
     if match.repository is not None and not _named(repository, match.repository):
         return False
-    if match.visibility is not None and repository.visibility not in match.visibility:
+    if match.visibility is not None and repository.visibility not in (*match.visibility, None):
         return False
     if match.fork is not None and repository.is_fork is not match.fork:
         return False
@@ -96,20 +99,15 @@ def _repository(match: Match, repository: Repository) -> bool:
 
 def _named(repository: Repository, globs: tuple[str, ...]) -> bool:
     """Full names; a glob without ``/`` looks at the last part alone."""
-    full = tuple(glob for glob in globs if "/" in glob)
-    short = tuple(glob for glob in globs if "/" not in glob)
-    included = [g for g in globs if not g.startswith("!")]
-    excludes = (
-        (repository.name, tuple(g[1:] for g in full if g.startswith("!"))),
-        (repository.short_name, tuple(g[1:] for g in short if g.startswith("!"))),
-    )
-    if any(gs and any_glob(name, gs, ignore_case=True) for name, gs in excludes):
-        return False
-    positives = (
-        (repository.name, tuple(g for g in full if not g.startswith("!"))),
-        (repository.short_name, tuple(g for g in short if not g.startswith("!"))),
-    )
-    return not included or any(gs and any_glob(name, gs, ignore_case=True) for name, gs in positives)
+
+    def found(chosen: list[str]) -> bool:
+        return any(
+            any_glob(repository.name if "/" in glob else repository.short_name, (glob,), ignore_case=True)
+            for glob in chosen
+        )
+
+    included = [glob for glob in globs if not glob.startswith("!")]
+    return (not included or found(included)) and not found([glob[1:] for glob in globs if glob.startswith("!")])
 
 
 def _branch(match: Match, subject: Subject) -> bool:
@@ -118,13 +116,13 @@ def _branch(match: Match, subject: Subject) -> bool:
     branch = subject if isinstance(subject, Branch) else subject.base if isinstance(subject, PullRequest) else None
     if branch is None:
         return True
-    if branch.is_default and DEFAULT_BRANCH in match.branch:
-        return f"!{branch.branch}" not in match.branch
-    if branch.is_default and f"!{DEFAULT_BRANCH}" in match.branch:
-        return False
-    globs = tuple(glob for glob in match.branch if glob.removeprefix("!") != DEFAULT_BRANCH)
-    excluded_only = not any(not glob.startswith("!") for glob in match.branch)
-    return (bool(globs) or excluded_only) and any_glob(branch.branch, globs)
+
+    def found(chosen: list[str]) -> bool:
+        """``default`` is the default branch, whatever it is called."""
+        return any(branch.is_default if g == DEFAULT_BRANCH else any_glob(branch.branch, (g,)) for g in chosen)
+
+    included = [glob for glob in match.branch if not glob.startswith("!")]
+    return (not included or found(included)) and not found([g[1:] for g in match.branch if g.startswith("!")])
 
 
 def _any_of(values: tuple[str, ...], globs: tuple[str, ...]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -31,9 +31,16 @@ def _undated(value: object) -> object:
 
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=500), Field(json_schema_extra={"format": "glob"})]
-Globs = Annotated[Annotated[tuple[Glob, ...], Field(min_length=1)] | Glob, AfterValidator(_listed)]
-Platforms = Annotated[Annotated[tuple[Platform, ...], Field(min_length=1)] | Platform, AfterValidator(_listed)]
-Visibilities = Annotated[Annotated[tuple[Visibility, ...], Field(min_length=1)] | Visibility, AfterValidator(_listed)]
+if TYPE_CHECKING:  # A single value may stand for a list of one; afterwards it is always a tuple.
+    Globs: TypeAlias = tuple[str, ...]
+    Platforms: TypeAlias = tuple[Platform, ...]
+    Visibilities: TypeAlias = tuple[Visibility, ...]
+else:
+    Globs = Annotated[Annotated[tuple[Glob, ...], Field(min_length=1)] | Glob, AfterValidator(_listed)]
+    Platforms = Annotated[Annotated[tuple[Platform, ...], Field(min_length=1)] | Platform, AfterValidator(_listed)]
+    Visibilities = Annotated[
+        Annotated[tuple[Visibility, ...], Field(min_length=1)] | Visibility, AfterValidator(_listed)
+    ]
 Expression = Annotated[
     str, StringConstraints(min_length=1, max_length=10_000), Field(json_schema_extra={"format": "cel"})
 ]

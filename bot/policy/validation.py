@@ -45,9 +45,9 @@ def _problems(
     found = [(error, *_find(node, error["loc"])) for error in errors]
     deepest = {location for _, _, location in found}
     for error, steps, location in found:
-        if any(len(other) > len(location) and other[: len(location)] == location for other in deepest):
-            if error["type"] in WANTED or error["type"] in ("enum", "literal_error"):
-                continue  # Another member of a union came nearer.
+        nearer = any(len(other) > len(location) and other[: len(location)] == location for other in deepest)
+        if nearer and (error["type"] in WANTED or error["type"] in CHOICES):
+            continue  # Another member of a union has got further.
         about_key = error["type"] == "extra_forbidden" or error["loc"][-1:] == (KEY,)
         holder = steps[-2] if about_key and len(steps) > 1 else steps[-1]
         mark = holder.entries[str(location[-1])][0] if about_key and isinstance(holder, Mapping) else steps[-1].mark
@@ -94,7 +94,7 @@ def _message(error: ErrorDetails, node: Node, holder: Node, model: type[BaseMode
             if isinstance(holder, Mapping) and not_yet.keys() & holder.entries.keys():
                 return ""
             return f"the key {error['loc'][-1]!r} is missing"
-        case "enum" | "literal_error":
+        case kind if kind in CHOICES:
             return _choice(node, re.findall(r"'([^']*)'", context.get("expected", "")))
         case "value_error":
             return str(context["error"])
@@ -111,6 +111,7 @@ def _message(error: ErrorDetails, node: Node, holder: Node, model: type[BaseMode
             return f"{message.replace('Input', 'it', 1)}, and this is {_described(node)}"
 
 
+CHOICES = ("enum", "literal_error")
 WANTED = {
     "string_type": "text",
     "int_type": "a whole number",

@@ -1,0 +1,99 @@
+"""The JSON Schema of policy files and configurations, for editors: every rule's parameters with their documentation.
+
+Draft 7, because that is what the YAML language servers of editors read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from bot.policy import models
+from bot.rules import registry
+from bot.rules.declaration import Rule
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+Schema = dict[str, Any]
+
+
+def schema(kind: str) -> Schema:
+    """The schema of a kind of file; ``policy`` covers a ``Policy`` and a ``Config``."""
+    if kind != "policy":
+        raise ValueError(f"there is no schema {kind!r} here, only 'policy'")
+    definitions: dict[str, Schema] = {}
+    for model in (models.Policy, models.Config):
+        definitions |= _definitions(model, model.__name__, "")
+    for rule in registry.rules().values():
+        definitions |= _definitions(rule.params, f"{rule.id}.parameters", f"{rule.id}.")
+    definitions["Entry"] = _entry(definitions["Entry"])
+    return {
+        "$schema": DRAFT,
+        "title": "Almguard policy or configuration",
+        "type": "object",
+        "required": ["apiVersion", "kind"],
+        "properties": {"kind": {"enum": ["Policy", "Config"]}},
+        "if": {"properties": {"kind": {"const": "Config"}}},
+        "then": _reference("Config"),
+        "else": _reference("Policy"),
+        "definitions": dict(sorted(definitions.items())),
+    }
+
+
+def _definitions(model: type[BaseModel], name: str, prefix: str) -> dict[str, Schema]:
+    """The schema of a model under a name, and those of the models inside it under theirs."""
+    whole = model.model_json_schema(ref_template=f"#/definitions/{prefix}{{model}}")
+    inner = whole.pop("$defs", {})
+    return {f"{prefix}{key}": _tidy(value) for key, value in inner.items()} | {name: _tidy(whole)}
+
+
+def _entry(entry: Schema) -> Schema:
+    """An entry's parameters are those of its rule."""
+    properties = dict(entry["properties"])
+    properties["rule"] = {
+        "description": properties["rule"]["description"],
+        "oneOf": [{"const": id, "description": rule.title} for rule in registry.rules().values() for id in _ids(rule)],
+    }
+    cases = [
+        {
+            "if": {"properties": {"rule": {"enum": list(_ids(rule))}}, "required": ["rule"]},
+            "then": {"properties": {"with": _reference(f"{rule.id}.parameters")}, **_required(rule)},
+        }
+        for rule in registry.rules().values()
+    ]
+    return {**entry, "properties": properties, "allOf": cases}
+
+
+def _ids(rule: Rule) -> tuple[str, ...]:
+    return (rule.id, *rule.aliases)
+
+
+def _required(rule: Rule) -> Schema:
+    """``with`` itself is required where one of the parameters is."""
+    needed = any(field.is_required() for field in rule.params.model_fields.values())
+    return {"required": ["with"]} if needed else {}
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _tidy(node: Any) -> Any:
+    """Stable and for people: no titles made of field names, sets in order, Markdown's code marks."""
+    if isinstance(node, list):
+        return [_tidy(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    tidied: Schema = {}
+    for key, value in node.items():
+        if key == "title" and isinstance(value, str):
+            continue
+        if key == "description" and isinstance(value, str):
+            tidied[key] = value.replace("``", "`")
+        elif key == "default" and node.get("uniqueItems") and isinstance(value, list):
+            tidied[key] = sorted(value, key=str)
+        elif key in ("default", "const", "enum"):
+            tidied[key] = value
+        else:
+            tidied[key] = _tidy(value)
+    return tidied
