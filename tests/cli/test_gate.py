@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import ROOT, World
+
+GITHUB, AZURE = "github:acme/payments#{}", "ado:acme/Payments/payments!{}"
+BOTH = pytest.mark.parametrize("target", [GITHUB, AZURE], ids=["github", "azure-devops"])
+
+
+def posted(world: World) -> tuple[list[Any], list[Any]]:
+    """Checks (or statuses) and comments (or threads) that were posted, on either platform."""
+    state = world.state()
+    checks = [c for c in state["check_runs"] if c["name"] == "almguard"]
+    checks += [s for s in state["azure_statuses"] if s["context"]["name"] == "almguard"]
+    comments = [c for c in state["comments"]]
+    comments += [t for t in state["azure_threads"] if "almguard" in str(t.get("properties", ""))]
+    return checks, comments
+
+
+@BOTH
+@pytest.mark.parametrize(("number", "code", "verdict"), [(12, 1, "blocked"), (13, 5, "waiting"), (14, 0, "passed")])
+def test_exit_code_and_report(demo: World, target: str, number: int, code: int, verdict: str) -> None:
+    ended = demo.run("gate", target.format(number), "--config", demo.policy, "--dry-run", "--format", "json")
+    assert ended.code == code, ended.out + ended.err
+    report = ended.json()
+    assert report["schema"] == "almguard.report/v1"
+    assert report["gate"]["verdict"] == verdict
+    assert {result["rule"] for result in report["results"]} == {
+        "requirement-link",
+        "approvals",
+        "static-analysis-passed",
+    }
+
+
+@BOTH
+def test_a_dry_run_posts_nothing(demo: World, target: str) -> None:
+    demo.run("gate", target.format(12), "--config", demo.policy, "--dry-run")
+    assert posted(demo) == ([], [])
+    assert all(asked["method"] in ("GET", "OPTIONS") or "graphql" in asked["path"] or "batch" in asked["path"]
+               for asked in demo.ledger())  # fmt: skip
+
+
+@BOTH
+def test_run_twice_it_updates_and_does_not_repeat(demo: World, target: str) -> None:
+    first = demo.run("gate", target.format(12), "--config", demo.policy, "--format", "json")
+    second = demo.run("gate", target.format(12), "--config", demo.policy, "--format", "json")
+    assert (first.code, second.code) == (1, 1), first.err + second.err
+    checks, comments = posted(demo)
+    assert len(checks) == 1
+    assert len(comments) == 1
+    assert first.json()["gate"]["facts_digest"] == second.json()["gate"]["facts_digest"]
+
+
+@BOTH
+def test_waiting_is_not_red(demo: World, target: str) -> None:
+    assert demo.run("gate", target.format(13), "--config", demo.policy).code == 5
+    (check,), _ = posted(demo)
+    assert check.get("conclusion") is None
+    assert check.get("state", check.get("status")) in ("pending", "in_progress", "queued")
+
+
+def test_exit_zero_turns_blocked_and_waiting_into_zero(demo: World) -> None:
+    for number in (12, 13):
+        assert demo.run("gate", GITHUB.format(number), "--config", demo.policy, "--dry-run", "--exit-zero").code == 0
+
+
+@BOTH
+def test_nothing_selected_is_empty(demo: World, target: str) -> None:
+    nothing = demo.write("none.yml", "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: none}\nrules: []\n")
+    ended = demo.run("gate", target.format(14), "--config", nothing, "--dry-run")
+    assert ended.code == 4, ended.out + ended.err
+    elsewhere = demo.write(
+        "elsewhere.yml",
+        "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: p}\nmatch: {repository: other}\n"
+        "rules: [{rule: approvals, enforce: block}]\n",
+    )
+    assert demo.run("gate", target.format(14), "--config", elsewhere, "--dry-run").code == 4
+
+
+def test_without_a_configuration_the_baseline_runs_in_audit_and_says_so(demo: World) -> None:
+    ended = demo.run("gate", GITHUB.format(12), "--dry-run")
+    assert ended.code == 0, ended.out + ended.err
+    assert "baseline" in ended.out
+    assert "audit" in ended.out
+
+
+def test_a_malformed_policy_names_every_mistake_with_its_line(demo: World) -> None:
+    broken = demo.write(
+        "broken.yml",
+        "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: p}\nrules:\n"
+        "  - {rule: aprovals, enforce: block}\n"
+        "  - {rule: approvals, enforce: maybe, wiht: {minimum: 2}}\n"
+        "  - {rule: requirement-link, enforce: block, when: 'pr.title =='}\n",
+    )
+    for command in (["gate", GITHUB.format(12), "--dry-run", "--config", broken], ["validate", broken]):
+        ended = demo.run(*command)
+        assert ended.code == 2
+        for mistake in (
+            "broken.yml:5:",
+            "broken.yml:6:",
+            "broken.yml:7:",
+            "did you mean 'approvals'",
+            "enforce",
+            "wiht",
+        ):
+            assert mistake.lower() in ended.err.lower(), ended.err
+    assert demo.ledger() == [] or all(
+        asked["method"] != "POST" or "graphql" in asked["path"] for asked in demo.ledger()
+    )
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "status", "status": 500}, "500"),
+        ({"kind": "html"}, "token"),
+        ({"kind": "cut"}, "cut"),
+        ({"kind": "reset"}, "connection"),
+    ],
+    ids=["500", "html", "cut", "reset"],
+)
+def test_a_failing_server_is_said_in_clear_words(demo: World, target: str, fault: dict[str, Any], words: str) -> None:
+    demo.fault(match=".*", times=1000, **fault)
+    ended = demo.run("gate", target.format(14), "--config", demo.policy, "--dry-run")
+    assert ended.code == 3, ended.out + ended.err
+    assert words in (ended.out + ended.err).lower(), ended.out + ended.err
+    assert "sandbox-token" not in ended.out + ended.err
+
+
+@BOTH
+def test_a_rate_limit_is_waited_out(demo: World, target: str) -> None:
+    demo.fault(match=".*", times=1, kind="rate_limit", status=429, retry_after=1)
+    ended = demo.run("gate", target.format(14), "--config", demo.policy, "--dry-run")
+    assert ended.code == 0, ended.out + ended.err
+
+
+@BOTH
+def test_a_server_that_is_down(demo: World, target: str) -> None:
+    down = {"GITHUB_API_URL": "http://127.0.0.1:9/api/v3", "GITHUB_GRAPHQL_URL": "http://127.0.0.1:9/api/graphql"}
+    ended = demo.run(
+        "gate", target.format(14), "--config", demo.policy, "--dry-run",
+        environ={**down, "SYSTEM_COLLECTIONURI": "http://127.0.0.1:9/acme/"},
+    )  # fmt: skip
+    assert ended.code == 3
+    assert "127.0.0.1" in ended.err
+    assert "refused" in ended.err.lower() or "reach" in ended.err.lower()
+
+
+def test_no_token_says_what_to_set(demo: World) -> None:
+    ended = demo.run("gate", GITHUB.format(14), environ={"GITHUB_TOKEN": "", "GH_TOKEN": ""})
+    assert ended.code == 2
+    assert "GITHUB_TOKEN" in ended.err
+    ended = demo.run("gate", AZURE.format(14), environ={"AZURE_DEVOPS_EXT_PAT": "", "SYSTEM_ACCESSTOKEN": ""})
+    assert ended.code == 2
+    assert "AZURE_DEVOPS_EXT_PAT" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (GITHUB.format(999), "999"),
+        ("github:acme/nowhere#1", "acme/nowhere"),
+        (AZURE.format(999), "999"),
+        ("ado:acme/Payments/nowhere!1", "nowhere"),
+        ("gitlab:acme", "no platform 'gitlab'"),
+    ],
+)
+def test_a_target_that_does_not_exist_is_usage(demo: World, target: str, words: str) -> None:
+    ended = demo.run("gate", target, "--dry-run")
+    assert ended.code == 2, ended.out + ended.err
+    assert words in ended.err
+
+
+def test_ctrl_c_is_two(demo: World) -> None:
+    demo.fault(match=".*", times=1000, kind="slow", seconds=5)
+    running = demo.start("gate", GITHUB.format(14), "--config", demo.policy, "--dry-run")
+    deadline = time.monotonic() + 30
+    while not demo.ledger() and time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.1)
+    time.sleep(1)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 2, err
+    assert b"Traceback" not in err
+    assert b"interrupted" in err
+
+
+def test_a_closed_pipe_is_two(demo: World) -> None:
+    running = demo.start("rules", "--format", "json")
+    assert running.stdout is not None
+    running.stdout.close()
+    assert running.wait(timeout=60) == 2
+    assert running.stderr is not None
+    assert b"Traceback" not in running.stderr.read()
+    running.stderr.close()
+
+
+def test_an_internal_error_is_two_and_no_traceback(demo: World, tmp_path: Path) -> None:
+    """A crash that nobody foresaw: the output's own renderer missing a template is one."""
+    broken = tmp_path / "sitecustomize.py"
+    broken.write_text("import json\njson.dumps = None\n", encoding="utf-8")
+    ended = demo.run("rules", "--format", "json", environ={"PYTHONPATH": f"{tmp_path}:{ROOT}"})
+    assert ended.code == 2
+    assert "error in almguard itself" in ended.err
