@@ -245,7 +245,9 @@ def _unknown_name(mistake: Mistake, known: Mapping[str, Name]) -> Mistake:
         holder = ".".join(parts[:depth])
         there = _below(holder, known)
         if part not in there:
-            hint = did_you_mean(part, there) or f"; there is {', '.join(there)}"
+            start = f"{holder}." if holder else ""
+            close = did_you_mean(f"{start}{part}", [f"{start}{word}" for word in there])
+            hint = close or f"; there is {', '.join(there)}"
             message = f"there is no {'.'.join(parts[: depth + 1])!r} here{hint}"
             break
     # CEL points at the last dot of a name.

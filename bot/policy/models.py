@@ -11,6 +11,7 @@ from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
 from bot.model.results import Enforcement
 from bot.model.subjects import Platform, Visibility
+from bot.policy.globs import mistake
 
 API_VERSION = "almguard/v1"
 NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
@@ -23,6 +24,13 @@ def _listed(value: T | tuple[T, ...]) -> tuple[T, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
+def _glob(value: str) -> str:
+    wrong = mistake(value)
+    if wrong is not None:
+        raise ValueError(f"{value!r} is no pattern: {wrong}")
+    return value
+
+
 def _undated(value: object) -> object:
     if isinstance(value, list):
         raise ValueError("enforcement with dates is not supported yet; write one of disabled, audit, warn, block")
@@ -30,7 +38,12 @@ def _undated(value: object) -> object:
 
 
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
-Glob = Annotated[str, StringConstraints(min_length=1, max_length=500), Field(json_schema_extra={"format": "glob"})]
+Glob = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500),
+    AfterValidator(_glob),
+    Field(json_schema_extra={"format": "glob"}),
+]
 if TYPE_CHECKING:  # A single value may stand for a list of one; afterwards it is always a tuple.
     Globs: TypeAlias = tuple[str, ...]
     Platforms: TypeAlias = tuple[Platform, ...]

@@ -52,7 +52,9 @@ def _entry(entry: Schema) -> Schema:
     properties = dict(entry["properties"])
     properties["rule"] = {
         "description": properties["rule"]["description"],
-        "oneOf": [{"const": id, "description": rule.title} for rule in registry.rules().values() for id in _ids(rule)],
+        "oneOf": [
+            {"const": name, "description": rule.title} for rule in registry.rules().values() for name in _ids(rule)
+        ],
     }
     cases = [
         {

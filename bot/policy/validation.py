@@ -130,6 +130,8 @@ WANTED = {
 
 def _choice(node: Node, choices: list[str]) -> str:
     word = node.text if isinstance(node, Scalar) else ""
+    if word.lower() in ("off", "no", "false") and "disabled" in choices:
+        word = "disabled"  # What people mean who switch a rule off.
     listed = f"one of {', '.join(choices)}" if len(choices) > 1 else repr(choices[0])
     return f"{listed} is wanted here, and this is {_described(node)}{did_you_mean(word, choices)}"
 
