@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bot.model.facts import UnknownKind
 from bot.model.results import Enforcement, PolicySource
 from bot.policy import models
+from bot.policy.compiling import compile_policy
 from bot.policy.configuration import (
     Comment,
     CompiledPolicy,
