@@ -108,6 +108,8 @@ class Collection:
         self.organization = organization
         self.url = f"{base_url.rstrip('/')}/{organization.name}"
         self.posted_leases: dict[int, PostedLease] = {}
+        self.retries: dict[tuple[int, str], int] = {}
+        """How many more times clients had a run's stage run again."""
         self.pull_request_properties: dict[tuple[str, int], dict[str, str]] = {}
         self.policies: dict[str, list[Policy]] | None = None
         """By project, once somebody asks; see branch_policies."""

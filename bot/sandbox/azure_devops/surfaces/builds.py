@@ -282,7 +282,8 @@ def timeline(call: Call) -> object:
     """The stages of a run, each with its newest attempt and those before it."""
     build = build_of(call)
     records: list[Json] = []
-    for order, (name, attempt) in enumerate(build.stages.items(), 1):
+    for order, (name, first) in enumerate(build.stages.items(), 1):
+        attempt = first + call.collection.retries.get((build.id, name), 0)
         stage = guid("stage", build.id, name)
         done = build.state == "completed"
         times: Json = {
@@ -437,7 +438,7 @@ def update_stage(call: Call) -> object:
     state = str(call.document().get("state", "")).lower()
     if state in ("retry", "1"):
         with call.world.lock:
-            build.stages[name] += 1
+            call.collection.retries[build.id, name] = call.collection.retries.get((build.id, name), 0) + 1
     elif state not in ("cancel", "0"):
         raise problems.bad_argument(f"The value '{state}' of state is neither retry nor cancel.")
     elif build.state == "completed":
