@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 
+
 @click.command("validate")
 @click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 def command(paths: tuple[Path, ...]) -> int:
@@ -16,6 +17,7 @@ def command(paths: tuple[Path, ...]) -> int:
     from bot.cli.failures import Refusal
     from bot.cli.judgement import CONFIG_PATHS, given_configuration
     from bot.policy.catalogue import load_catalogue
+    from bot.engine.verdict import USAGE
     from bot.policy.problems import PolicyError
 
     chosen = paths or tuple(path for name in CONFIG_PATHS if (path := Path(name)).is_file())[:1]
@@ -37,5 +39,6 @@ def command(paths: tuple[Path, ...]) -> int:
         names = ", ".join(policy.name for policy in configuration.policies)
         click.echo(f"{path}: {entries} entries in {len(configuration.policies)} policies ({names}): all is well.")
     if broken:
-        raise Refusal("\n".join(broken))
+        click.echo("\n".join(broken), err=True)
+        return USAGE
     return 0

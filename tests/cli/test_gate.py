@@ -18,7 +18,7 @@ def posted(world: World) -> tuple[list[Any], list[Any]]:
     state = world.state()
     checks = [c for c in state["check_runs"] if c["name"] == "almguard"]
     checks += [s for s in state["azure_statuses"] if s["context"]["name"] == "almguard"]
-    comments = [c for c in state["comments"]]
+    comments = list(state["comments"])
     comments += [t for t in state["azure_threads"] if "almguard" in str(t.get("properties", ""))]
     return checks, comments
 

@@ -1,0 +1,92 @@
+"""What the documents show is true: policies load, scenarios are valid, commands exist, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from bot.cli.main import almguard
+from bot.policy.load import load_configuration
+from bot.sandbox.scenario import Scenario
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+class NoFiles:
+    def read(self, path: str) -> None:
+        return None
+
+    def list(self) -> list[str]:
+        return []
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    for document in DOCUMENTS:
+        for number, match in enumerate(BLOCK.finditer(document.read_text(encoding="utf-8"))):
+            if match[1] == language:
+                yield f"{document.relative_to(ROOT)}[{number}]", match[2]
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    for where, text in [*blocks("console"), *blocks("sh")]:
+        for line in text.splitlines():
+            for part in line.removeprefix("$ ").split("&&"):
+                words = part.split()
+                if words and words[0].endswith("almguard"):
+                    yield f"{where}: {part.strip()}", part.strip()
+
+
+YAML = dict(blocks("yaml"))
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("where", YAML)
+def test_every_yaml_example_is_valid(where: str) -> None:
+    text = YAML[where]
+    document = yaml.safe_load(text)
+    if isinstance(document, dict) and document.get("kind") == "Scenario":
+        Scenario.model_validate(document)
+    elif isinstance(document, dict) and "apiVersion" in document:
+        assert load_configuration(text, where, files=NoFiles()).policies
+    elif isinstance(document, list):
+        indented = "".join(f"  {line}\n" for line in text.splitlines())
+        policy = "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: example}\nrules:\n" + indented
+        assert load_configuration(policy, where, files=NoFiles()).policies
+    else:
+        assert document is not None
+
+
+@pytest.mark.parametrize("where", COMMANDS)
+def test_every_command_shown_exists_and_takes_these_options(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(COMMANDS[where])[1:]
+    for word in words:
+        if word.endswith(".yml") and not word.startswith("-"):
+            (tmp_path / word).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / word).write_text("")
+    group = click.Context(almguard)
+    name, command, rest = almguard.resolve_command(group, words)
+    assert command is not None
+    command.make_context(name, list(rest), parent=group)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_within_the_project_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_there_are_examples_to_check() -> None:
+    assert len(YAML) >= 3
+    assert len(COMMANDS) > 8
