@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Self
@@ -80,6 +80,11 @@ class Commits(Fact):
     name: ClassVar = "commits"
 
     commits: tuple[Commit, ...]
+    former: Mapping[str, tuple[Commit, ...]] = field(default_factory=dict)
+    """By a former head that was force-pushed away: what the change consisted of then, oldest first, with patch ids.
+
+    Only of heads that a review was given on, and only where the platform still has them: a rebase is proven by it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +274,12 @@ class TeamSpec:
     """Which teams' members matter."""
 
     teams: frozenset[str] = frozenset()
+    owners: bool = False
+    """Also every team that CODEOWNERS (or a required-reviewer policy) of the default branch names."""
 
     def unite(self, other: Self) -> Self:
         """All of them."""
-        return type(self)(self.teams | other.teams)
+        return type(self)(self.teams | other.teams, self.owners or other.owners)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,145 @@
+"""Who may approve: by name, by team, by permission, or because the changed files are theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from bot.model import globs
+from bot.model.facts import NotSupported, Unavailable, UnknownKind
+from bot.model.facts.change import ChangedFiles, CodeOwners, ReviewerPermissions, TeamMembers
+from bot.model.people import Permission, Person
+from bot.rules import RuleParams, Tighter
+from bot.rules.approve.standing import Doubt, Objection, Standing, doubt, same_person
+
+
+class From(RuleParams):
+    """Whose approval counts. Each way is enough; with none given, anyone with write permission."""
+
+    users: Annotated[frozenset[str], Tighter.SUBSET] = frozenset()
+    """Logins (GitHub) or unique names (Azure DevOps). Only a bot that is named here counts."""
+    teams: Annotated[frozenset[str], Tighter.SUBSET] = frozenset()
+    """Teams (``payments-team`` or ``acme/payments-team``) or Azure DevOps groups, by their members, nested ones too."""
+    permissions: Annotated[frozenset[Permission], Tighter.SUBSET] = frozenset()
+    """Anyone with at least one of these permissions: read, triage, write, maintain or admin."""
+    code_owners: bool = Field(default=False)
+    """Anyone who owns at least one of the changed files."""
+
+    @property
+    def least(self) -> Permission | None:
+        """The permission that is enough by itself; None where permission alone is not."""
+        if self.permissions:
+            return min(self.permissions, key=list(Permission).index)
+        return None if self.users or self.teams or self.code_owners else Permission.WRITE
+
+
+Missing = Unavailable | NotSupported
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """The facts that decide who may approve. What is None is not needed."""
+
+    source: From
+    permissions: ReviewerPermissions | Missing | None
+    teams: TeamMembers | Missing | None
+    code_owners: CodeOwners | Missing | None
+    files: ChangedFiles | Missing | None
+
+    def standing(self, person: Person) -> Standing:
+        """Whether the person may approve: one sure way is enough, and no doubt about another matters then."""
+        if person.is_bot and not self._is_named(person):
+            return Objection("is a bot, and not named under from.users")
+        answers = list(self._ways(person))
+        if None in answers:
+            return None
+        doubts = [answer for answer in answers if isinstance(answer, Doubt)]
+        if doubts:
+            return doubts[0]
+        return Objection("; ".join(answer.reason for answer in answers if isinstance(answer, Objection)))
+
+    def missing_teams(self) -> tuple[str, ...]:
+        """The named teams that do not exist."""
+        return tuple(sorted(self.teams.missing)) if isinstance(self.teams, TeamMembers) else ()
+
+    def candidates(self) -> Iterator[str]:
+        """People and teams who may approve, the most particular first."""
+        yield from sorted(self.source.users)
+        gone = set(self.missing_teams())
+        yield from (f"team {team}" for team in sorted(self.source.teams) if team not in gone)
+        if (
+            self.source.code_owners
+            and isinstance(self.code_owners, CodeOwners)
+            and isinstance(self.files, ChangedFiles)
+        ):
+            for owner in self._owners(self.code_owners, self.files):
+                yield f"team {owner}" if "/" in owner else owner
+        if self.source.least is not None:
+            yield f"anyone with {self.source.least} permission or more"
+
+    def _is_named(self, person: Person) -> bool:
+        return _is_one_of(person, self.source.users)
+
+    def _ways(self, person: Person) -> Iterator[Standing]:
+        if self.source.users:
+            yield None if self._is_named(person) else Objection("is not named under from.users")
+        if self.source.teams:
+            yield self._in_teams(person, tuple(sorted(self.source.teams)), "from.teams")
+        if self.source.least is not None:
+            yield self._may(person, self.source.least)
+        if self.source.code_owners:
+            yield self._owns(person)
+
+    def _may(self, person: Person, least: Permission) -> Standing:
+        if not isinstance(self.permissions, ReviewerPermissions):
+            missing = self.permissions or NotSupported("it was not asked for")
+            return doubt(missing, f"what {person} may do to the repository is not known")
+        level = self.permissions.levels.get(person.id)
+        if level is None:
+            return Doubt(UnknownKind.SCOPE, f"what {person} may do to the repository could not be looked up")
+        if level.at_least(least):
+            return None
+        return Objection(f"has {level} permission, and {least} is needed")
+
+    def _in_teams(self, person: Person, teams: tuple[str, ...], where: str) -> Standing:
+        if self.teams is None or isinstance(self.teams, Unavailable | NotSupported):
+            missing = self.teams or NotSupported("they were not asked for")
+            return doubt(missing, f"who belongs to {', '.join(teams)} is not known")
+        unread = [team for team in teams if team not in self.teams.members and team not in self.teams.missing]
+        for team in teams:
+            if any(same_person(person, member) for member in self.teams.members.get(team, ())):
+                return None
+        if unread:
+            return Doubt(UnknownKind.SCOPE, f"who belongs to {', '.join(unread)} is not known")
+        return Objection(f"belongs to no team under {where}")
+
+    def _owns(self, person: Person) -> Standing:
+        for fact, what in ((self.code_owners, "who owns the changed files"), (self.files, "which files are changed")):
+            if isinstance(fact, Unavailable | NotSupported):
+                return doubt(fact, f"{what} is not known")
+        if not isinstance(self.code_owners, CodeOwners) or not isinstance(self.files, ChangedFiles):
+            raise TypeError("code owners were not asked for")
+        owners = self._owners(self.code_owners, self.files)
+        if _is_one_of(person, (owner.lstrip("@") for owner in owners)):
+            return None
+        teams = tuple(owner for owner in owners if "/" in owner)
+        found = self._in_teams(person, teams, "CODEOWNERS") if teams else None
+        return found if teams and not isinstance(found, Objection) else Objection("owns none of the changed files")
+
+    @staticmethod
+    def _owners(code_owners: CodeOwners, files: ChangedFiles) -> list[str]:
+        """The owners of any changed path, each once."""
+        found: dict[str, None] = {}
+        for path in (path for file in files.files for path in file.paths):
+            matching = [entry for entry in code_owners.entries if globs.matches(path, entry.patterns)]
+            for entry in matching[-1:] if code_owners.last_match_wins else matching:
+                found.update(dict.fromkeys(owner.lstrip("@") for owner in entry.owners))
+        return list(found)
+
+
+def _is_one_of(person: Person, names: Iterable[str]) -> bool:
+    own = {person.login.casefold(), *(email.casefold() for email in person.emails)}
+    return any(name.casefold() in own for name in names)
