@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from cel_expr_python import cel  # type: ignore[import-untyped]
@@ -18,6 +19,7 @@ from cel_expr_python.ext import ext_strings  # type: ignore[import-untyped]
 
 from bot.model import globs
 from bot.model.facts import Fact, FactRequest, UnknownKind
+from bot.model.facts.change import ChangedFiles
 from bot.model.subjects import Subject
 from bot.policy.problems import did_you_mean
 from bot.policy.syntax_tree import Mistake, SyntaxTree, check
@@ -42,16 +44,56 @@ class Undecided:
     """The name of the fact that was not loaded, where that is why: ``files``."""
 
 
-@dataclass(frozen=True, slots=True)
 class Document:
-    """One subject and its facts, as expressions see them. Made once for each subject, by ``document``."""
+    """One subject and its facts, as expressions see them. Values are converted when they are first asked for, once."""
 
-    subject: type[Subject]
-    activation: cel.Activation
-    bound: frozenset[str]
-    """The facts that were loaded."""
-    no_files: bool
-    """The change is known, and empty."""
+    __slots__ = ("_values", "facts", "now", "subject")
+
+    def __init__(self, subject: Subject, facts: Mapping[str, Fact], now: datetime) -> None:
+        self.subject = subject
+        self.facts = facts
+        self.now = now
+        self._values: dict[str, object] = {"now": now}
+
+    @property
+    def no_files(self) -> bool:
+        """The change is known, and empty."""
+        files = self.facts.get(ChangedFiles.name)
+        return isinstance(files, ChangedFiles) and not files.files
+
+    def bindings(self, names: Iterable[str]) -> dict[str, object]:
+        """Those of the names that have a value."""
+        known = self._values
+        for name in names:
+            if name not in known:
+                known[name] = self._value(name)
+        return {name: value for name in names if (value := known[name]) is not None}
+
+    def _value(self, name: str) -> object:
+        if name.startswith(HAS):
+            holder = self._raw(name.removeprefix(HAS))
+            return holder is not None
+        value = self._raw(name)
+        # A name of its own may have the type of time; inside lists times are text.
+        return value if isinstance(value, datetime) else plain(value)
+
+    def _raw(self, name: str) -> object:
+        known = vocabulary(type(self.subject))[name]
+        value: object = self.subject if known.fact is None else self.facts.get(name)
+        for attribute in known.path:
+            if value is None:
+                return None
+            value = getattr(value, attribute)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """An expression, compiled for one type of subject."""
+
+    expression: cel.Expression
+    environment: cel.Env
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +104,7 @@ class Expression:
     names: frozenset[str]
     """What stands before the first dot of every name that it uses: ``pr``, ``files``."""
     _facts: frozenset[type[Fact]]
-    _programs: Mapping[type[Subject], cel.Expression] = field(compare=False)
+    _programs: Mapping[type[Subject], _Program] = field(compare=False)
 
     def facts(self) -> frozenset[type[Fact]]:
         """The facts that it names; each is about the subject judged or one that is reached from it."""
@@ -74,10 +116,12 @@ class Expression:
 
     def evaluate(self, document: Document) -> bool | Undecided:
         """Whether it holds. A condition that names ``files`` is not met on an empty change."""
-        if document.no_files and "files" in self.names:
+        if "files" in self.names and document.no_files:
             return False
+        program = self._programs[type(document.subject)]
+        activation = program.environment.Activation(document.bindings(program.names))
         try:
-            value = self._programs[document.subject].eval(document.activation).value()
+            value = program.expression.eval(activation).value()
         except RuntimeError as error:
             return _undecided(str(error), document)
         if value is True or value is False:
@@ -88,48 +132,35 @@ class Expression:
 
 def compile_expression(text: str, subjects: Iterable[type[Subject]]) -> Expression:
     """Compile a condition for each of these types of subject. Raises ``ExpressionError``."""
-    programs: dict[type[Subject], cel.Expression] = {}
+    # mypy takes the hash of a subject for that of its class.
+    programs = {subject: _compile(text, subject) for subject in subjects}  # type: ignore[arg-type]
     names: set[str] = set()
     facts: set[type[Fact]] = set()
-    for subject in subjects:
-        program, used = _compile(text, subject)
-        programs[subject] = program
+    for subject, program in programs.items():
+        known = vocabulary(subject)
+        used = {name.removeprefix(HAS) for name in program.names}
         names |= {name.split(".", 1)[0] for name in used}
-        facts |= {known.fact for known in map(vocabulary(subject).get, used) if known is not None and known.fact}
+        facts |= {fact for name in used if name in known and (fact := known[name].fact) is not None}
     return Expression(text, frozenset(names), frozenset(facts), programs)
 
 
 def document(subject: Subject, facts: Mapping[str, Fact], now: datetime) -> Document:
     """What expressions see of a subject. ``facts``: those that were loaded, by their names; others are left out."""
-    kind = type(subject)
-    data: dict[str, Any] = {"now": now}
-    for name, known, has in _plan(kind):
-        if known.fact is None:
-            value: Any = subject
-        elif name in facts:
-            value = facts[name]
-        else:
-            continue
-        for attribute in known.path:
-            value = getattr(value, attribute)
-            if value is None:
-                break
-        if has:
-            data[has] = value is not None
-        if value is not None:
-            data[name] = value if known.shape.kind is Kind.TIME else plain(value)
-    return Document(kind, _environment(kind).Activation(data), frozenset(facts), data.get("files") == [])
+    return Document(subject, facts, now)
 
 
-HAS = re.compile(
+HAS = "has."
+ASKED = re.compile(
     r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|//[^\n]*|(?<![\w.])has\(\s*([A-Za-z_][\w]*(?:\.[\w]+)+)\s*\)"""
 )
+"""Texts and comments, which are left alone, and what ``has()`` asks for."""
 
 
-def _compile(text: str, subject: type[Subject]) -> tuple[cel.Expression, frozenset[str]]:
-    known = vocabulary(subject)
+@lru_cache(maxsize=1024)
+def _compile(text: str, subject: type[Subject]) -> _Program:
+    known, environment = vocabulary(subject), _environment(subject)
     try:
-        program = _environment(subject).compile(_asked(text, known))
+        program = environment.compile(_asked(text, known))
     except RuntimeError as error:
         raise ExpressionError(_explained(str(error), known)) from error
     tree = SyntaxTree.decode(program.serialize())
@@ -138,7 +169,7 @@ def _compile(text: str, subject: type[Subject]) -> tuple[cel.Expression, frozens
         mistakes = [Mistake(1, 1, f"a condition is true or false, and this is {program.return_type().name().lower()}")]
     if mistakes:
         raise ExpressionError(mistakes)
-    return program, frozenset(name.removeprefix("has.") for name in tree.names())
+    return _Program(program, environment, tuple(sorted(tree.names())))
 
 
 def _asked(text: str, known: Mapping[str, Name]) -> str:
@@ -149,25 +180,17 @@ def _asked(text: str, known: Mapping[str, Name]) -> str:
         name = found[1]
         if name is None or name not in known:
             return found[0]
-        return f"has.{name}".ljust(len(found[0]))
+        return f"{HAS}{name}".ljust(len(found[0]))
 
-    return HAS.sub(replace, text)
+    return ASKED.sub(replace, text)
 
 
 @by_type
 def _environment(subject: type[Subject]) -> cel.Env:
     variables = {name.name: _type(name.shape) for name in vocabulary(subject).values()}
-    variables |= {has: cel.Type.BOOL for _, _, has in _plan(subject) if has}
+    variables |= {f"{HAS}{name}": cel.Type.BOOL for name in variables if "." in name}
     variables["now"] = cel.Type.TIMESTAMP
     return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()], functions=_functions())
-
-
-@by_type
-def _plan(subject: type[Subject]) -> tuple[tuple[str, Name, str], ...]:
-    """Each name, and the one that says whether it is set."""
-    return tuple(
-        (name.name, name, f"has.{name.name}" if "." in name.name else "") for name in vocabulary(subject).values()
-    )
 
 
 def _type(shape: Shape | None) -> cel.Type:
@@ -238,7 +261,7 @@ def _unknown_name(mistake: Mistake, known: Mapping[str, Name]) -> Mistake:
     unknown = UNDECLARED.match(mistake.message)
     if unknown is None:
         return replace(mistake, message=mistake.message.replace(" (in container '')", ""))
-    name = unknown[1].removeprefix("has.")
+    name = unknown[1].removeprefix(HAS)
     parts = name.split(".")
     message = f"{name!r} alone is no value; it has {', '.join(_below(name, known))}"
     for depth, part in enumerate(parts):
@@ -268,8 +291,8 @@ UNBOUND = re.compile(r'No value with name "([^"]+)"')
 def _undecided(error: str, document: Document) -> Undecided:
     unbound = UNBOUND.search(error)
     if unbound:
-        name = unbound[1].removeprefix("has.")
-        if name in vocabulary(document.subject) and vocabulary(document.subject)[name].fact is not None:
+        name = unbound[1].removeprefix(HAS)
+        if name in vocabulary(type(document.subject)) and vocabulary(type(document.subject))[name].fact is not None:
             return Undecided(f"{name} could not be read", missing=name)
         return Undecided(f"{name} is not set here; ask has({name}) first")
     if "budget" in error.lower():

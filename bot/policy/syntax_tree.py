@@ -53,7 +53,8 @@ class Node:
     function: str = ""
     operands: tuple[Node, ...] = ()
     """The operand of a field, the target and arguments of a function, the elements of a list or mapping."""
-    is_method: bool = False
+    asks: bool = False
+    """``has(holder.field)``: whether the field is there, not its value."""
     comprehension: Comprehension | None = None
 
 
@@ -111,7 +112,8 @@ class _Checker:
                 return scope[node.name]
             return self.known[node.name].shape if node.name in self.known else None
         if node.field:
-            return self._field(node, self.shape(node.operands[0], scope), in_time)
+            found = self._field(node, self.shape(node.operands[0], scope), in_time)
+            return Shape(Kind.BOOLEAN) if node.asks else found
         inner = [self.shape(operand, scope, node.function in TIME_FUNCTIONS) for operand in node.operands]
         if node.function:
             return self._call(node, inner)
@@ -140,7 +142,7 @@ class _Checker:
             self.report(node, f"there is no field {node.field!r} here{hint}")
             return None
         shape = fields[node.field]
-        if shape.kind is Kind.TIME and not in_time:
+        if shape.kind is Kind.TIME and not in_time and not node.asks:
             self.report(node, f"inside a list a time is text: write timestamp(….{node.field})")
         return shape
 
@@ -216,9 +218,9 @@ def _node(message: Message) -> Node:
     if name is not None:
         return Node(id, name=name.text(1))
     if select is not None:
-        return Node(id, field=select.text(2), operands=_children(select, 1))
+        return Node(id, field=select.text(2), operands=_children(select, 1), asks=select.integer(3) == 1)
     if call is not None:
-        return Node(id, function=call.text(2), operands=_children(call, 1, 3), is_method=1 in call)
+        return Node(id, function=call.text(2), operands=_children(call, 1, 3))
     if items is not None:
         return Node(id, operands=_children(items, 1))
     if struct is not None:
