@@ -53,6 +53,7 @@ class Event(Part):
 def happen(world: World, event: Event) -> dict[str, object]:
     """Let it happen; what came of it."""
     with world.lock:
+        world.revision += 1
         if event.work_item is not None:
             return _move_work_item(world, event)
         repository = _repository(world, event.repository)

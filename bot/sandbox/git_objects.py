@@ -207,6 +207,10 @@ class GitRepository:
             self._diffs[key] = sorted(self._changes(self.files(base), self.files(head)), key=lambda change: change.path)
         return self._diffs[key]
 
+    def first(self, sha: str) -> list[Change]:
+        """What the first commit of all brought."""
+        return sorted(self._changes({}, self.files(sha)), key=lambda change: change.path)
+
     def _changes(self, old: dict[str, str], new: dict[str, str]) -> Iterator[Change]:
         removed = {path: sha for path, sha in old.items() if path not in new}
         added = {path: sha for path, sha in new.items() if path not in old}

@@ -414,6 +414,17 @@ class SecurityPart(Part):
     secret_scanning: bool | None = None
     push_protection: bool | None = None
     code_scanning: bool | None = None
+    dependency_alerts: bool = True
+
+
+class ActionsPart(Part):
+    """GitHub Actions' settings of a repository."""
+
+    allowed: Literal["all", "local_only", "selected"] = "all"
+    default_permissions: Literal["read", "write"] = "read"
+    """What GITHUB_TOKEN may do in workflows that do not say."""
+    may_approve: bool = False
+    """Whether workflows may approve pull requests."""
 
 
 class RepositoryPart(Part):
@@ -439,6 +450,7 @@ class RepositoryPart(Part):
     permissions: dict[str, Permission] = {}
     """Logins, or ``team:NAME``. Organisation owners are admins without being named."""
     security: SecurityPart = SecurityPart()
+    actions: ActionsPart = ActionsPart()
     files: dict[str, str] = {}
     """The first commit of the default branch. A text ``@REPOSITORY:PATH`` copies another repository's file."""
     commits: list[CommitPart] = []

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from bot.sandbox.faults import Faults, Ledger, answer
+from bot.sandbox.github.meters import Meters
 from bot.sandbox.loading import ScenarioError, load_scenario
 from bot.sandbox.scenario import Scenario
 from bot.sandbox.wire import NotJson, Request, Response
@@ -46,6 +47,7 @@ class Application:
         self.base_url = base_url
         self.ledger = Ledger()
         self.faults = Faults()
+        self.meters = Meters()
         self._handlers: dict[str, Callable[[Request], Response]] = {}
         self._lock = threading.Lock()
 
@@ -86,11 +88,11 @@ class Application:
             case "github":
                 from bot.sandbox.github.rest import Rest
 
-                return Rest(self.world, self.base_url + REST).handle
+                return Rest(self.world, self.base_url + REST, self.meters).handle
             case "graphql":
                 from bot.sandbox.github.graphql.endpoint import GraphQL
 
-                return GraphQL(self.world, self.base_url + REST).handle
+                return GraphQL(self.world, self.base_url + REST, self.meters).handle
             case _:
                 from bot.sandbox.azure_devops.api import AzureDevOps
 

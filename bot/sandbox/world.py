@@ -188,6 +188,8 @@ class World:
         self.repositories: list[Repository] = []
         self.work_items: list[WorkItem] = []
         self._by_name: dict[str, Repository] = {}
+        self.revision = 0
+        """Grows with every change to the scenario's parts, so that what follows from them can be kept until then."""
         self._ids = itertools.count(9_000_001)
         self.meet(logins(scenario))
         for part in scenario.organizations:
@@ -233,6 +235,7 @@ class World:
         ident, unique = number("repository", owner, part.name), guid("repository", owner, part.name)
         repository = Repository(part, self, owner, project, ident, unique)
         self.repositories.append(repository)
+        self.revision += 1
         self._by_name[repository.full_name.lower()] = repository
         self.meet(repository_logins(part))
         return repository

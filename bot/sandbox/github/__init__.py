@@ -1,0 +1,1 @@
+"""GitHub over HTTP, from a scenario: REST and GraphQL."""

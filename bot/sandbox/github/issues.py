@@ -1,0 +1,277 @@
+"""Issues, and the conversation of issues and pull requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.sandbox.github import pulls
+from bot.sandbox.github.call import Call, Refusal, invalid, missing, stamp
+from bot.sandbox.github.nodes import encode
+from bot.sandbox.github.render import Body, app, association, label, optional_user, user
+from bot.sandbox.github.routing import delete, get, patch, post
+from bot.sandbox.identity import number as stable_number
+from bot.sandbox.posted import IssueComment
+from bot.sandbox.pull_requests import PullRequest
+from bot.sandbox.wire import Response
+
+if TYPE_CHECKING:
+    from bot.sandbox.world import Repository, WorkItem
+
+TALK = "issues|pull_requests"
+LONGEST_COMMENT = 65_536
+NOT_PLANNED = "Removed"
+
+
+def issues_of(each: Repository) -> list[WorkItem]:
+    """A repository's issues."""
+    return [item for item in each.world.work_items if item.repository is each and "github" in item.part.platforms]
+
+
+@get("/repos/{owner}/{repo}/issues", TALK)
+def issues(call: Call, each: Repository) -> object:
+    """Issues and, as GitHub has it, pull requests too; open ones unless ``state`` says otherwise."""
+    state = call.request.first("state", "open")
+    found: list[tuple[int, WorkItem | PullRequest]] = [
+        (item.id, item) for item in issues_of(each) if state in ("all", "closed" if item.closed else "open")
+    ]
+    found += [
+        (request.number, request)
+        for request in pulls.shown(each)
+        if state in ("all", "open" if request.part.state == "open" else "closed")
+    ]
+    labels = [name for name in call.request.first("labels").split(",") if name]
+    if labels:
+        found = [
+            (ident, item)
+            for ident, item in found
+            if set(labels) <= set(item.labels if isinstance(item, PullRequest) else item.part.labels)
+        ]
+    found.sort(key=lambda pair: -pair[0])
+    return call.page(found, lambda pair: _either(call, each, pair[1]))
+
+
+@get("/repos/{owner}/{repo}/issues/{number}", TALK)
+def issue(call: Call, each: Repository, number: str) -> Body:
+    """One issue or pull request."""
+    return _either(call, each, _find(each, number))
+
+
+@get("/repos/{owner}/{repo}/issues/{number}/comments", TALK)
+def comments(call: Call, each: Repository, number: str) -> object:
+    """The conversation, oldest first."""
+    _find(each, number)
+    found = [comment for comment in each.issue_comments if str(comment.number) == number]
+    since = call.request.first("since")
+    if since:
+        found = [comment for comment in found if (stamp(comment.updated_at) or "") >= since]
+    return call.page(found, lambda comment: comment_body(call, each, comment))
+
+
+@post("/repos/{owner}/{repo}/issues/{number}/comments", TALK)
+def add_comment(call: Call, each: Repository, number: str) -> Response:
+    """Say something."""
+    _find(each, number)
+    text = _text(call)
+    now = call.world.clock()
+    with call.world.lock:
+        comment = IssueComment(call.world.next_id(), int(number), call.token.poster, text, now, now, posted=True)
+        each.issue_comments.append(comment)
+    return Response(201, comment_body(call, each, comment))
+
+
+@get("/repos/{owner}/{repo}/issues/comments/{ident}", TALK)
+def one_comment(call: Call, each: Repository, ident: str) -> Body:
+    """One comment."""
+    return comment_body(call, each, _comment(each, ident))
+
+
+@patch("/repos/{owner}/{repo}/issues/comments/{ident}", TALK)
+def edit_comment(call: Call, each: Repository, ident: str) -> Body:
+    """Say it differently."""
+    comment = _comment(each, ident)
+    text = _text(call)
+    with call.world.lock:
+        comment.body, comment.updated_at = text, call.world.clock()
+    return comment_body(call, each, comment)
+
+
+@delete("/repos/{owner}/{repo}/issues/comments/{ident}", TALK)
+def delete_comment(call: Call, each: Repository, ident: str) -> Response:
+    """Take it back."""
+    comment = _comment(each, ident)
+    with call.world.lock:
+        each.issue_comments.remove(comment)
+    return Response(204)
+
+
+@get("/repos/{owner}/{repo}/issues/{number}/labels", TALK)
+def labels(call: Call, each: Repository, number: str) -> object:
+    """The labels of an issue or pull request."""
+    found = _find(each, number)
+    names = found.labels if isinstance(found, PullRequest) else found.part.labels
+    return call.page(names, lambda name: label(call, each, name))
+
+
+@post("/repos/{owner}/{repo}/issues/{number}/labels", TALK)
+def add_labels(call: Call, each: Repository, number: str) -> object:
+    """Add labels to a pull request."""
+    request = pulls.find(each, number)
+    data = call.request.json()
+    names = data.get("labels") if isinstance(data, dict) else data
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise invalid("Label", "labels", "invalid")
+    with call.world.lock:
+        request.labels += [name for name in names if name not in request.labels]
+    return [label(call, each, name) for name in request.labels]
+
+
+@delete("/repos/{owner}/{repo}/issues/{number}/labels/{name}", TALK)
+def remove_label(call: Call, each: Repository, number: str, name: str) -> object:
+    """Take a label off a pull request."""
+    request = pulls.find(each, number)
+    if name not in request.labels:
+        raise missing("Label does not exist")
+    with call.world.lock:
+        request.labels.remove(name)
+    return [label(call, each, each_name) for each_name in request.labels]
+
+
+def _text(call: Call) -> str:
+    text = call.body("body", resource="IssueComment")["body"]
+    if not isinstance(text, str):
+        raise invalid("IssueComment", "body", "invalid")
+    if len(text) > LONGEST_COMMENT:
+        message = f"body is too long (maximum is {LONGEST_COMMENT} characters)"
+        raise Refusal(
+            422,
+            "Validation Failed",
+            errors=[{"resource": "IssueComment", "code": "unprocessable", "field": "data", "message": message}],
+        )
+    return text
+
+
+def _comment(each: Repository, ident: str) -> IssueComment:
+    _ = each.pull_requests  # the scenario's own comments come with them
+    for comment in each.issue_comments:
+        if str(comment.id) == ident:
+            return comment
+    raise missing()
+
+
+def _find(each: Repository, number: str) -> WorkItem | PullRequest:
+    if number.isdigit():
+        request = each.pull_requests.get(int(number))
+        if request is not None and "github" in request.part.platforms:
+            return request
+        item = each.world.issue(each, int(number))
+        if item is not None:
+            return item
+    raise missing()
+
+
+def _either(call: Call, each: Repository, found: WorkItem | PullRequest) -> Body:
+    return _pull_as_issue(call, each, found) if isinstance(found, PullRequest) else issue_body(call, each, found)
+
+
+def _base(call: Call, each: Repository, number: int) -> Body:
+    url = f"{call.api}/repos/{each.full_name}"
+    mine = f"{url}/issues/{number}"
+    return {
+        "url": mine,
+        "repository_url": url,
+        "labels_url": f"{mine}/labels{{/name}}",
+        "comments_url": f"{mine}/comments",
+        "events_url": f"{mine}/events",
+        "timeline_url": f"{mine}/timeline",
+        "number": number,
+        "milestone": None,
+        "locked": False,
+        "active_lock_reason": None,
+        "comments": sum(comment.number == number for comment in each.issue_comments),
+    }
+
+
+def issue_body(call: Call, each: Repository, item: WorkItem) -> Body:
+    """An issue."""
+    part = item.part
+    author = part.created_by or "almguard"
+    assigned = [user(call, part.assigned_to)] if part.assigned_to else []
+    reason = None if not item.closed else "not_planned" if part.state == NOT_PLANNED else "completed"
+    return _base(call, each, item.id) | {
+        "id": stable_number("issue", each.full_name, item.id),
+        "node_id": encode("Issue", each.full_name, item.id),
+        "html_url": f"{call.html}/{each.full_name}/issues/{item.id}",
+        "title": part.title,
+        "body": part.body or None,
+        "user": user(call, author),
+        "state": "closed" if item.closed else "open",
+        "state_reason": reason,
+        "labels": [label(call, each, name) for name in part.labels],
+        "assignee": assigned[0] if assigned else None,
+        "assignees": assigned,
+        "created_at": stamp(item.created_at),
+        "updated_at": stamp(max(item.changed_at, item.closed_at or item.changed_at)),
+        "closed_at": stamp(item.closed_at),
+        "closed_by": None,
+        "type": _issue_type(call, each, part.type),
+        "author_association": association(call, each, author),
+    }
+
+
+def _issue_type(call: Call, each: Repository, name: str) -> Body | None:
+    if not call.world.organizations[each.owner].part.has_issue_types:
+        return None
+    return {
+        "id": stable_number("issue-type", each.owner, name),
+        "node_id": encode("IssueType", each.owner, name),
+        "name": name,
+        "description": None,
+        "color": "blue",
+        "is_enabled": True,
+    }
+
+
+def _pull_as_issue(call: Call, each: Repository, request: PullRequest) -> Body:
+    """A pull request among issues."""
+    whole = pulls.simple(call, each, request)
+    taken = ("title", "body", "user", "state", "labels", "assignee", "assignees", "created_at", "updated_at")
+    page = whole["html_url"]
+    return _base(call, each, request.number) | {
+        "id": stable_number("issue", each.full_name, request.number),
+        "node_id": whole["node_id"],
+        "html_url": page,
+        **{name: whole[name] for name in taken},
+        "closed_at": whole["closed_at"],
+        "state_reason": None,
+        "closed_by": optional_user(call, None),
+        "draft": request.part.draft,
+        "author_association": whole["author_association"],
+        "pull_request": {
+            "url": whole["url"],
+            "html_url": page,
+            "diff_url": whole["diff_url"],
+            "patch_url": whole["patch_url"],
+            "merged_at": whole["merged_at"],
+        },
+    }
+
+
+def comment_body(call: Call, each: Repository, comment: IssueComment) -> Body:
+    """A comment."""
+    request = each.pull_requests.get(comment.number)
+    place = "pull" if request is not None else "issues"
+    return {
+        "url": f"{call.api}/repos/{each.full_name}/issues/comments/{comment.id}",
+        "html_url": f"{call.html}/{each.full_name}/{place}/{comment.number}#issuecomment-{comment.id}",
+        "issue_url": f"{call.api}/repos/{each.full_name}/issues/{comment.number}",
+        "id": comment.id,
+        "node_id": encode("IssueComment", each.full_name, comment.id),
+        "user": user(call, comment.author),
+        "created_at": stamp(comment.created_at),
+        "updated_at": stamp(comment.updated_at),
+        "body": comment.body,
+        "author_association": association(call, each, comment.author),
+        "performed_via_github_app": app(call, comment.author.removesuffix("[bot]"))
+        if comment.author.endswith("[bot]") and comment.posted
+        else None,
+    }

@@ -1,0 +1,117 @@
+"""GitHub's REST API: credentials, limits, permissions, and conditional requests around the functions that answer."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import itertools
+from typing import TYPE_CHECKING
+
+from bot.sandbox.github.access import Access
+from bot.sandbox.github.call import Call, Refusal, missing
+from bot.sandbox.github.routing import ROUTES
+from bot.sandbox.wire import NotJson, Response
+
+if TYPE_CHECKING:
+    from bot.sandbox.github.meters import Meters
+    from bot.sandbox.identity import Token
+    from bot.sandbox.wire import Request
+    from bot.sandbox.world import World
+
+FAMILIES = (
+    "actions",
+    "checks",
+    "commits",
+    "contents",
+    "deployments",
+    "issues",
+    "organizations",
+    "protection",
+    "pulls",
+    "releases",
+    "repositories",
+    "security",
+    "service",
+)
+"""The modules of this package whose functions answer paths."""
+
+OAUTH_SCOPES = "read:org, repo, security_events, workflow"
+
+
+class Rest:
+    """Answers REST requests."""
+
+    def __init__(self, world: World, api: str, meters: Meters) -> None:
+        self.world = world
+        self.api = api
+        self.meters = meters
+        self._numbers = itertools.count(1)
+        for family in FAMILIES:
+            importlib.import_module(f"bot.sandbox.github.{family}")
+
+    def handle(self, request: Request) -> Response:
+        """The answer."""
+        token = self.world.token(request.secret)
+        if token is None or token.expired:
+            message = "Bad credentials" if request.secret else "Requires authentication"
+            response = Refusal(401, message).response
+        else:
+            response = self._conditional(request, token, self._answer(request, token))
+        response.headers.setdefault("X-GitHub-Request-Id", f"SAND:{next(self._numbers):X}")
+        response.headers.setdefault("X-GitHub-Media-Type", "github.v3; format=json")
+        response.headers.setdefault(
+            "X-GitHub-Api-Version-Selected", request.headers.get("x-github-api-version", "2022-11-28")
+        )
+        return response
+
+    def _answer(self, request: Request, token: Token) -> Response:
+        call = Call(self.world, self.api, request, Access(token, self.world), self.meters)
+        try:
+            result = self._call(call, request)
+            response = result if isinstance(result, Response) else Response(200, result)
+        except NotJson:
+            response = Refusal(400, "Problems parsing JSON").response
+        except Refusal as refusal:
+            response = refusal.response
+        response.headers.update(call.link)
+        return response
+
+    def _call(self, call: Call, request: Request) -> object:
+        """Find the path, look whether the token may, and ask the function."""
+        path = request.path.removeprefix("/api/v3").rstrip("/") or "/"
+        found = ROUTES.find("GET" if request.method == "HEAD" else request.method, path)
+        if found is None:
+            raise missing()
+        route, names = found
+        if "owner" in names and "repo" in names:
+            repository = call.repository(names.pop("owner"), names.pop("repo"))
+            call.need(route.permission, route.level, repository)
+            if route.level != "read" and repository.part.archived:
+                raise Refusal(403, "Repository was archived so is read-only.")
+            return route.handler(call, repository, **names)
+        if "org" in names:
+            organization = call.organization(names.pop("org"))
+            call.need(route.permission, route.level)
+            return route.handler(call, organization, **names)
+        return route.handler(call, **names)
+
+    def _conditional(self, request: Request, token: Token, response: Response) -> Response:
+        """Limits, and 304 when the client has this very answer already: an ETag belongs to its token."""
+        if request.method in ("GET", "HEAD") and response.status == 200:
+            data = response.encoded()
+            digest = hashlib.sha256(token.secret.encode() + b"\0" + data)
+            digest.update(response.headers.get("Link", "").encode())
+            tag = f'W/"{digest.hexdigest()}"'
+            known = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
+            if tag in known or tag.removeprefix("W/") in known:
+                response = Response(304, None, {"Link": response.headers["Link"]} if "Link" in response.headers else {})
+            else:
+                response.body = data
+            response.headers |= {"ETag": tag, "Cache-Control": "private, max-age=60, s-maxage=60"}
+            response.headers["Vary"] = "Accept, Authorization, Cookie, X-GitHub-OTP"
+        if response.status != 304 and not request.path.endswith("/rate_limit"):
+            self.meters.core.spend(token, 1)
+        response.headers |= self.meters.core.headers(token)
+        if token.kind == "pat" and token.github == "all":
+            response.headers["X-OAuth-Scopes"] = OAUTH_SCOPES
+        return response
