@@ -1,0 +1,1 @@
+"""Build and test: what judges a change on its way in."""

@@ -1,0 +1,1 @@
+"""Data security: keys, secrets and who may see them."""
