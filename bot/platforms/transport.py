@@ -95,7 +95,7 @@ class Transport:
         self._depths: dict[Platform, int] = {}
         self._adapters: dict[Platform, TransportAdapter] = {}
         self._sessions: dict[Platform, Session] = {}
-        self._pool: ThreadPoolExecutor | None = None
+        self._pools: list[ThreadPoolExecutor | None] = [None, None]
         self._chain = threading.local()
 
     def adapter(self, platform: Platform, repeatable_posts: Sequence[str] = ()) -> TransportAdapter:
@@ -128,14 +128,18 @@ class Transport:
         return self._depths.get(platform, 0)
 
     def gather(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
-        """Run tasks at once and give their results in order; the first exception of any is raised after all have ended."""
-        if len(tasks) <= 1 or self._chain_of_task() is not None:
+        """Run tasks at once and give their results in order; the first exception of any is raised after all have ended.
+
+        A task may gather once more; what that runs gathers in turn, one after the other, so that no pool waits for itself.
+        """
+        level = getattr(self._chain, "level", 0)
+        if len(tasks) <= 1 or level >= len(self._pools):
             return [task() for task in tasks]
         with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="almguard")
-            pool = self._pool
-        futures = [pool.submit(self._task, task) for task in tasks]
+            pool = self._pools[level]
+            if pool is None:
+                pool = self._pools[level] = ThreadPoolExecutor(_WORKERS, thread_name_prefix="almguard")
+        futures = [pool.submit(self._task, task, level + 1) for task in tasks]
         results: list[T] = []
         failed: BaseException | None = None
         longest: dict[Platform, int] = {}
@@ -146,8 +150,10 @@ class Transport:
             for platform, depth in chain.items():
                 longest[platform] = max(longest.get(platform, 0), depth)
         with self._lock:
+            depths = self._chain_of_task()
+            depths = self._depths if depths is None else depths
             for platform, depth in longest.items():
-                self._depths[platform] = self._depths.get(platform, 0) + depth
+                depths[platform] = depths.get(platform, 0) + depth
         if failed is not None:
             raise failed
         return results
@@ -159,14 +165,16 @@ class Transport:
     def close(self) -> None:
         """End connections and threads."""
         with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pools, self._pools = self._pools, [None, None]
+        for pool in pools:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
         for adapter in self._adapters.values():
             adapter.close_connections()
 
-    def _task(self, task: Callable[[], T]) -> tuple[list[T], dict[Platform, int], BaseException | None]:
+    def _task(self, task: Callable[[], T], level: int) -> tuple[list[T], dict[Platform, int], BaseException | None]:
         self._chain.depths = {}
+        self._chain.level = level
         try:
             return [task()], self._chain.depths, None
         except Exception as wrong:  # raised again by gather, once every task has ended

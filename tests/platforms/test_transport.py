@@ -303,6 +303,20 @@ def test_round_trips_are_the_longest_chain(server: Server, make) -> None:
     assert transport.round_trips(Platform.GITHUB) == 4
 
 
+def test_a_task_may_gather_once_more(server: Server, make) -> None:
+    transport = make()
+
+    def one() -> int:
+        return get(transport, f"{server.url}/a").status_code
+
+    def inner() -> int:
+        return len(transport.gather([one] * 5)) + one() - 200
+
+    assert transport.gather([inner] * 30) == [5] * 30
+    assert transport.requests(Platform.GITHUB) == 180
+    assert transport.round_trips(Platform.GITHUB) == 2
+
+
 def test_gather_raises_what_a_task_raised_after_all_have_ended(make) -> None:
     transport = make()
     done: list[int] = []

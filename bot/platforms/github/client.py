@@ -1,0 +1,302 @@
+"""PyGithub over the shared transport: one ``Github`` for each thread, REST and GraphQL.
+
+PyGithub is imported when the first request is made, because the import takes longer than most commands. Its own pauses
+(a quarter of a second between requests), retries and connections are switched off: the transport does all that once,
+for all threads. A ``Github`` object mixes up answers when two threads use it, hence one for each.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bot.engine.ports import PlatformError
+from bot.model.facts import UnknownKind
+from bot.model.subjects import Platform
+from bot.platforms.answers import refused_token
+from bot.platforms.redaction import redact, register
+from bot.platforms.transport import REPEATABLE, Transport
+
+if TYPE_CHECKING:
+    from github.Requester import Requester
+
+Json = Any
+"""JSON as the platform sends it: its shape is checked where it is read."""
+
+API_URL = "https://api.github.com"
+_PUBLIC_VERSION = "2022-11-28"
+_inject = threading.Lock()
+
+
+class Refused(Exception):  # noqa: N818 - reads as what it says
+    """GitHub answered a REST request with 4xx, and meant it."""
+
+    def __init__(self, method: str, path: str, status: int, message: str) -> None:
+        super().__init__(redact(f"{method} {path}: {status} {message}"))
+        self.status = status
+        self.message = redact(message)
+        self.path = path
+
+    @property
+    def is_missing(self) -> bool:
+        """404 or 410: not there, or not for this token."""
+        return self.status in (404, 410)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphError:
+    """One entry of ``errors`` of a GraphQL answer."""
+
+    kind: str
+    """``FORBIDDEN``, ``NOT_FOUND``, ``INSUFFICIENT_SCOPES``; empty where GitHub names none."""
+    message: str
+    path: tuple[str | int, ...]
+    saml: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A GraphQL answer, which may be partial."""
+
+    data: Mapping[str, Json]
+    errors: tuple[GraphError, ...]
+
+
+class TooMuch(Exception):  # noqa: N818 - reads as what it says
+    """A GraphQL query asks for more than GitHub answers in one: ask for half."""
+
+
+class GitHubClient:
+    """What every part of the GitHub provider sends its requests through."""
+
+    def __init__(
+        self,
+        token: str | Callable[[], str],
+        api_url: str = API_URL,
+        graphql_url: str | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Make a client.
+
+        Args:
+            token: the token, or where to get one (a GitHub App's installation); asked again when it has expired.
+            api_url: the address of the REST API.
+            graphql_url: the address of the GraphQL API; by default the one that belongs to ``api_url``.
+            transport: shared with others; by default the client's own.
+        """
+        self.api_url = api_url.rstrip("/")
+        self.graphql_url = graphql_url.rstrip("/") if graphql_url else None
+        self.transport = transport or Transport()
+        self._renew = token if callable(token) else None
+        self._token = token if isinstance(token, str) else ""
+        self._threads = threading.local()
+        self._lock = threading.Lock()
+        register(self._token)
+
+    @cached_property
+    def host(self) -> str:
+        """The host that people know it by; what subjects' ids begin with."""
+        netloc = urlsplit(self.api_url).netloc
+        return "github.com" if netloc == "api.github.com" else netloc.removeprefix("api.")
+
+    def rest(
+        self, method: str, path: str, parameters: Mapping[str, str | int] | None = None, body: Json = None
+    ) -> Json:
+        """One REST request; the path begins with ``/``. Raises ``Refused`` or ``PlatformError``."""
+        return self._rest(method, path, parameters, body)[1]
+
+    def pages(
+        self, path: str, parameters: Mapping[str, str | int] | None = None, key: str | None = None
+    ) -> Iterator[Json]:
+        """Every item of a REST list, page by page. With ``key`` the list is inside an object."""
+        wanted: Mapping[str, str | int] | None = {"per_page": 100, **(parameters or {})}
+        following: str | None = path
+        while following:
+            headers, data = self._rest("GET", following, wanted, None)
+            yield from (data.get(key) or [] if key and isinstance(data, dict) else data or [])
+            following, wanted = _next_page(headers.get("link", "")), None
+
+    def graphql(self, query: str, *, divisible: bool = False) -> Graph:
+        """One GraphQL query. Raises ``PlatformError``; and ``TooMuch`` where half of it might be answered."""
+        headers = {REPEATABLE: "smaller" if divisible else "yes"}
+        requester = self._requester()
+        try:
+            _, answer = self._call(
+                lambda: self._requester().requestJsonAndCheck(
+                    "POST", requester.graphql_url, headers=dict(headers), input={"query": query}
+                ),
+                "POST",
+                "/graphql",
+            )
+        except Refused as refused:
+            if refused.status in (502, 504):
+                raise TooMuch(str(refused)) from refused
+            raise PlatformError(
+                f"GitHub refused a GraphQL query: {refused.status} {refused.message}. "
+                f"Check the token's permissions, and GITHUB_GRAPHQL_URL ({self.graphql_url or requester.graphql_url}).",
+                UnknownKind.SCOPE if refused.status in (401, 403) else UnknownKind.TRANSIENT,
+            ) from refused
+        return _graph(answer)
+
+    def close(self) -> None:
+        """Nothing of its own is open: the transport belongs to whoever made it."""
+
+    def _rest(
+        self, method: str, path: str, parameters: Mapping[str, str | int] | None, body: Json
+    ) -> tuple[Mapping[str, str], Json]:
+        return self._call(
+            lambda: self._requester().requestJsonAndCheck(
+                method, path, parameters=dict(parameters) if parameters else None, input=body
+            ),
+            method,
+            path,
+        )
+
+    def _call(
+        self, send: Callable[[], tuple[Mapping[str, str], Json]], method: str, path: str, renewed: bool = False
+    ) -> tuple[Mapping[str, str], Json]:
+        from github import GithubException
+
+        token = self._token
+        try:
+            return send()
+        except GithubException as wrong:
+            message = _message(wrong.data) or str(wrong.message or "")
+            if wrong.status == 401:
+                if self._renew is not None and not renewed:
+                    self._renew_token(token)
+                    return self._call(send, method, path, renewed=True)
+                raise refused_token(Platform.GITHUB, f"{method} {self.api_url}{path}", message) from None
+            raise Refused(method, path, wrong.status, message) from None
+        except json.JSONDecodeError as wrong:
+            raise PlatformError(
+                f"{method} {self.api_url}{path}: the answer is not JSON (line {wrong.lineno}, column {wrong.colno}). "
+                "Run again; if it stays so, check GITHUB_API_URL and any proxy.",
+                UnknownKind.TRANSIENT,
+            ) from wrong
+
+    def _renew_token(self, old: str) -> None:
+        """Get a new token, unless another thread has got one meanwhile."""
+        if self._renew is None:
+            return
+        with self._lock:
+            if self._token == old:
+                self._token = self._renew()
+                register(self._token)
+
+    def _requester(self) -> Requester:
+        """This thread's own, made again when the token has changed."""
+        if not self._token:
+            self._renew_token("")
+        known: tuple[str, Requester] | None = getattr(self._threads, "requester", None)
+        if known is None or known[0] != self._token:
+            known = (self._token, self._make_requester(self._token))
+            self._threads.requester = known
+        return known[1]
+
+    def _make_requester(self, token: str) -> Requester:
+        from github import Auth, Github
+        from github.Requester import Requester
+
+        plain, secure = _connection_classes(self.transport, self.graphql_url)
+        # The classes are PyGithub's own global state: each object takes them when it is made.
+        with _inject:
+            Requester.injectConnectionClasses(plain, secure)
+            try:
+                made = Github(
+                    auth=Auth.Token(token) if token else None,
+                    base_url=self.api_url,
+                    user_agent="almguard",
+                    per_page=100,
+                    retry=None,
+                    seconds_between_requests=None,
+                    seconds_between_writes=None,
+                    api_version=_PUBLIC_VERSION,
+                )
+            finally:
+                Requester.resetConnectionClasses()
+        return made.requester
+
+
+def _connection_classes(transport: Transport, graphql_url: str | None) -> tuple[Any, Any]:
+    """Stand-ins for PyGithub's connections that use the transport's session, and the address of GraphQL that was given."""
+    from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, RequestsResponse
+
+    session = transport.session(Platform.GITHUB)
+
+    def connection(base: type, protocol: str) -> type:
+        def __init__(self: Any, host: str, port: int | None = None, **_options: object) -> None:  # noqa: N807
+            self.host, self.port = host, port
+
+        def getresponse(self: Any) -> RequestsResponse:
+            address = f"{protocol}://{self.host}{f':{self.port}' if self.port else ''}{self.url}"
+            if graphql_url is not None and self.verb == "POST" and self.url.endswith("/graphql"):
+                address = graphql_url
+            answer = session.request(self.verb, address, headers=self.headers, data=self.input, allow_redirects=False)
+            return RequestsResponse(answer)
+
+        def close(self: Any) -> None:
+            """The session is everybody's."""
+
+        return type("Connection", (base,), {"__init__": __init__, "getresponse": getresponse, "close": close})
+
+    return connection(HTTPRequestsConnectionClass, "http"), connection(HTTPSRequestsConnectionClass, "https")
+
+
+def _message(data: object) -> str:
+    """What GitHub says about an error, with the details of a 422."""
+    if not isinstance(data, dict):
+        return ""
+    message = str(data.get("message") or data.get("data") or "")
+    details = [
+        str(error.get("message") or f"{error.get('resource', '')}.{error.get('field', '')} {error.get('code', '')}")
+        for error in data.get("errors") or []
+        if isinstance(error, dict)
+    ]
+    return f"{message} ({'; '.join(details)})" if details else message
+
+
+def _graph(answer: object) -> Graph:
+    if not isinstance(answer, dict):
+        raise PlatformError(
+            "GitHub's GraphQL answer is not an object. Check GITHUB_GRAPHQL_URL.", UnknownKind.TRANSIENT
+        )
+    errors = tuple(_error(error) for error in answer.get("errors") or [])
+    if any(error.kind in ("MAX_NODE_LIMIT_EXCEEDED", "RESOURCE_LIMITS_EXCEEDED") for error in errors) or any(
+        "timeout" in error.message.lower() and not error.path for error in errors
+    ):
+        raise TooMuch(errors[0].message)
+    data = answer.get("data")
+    if not isinstance(data, dict):
+        if not errors:
+            raise PlatformError("GitHub's GraphQL answer has no data. Check GITHUB_GRAPHQL_URL.", UnknownKind.TRANSIENT)
+        unpathed = next((error for error in errors if not error.path), None)
+        if unpathed is not None:
+            kind = UnknownKind.SCOPE if unpathed.kind in ("FORBIDDEN", "INSUFFICIENT_SCOPES") else UnknownKind.TRANSIENT
+            raise PlatformError(f"GitHub did not answer a GraphQL query: {unpathed.message}", kind)
+        data = {}
+    return Graph(data, errors)
+
+
+def _error(error: Json) -> GraphError:
+    extensions = error.get("extensions") or {}
+    return GraphError(
+        kind=str(error.get("type") or extensions.get("code") or ""),
+        message=redact(str(error.get("message", ""))),
+        path=tuple(error.get("path") or ()),
+        saml=bool(extensions.get("saml_failure")) or "SAML" in str(error.get("message", "")),
+    )
+
+
+def _next_page(link: str) -> str | None:
+    """The address of the next page, from a ``Link`` header."""
+    for part in link.split(","):
+        address, _, rest = part.partition(";")
+        if 'rel="next"' in rest:
+            return address.strip().strip("<>")
+    return None

@@ -1,0 +1,52 @@
+"""What was seen on the way and will be wanted again in the same run: it saves requests, and is never older than the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.platforms.github.client import Json
+
+
+@dataclass(slots=True)
+class SeenPullRequest:
+    """What came with a pull request and has no place in the subject."""
+
+    head_repository: str | None
+    """``owner/name`` of where its branch is; None: gone, or not to be seen."""
+    closing: tuple[tuple[str, int], ...]
+    """Issues that it is linked to: ``owner/name`` and number."""
+    closing_total: int
+    files: dict[str, str | None] = field(default_factory=dict)
+    """Configuration candidates at the base's tip; None: not there."""
+    comments: tuple[Json, ...] | None = None
+    """Its first comments; None: not read, or not all of them fit in a page."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of one provider, for one run."""
+
+    pull_requests: dict[str, SeenPullRequest] = field(default_factory=dict)
+    can_push: dict[str, dict[str, bool]] = field(default_factory=dict)
+    """By pull request: which of its reviewers (by ``Person.id``) may push."""
+    repositories_of: dict[str, int] = field(default_factory=dict)
+    """By owner: how many repositories there are."""
+    blobs: dict[str, str] = field(default_factory=dict)
+    """Texts by blob: content never changes under its name."""
+    unprotected_is_hidden: set[str] = field(default_factory=set)
+    """Owners of whose repositories this token was refused to read classic protection."""
+
+
+def seen_pull_request(node: Json) -> SeenPullRequest:
+    """What a node of ``PULL_REQUEST`` carries besides the subject."""
+    closing = node.get("closingIssuesReferences") or {}
+    head = node.get("headRepository")
+    return SeenPullRequest(
+        head_repository=str(head["nameWithOwner"]) if head else None,
+        closing=tuple(
+            (str(issue["repository"]["nameWithOwner"]), int(issue["number"]))
+            for issue in closing.get("nodes") or []
+            if issue
+        ),
+        closing_total=int(closing.get("totalCount") or 0),
+    )

@@ -1,0 +1,241 @@
+"""Puts what many facts want from GraphQL into few queries, and gives each its own part of the answer.
+
+A ``Piece`` says where it stands (repository, then pull request, say) and what it selects there. Pieces that stand in the same
+place share it; pieces of several repositories are batched by aliases. When GitHub says that this is too much, the batch is
+halved. An error of the answer belongs to the pieces whose part its path leads into, and to no other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.engine.ports import PlatformError
+from bot.model.facts import NotSupported, Unavailable, UnknownKind
+from bot.platforms.github.client import GitHubClient, GraphError, Json, TooMuch
+
+ROOM = 250_000
+"""Nodes that a batch may ask for. GitHub's limit is 500,000, and what comes near it does not end in its ten seconds."""
+
+ROOTS = 40
+"""Repositories in one query."""
+
+BUDGET = "rateLimit { cost remaining resetAt nodeCount }"
+
+
+def text(value: str) -> str:
+    """A GraphQL string. GraphQL's escapes are JSON's."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def repository(owner_and_name: str) -> str:
+    """The field of a repository, by ``owner/name``."""
+    owner, _, name = owner_and_name.partition("/")
+    return f"repository(owner: {text(owner)}, name: {text(name)})"
+
+
+class Unanswerable(Exception):  # noqa: N818 - reads as what it says
+    """While a fact was parsed it turned out that it cannot be had."""
+
+    def __init__(self, answer: Unavailable | NotSupported) -> None:
+        super().__init__(answer.reason)
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A list that comes in pages. ``wrap`` leads to it from where its piece stands (``... on X`` is passed through)."""
+
+    alias: str
+    field: str
+    inner: str
+    arguments: str = ""
+    size: int = 100
+    wrap: tuple[str, ...] = ()
+
+    def select(self, after: str | None = None) -> str:
+        """The selection of one page."""
+        arguments = [f"first: {self.size}", *([f"after: {text(after)}"] if after else []), self.arguments]
+        body = (
+            f"{self.alias}: {self.field}({', '.join(filter(None, arguments))}) "
+            f"{{ totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {self.inner} }} }}"
+        )
+        for step in reversed(self.wrap):
+            body = f"{step} {{ {body} }}"
+        return body
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Where it is in the answer."""
+        return (*(step.split(":")[0].split("(")[0] for step in self.wrap if not step.startswith("...")), self.alias)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One part of a query."""
+
+    path: tuple[str, ...]
+    """Fields from the root to where it stands, without aliases, which are given; ``... on X`` may be among them."""
+    selection: str = ""
+    """What is selected besides the connections; every response key must be the piece's own, or equal for all."""
+    connections: tuple[Connection, ...] = ()
+    keys: tuple[str, ...] = ()
+    """The response keys of the selection, for the errors; ``a.b`` where only b inside of a is its own."""
+    weight: int = 1
+    """About how many nodes it asks for, besides the first pages of the connections."""
+
+    @property
+    def depth(self) -> int:
+        """How many keys of the answer lead to it."""
+        return sum(not step.startswith("...") for step in self.path)
+
+    @property
+    def nodes(self) -> int:
+        """About how many nodes it asks for."""
+        return self.weight + sum(connection.size for connection in self.connections)
+
+    @property
+    def body(self) -> str:
+        """The whole selection."""
+        return " ".join([self.selection, *(connection.select() for connection in self.connections)])
+
+    def owns(self, path: Sequence[str | int]) -> bool:
+        """Whether a path into its place leads to, or through, what is its own."""
+        own = [tuple(key.split(".")) for key in self.keys] + [connection.keys for connection in self.connections]
+        return any(all(a == b for a, b in zip(path, keys, strict=False)) for keys in own)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A piece's part of the answer."""
+
+    client: GitHubClient
+    piece: Piece
+    node: Json
+    """Null where the place itself is not there, or not for this token."""
+    errors: tuple[GraphError, ...] = ()
+    failure: PlatformError | None = None
+
+    def all(self, connection: Connection) -> list[Json]:
+        """Every item of a connection: the pages that are lacking are fetched now. Raises ``Unanswerable``."""
+        page = _descend(self.node, connection.keys)
+        if page is None:
+            return []
+        nodes = list(page["nodes"] or [])
+        while page["pageInfo"]["hasNextPage"]:
+            only = replace(
+                self.piece,
+                selection=connection.select(page["pageInfo"]["endCursor"]),
+                keys=(connection.keys[0],),
+                connections=(),
+            )
+            found = _answered(self.client, [only])[0]
+            if found.failure is not None:
+                raise found.failure
+            page = _descend(found.node, connection.keys)
+            if page is None:
+                words = "; ".join(error.message for error in found.errors) or "a later page is missing"
+                raise Unanswerable(
+                    Unavailable(UnknownKind.TRUNCATED, f"{connection.field} could not be read to the end: {words}")
+                )
+            nodes.extend(page["nodes"] or [])
+        return [node for node in nodes if node is not None]
+
+    def has(self, connection: Connection) -> bool:
+        """Whether the connection was answered at all."""
+        return _descend(self.node, connection.keys) is not None
+
+
+def batches(pieces: Sequence[Piece]) -> list[list[int]]:
+    """Which pieces go into one query, by their positions. Pieces of one root stay together."""
+    roots: dict[str, list[int]] = {}
+    for position, piece in enumerate(pieces):
+        roots.setdefault(piece.path[0], []).append(position)
+    made: list[list[int]] = []
+    nodes = count = 0
+    for positions in roots.values():
+        weight = sum(pieces[position].nodes for position in positions)
+        if not made or nodes + weight > ROOM or count >= ROOTS:
+            made.append([])
+            nodes = count = 0
+        made[-1].extend(positions)
+        nodes += weight
+        count += 1
+    return made
+
+
+def ask(client: GitHubClient, pieces: Sequence[Piece]) -> list[Found]:
+    """One query for all pieces, or several, where GitHub finds one too large. Never raises for what GitHub does."""
+    try:
+        return _answered(client, pieces)
+    except PlatformError as failure:
+        return [Found(client, piece, None, failure=failure) for piece in pieces]
+
+
+def _answered(client: GitHubClient, pieces: Sequence[Piece]) -> list[Found]:
+    divisible = len(pieces) > 1
+    tree = _Place()
+    places = [tree.put(piece) for piece in pieces]
+    try:
+        graph = client.graphql(f"query {{ {tree.render()} {BUDGET} }}", divisible=divisible)
+    except TooMuch as much:
+        if not divisible:
+            failure = PlatformError(
+                f"GitHub could not answer in one query: {much}. Run again later.", UnknownKind.TRANSIENT
+            )
+            return [Found(client, piece, None, failure=failure) for piece in pieces]
+        middle = len(pieces) // 2
+        return [*ask(client, pieces[:middle]), *ask(client, pieces[middle:])]
+    return [
+        Found(client, piece, _descend(graph.data, aliases), _errors_of(graph.errors, aliases, piece))
+        for piece, aliases in zip(pieces, places, strict=True)
+    ]
+
+
+@dataclass(slots=True)
+class _Place:
+    """A node of the query: places by their field, with aliases, and the selections that stand here."""
+
+    inside: dict[str, tuple[str, _Place]] = field(default_factory=dict)
+    selections: list[str] = field(default_factory=list)
+
+    def put(self, piece: Piece) -> tuple[str, ...]:
+        """Add a piece; gives the aliases on the way to it."""
+        place, aliases = self, []
+        for step in piece.path:
+            if step not in place.inside:
+                place.inside[step] = ("" if step.startswith("...") else f"{step[0]}{len(place.inside)}_", _Place())
+            alias, place = place.inside[step]
+            if alias:
+                aliases.append(alias)
+        if piece.body not in place.selections:
+            place.selections.append(piece.body)
+        return tuple(aliases)
+
+    def render(self) -> str:
+        inner = [
+            f"{f'{alias}: ' if alias else ''}{step} {{ {place.render()} }}"
+            for step, (alias, place) in self.inside.items()
+        ]
+        return " ".join([*self.selections, *inner])
+
+
+def _descend(node: Json, keys: Sequence[str]) -> Json:
+    for key in keys:
+        if not isinstance(node, dict):
+            return None
+        node = node.get(key)
+    return node
+
+
+def _errors_of(errors: Sequence[GraphError], aliases: tuple[str, ...], piece: Piece) -> tuple[GraphError, ...]:
+    found = []
+    for error in errors:
+        shared = min(len(error.path), len(aliases))
+        if error.path[:shared] != aliases[:shared]:
+            continue
+        if len(error.path) > len(aliases) and not piece.owns(error.path[len(aliases) :]):
+            continue
+        found.append(error)
+    return tuple(found)
