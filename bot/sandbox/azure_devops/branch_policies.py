@@ -98,9 +98,24 @@ def policies(owner: Collection) -> dict[str, list[Policy]]:
     index = owner.current()
     if owner.policies is None or owner.policies_of is not index:
         with owner.world.lock:
-            owner.policies = _from_scenario(owner)
+            owner.policies = {
+                guid: _edited(rows, owner.policy_edits.get(guid, {})) for guid, rows in _from_scenario(owner).items()
+            }
             owner.policies_of = index
     return owner.policies
+
+
+def edit(owner: Collection, project: Project, ident: int, policy: Policy | None) -> None:
+    """Keep what a client made of a policy: another one under its number, a new one, or none."""
+    owner.policy_edits.setdefault(project.guid, {})[ident] = policy
+    listed = policies(owner)
+    listed[project.guid] = _edited(listed[project.guid], {ident: policy})
+
+
+def _edited(rows: list[Policy], edits: dict[int, Policy | None]) -> list[Policy]:
+    kept = [edits.get(row.id, row) for row in rows]
+    added = [policy for ident, policy in edits.items() if all(row.id != ident for row in rows)]
+    return [policy for policy in (*kept, *added) if policy is not None]
 
 
 def resets_votes(owner: Collection, repository: Repository, branch: str) -> bool:
@@ -164,7 +179,7 @@ def _policies(
             id=0,
             type=kind,
             enabled=part.enforcement != "disabled",
-            blocking=part.enforcement == "active",
+            blocking=part.enforcement != "evaluate",
             settings={**settings, "scope": scopes},
             project=project,
             check=check,

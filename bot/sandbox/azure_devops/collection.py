@@ -114,6 +114,8 @@ class Collection:
         self.policies: dict[str, list[Policy]] | None = None
         """By project, once somebody asks; see branch_policies."""
         self.policies_of: Index | None = None
+        self.policy_edits: dict[str, dict[int, Policy | None]] = {}
+        """What clients made of policies, by project and number; None for a deleted one."""
         self._merges: dict[tuple[str, int, str, str], str] = {}
         self._revision = world.revision
         self._index = Index(self)

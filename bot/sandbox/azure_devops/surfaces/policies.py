@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import branch_policies, problems
@@ -160,10 +161,8 @@ def create_policy(call: Call) -> object:
     """One more policy."""
     kind, enabled, blocking, settings = _described(call)
     with call.world.lock:
-        listed = branch_policies.policies(call.collection)
-        last = max((policy.id for rows in listed.values() for policy in rows), default=0)
-        policy = Policy(last + 1, kind, enabled, blocking, settings, call.project)
-        listed[call.project.guid].append(policy)
+        policy = Policy(call.world.next_id(), kind, enabled, blocking, settings, call.project)
+        branch_policies.edit(call.collection, call.project, policy.id, policy)
     return policy_document(call, policy)
 
 
@@ -174,10 +173,10 @@ def update_policy(call: Call) -> object:
     kind, enabled, blocking, settings = _described(call)
     if kind != policy.type:
         raise problems.bad_argument("TF402457: The type of a policy configuration cannot change.")
+    changed = replace(policy, enabled=enabled, blocking=blocking, settings=settings, revision=policy.revision + 1)
     with call.world.lock:
-        policy.enabled, policy.blocking, policy.settings = enabled, blocking, settings
-        policy.revision += 1
-    return policy_document(call, policy)
+        branch_policies.edit(call.collection, call.project, policy.id, changed)
+    return policy_document(call, changed)
 
 
 @answers("policy_configurations", "DELETE", CODE_WRITE)
@@ -186,7 +185,7 @@ def delete_policy(call: Call) -> object:
     policy = _one(call)
     _may_edit(call, policy.settings)
     with call.world.lock:
-        _all(call).remove(policy)
+        branch_policies.edit(call.collection, call.project, policy.id, None)
     return Answer(None, 204)
 
 
@@ -320,11 +319,14 @@ def _built(call: Call, repository: Repository, pull_request: PullRequest, policy
 
 
 def _reported(pull_request: PullRequest, policy: Policy) -> str:
-    """The newest status of the policy's context; with ``invalidateOnSourceUpdate`` only of the newest iteration."""
+    """The newest status of the policy's context; with ``invalidateOnSourceUpdate`` only of the newest iteration.
+
+    A scenario's check that names no app may come from any, so here a policy without a genre takes every genre.
+    """
     settings = policy.settings
-    name, genre = str(settings.get("statusName")), settings.get("statusGenre") or ""
-    for status in latest(pull_request.ado_statuses):
-        if status.name == name and (status.genre or "") == genre:
+    name, genre = str(settings.get("statusName")), settings.get("statusGenre")
+    for status in reversed(latest(pull_request.ado_statuses)):
+        if status.name == name and genre in (None, "", status.genre):
             stale = status.iteration is not None and status.iteration < len(pull_request.pushes)
             if settings.get("invalidateOnSourceUpdate") and stale:
                 return "queued"

@@ -115,7 +115,7 @@ def all_refs(owner: Collection, repository: Repository) -> dict[str, str]:
     """The refs that Azure DevOps has: no ``refs/pull/N/head``, but each open pull request's merge."""
     found = {name: sha for name, sha in repository.git.refs.items() if not name.startswith("refs/pull/")}
     for pull_request in repository.pull_requests.values():
-        if pull_request.part.state == "open":
+        if pull_request.part.state == "open" and "azure-devops" in pull_request.part.platforms:
             found[f"refs/pull/{pull_request.number}/merge"] = owner.merge_commit(pull_request, repository)
     return found
 
@@ -243,19 +243,21 @@ def push_events(repository: Repository) -> list[PushEvent]:
     git = repository.git
     merged = {each.merge_sha: each for each in repository.pull_requests.values() if each.merge_sha}
     brought = {sha for each in repository.pull_requests.values() for push in each.pushes for sha in push.commits}
+    default = f"refs/heads/{repository.default_branch}"
+    trunk = _first_parents(repository)
     for ref, tip in git.refs.items():
-        if not ref.startswith("refs/heads/"):
+        if not ref.startswith("refs/heads/") or tip in brought:
             continue
         sha: str | None = tip
-        while sha and sha not in brought:
+        while sha:
             commit = git.commits[sha]
             parent = commit.parents[0] if commit.parents else None
             merge = merged.get(sha)
             by = merge.part.merged_by or merge.author if merge else commit.author.login or commit.committer.login or ""
-            made.append((commit.committed_at, ref, by, parent or NOTHING, sha, (sha,)))
-            if ref != f"refs/heads/{repository.default_branch}" and parent in _first_parents(repository):
-                break
-            sha = parent
+            forks = ref != default and (sha in trunk or parent in trunk)
+            shas = () if ref != default and sha in trunk else (sha,)
+            made.append((commit.committed_at, ref, by, NOTHING if forks or not parent else parent, sha, shas))
+            sha = None if forks else parent
     for pull_request in repository.pull_requests.values():
         for index, push in enumerate(pull_request.pushes):
             before = push.before_sha if index else NOTHING

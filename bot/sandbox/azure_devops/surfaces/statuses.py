@@ -39,8 +39,11 @@ def status_document(call: Call, status: AdoStatus, url: str | None) -> Json:
 
 
 def latest(statuses: list[AdoStatus]) -> list[AdoStatus]:
-    """The newest of each context."""
-    newest = {(status.genre or "", status.name): status for status in statuses}
+    """The newest of each context, oldest first."""
+    newest: dict[tuple[str, str], AdoStatus] = {}
+    for status in statuses:
+        newest.pop((status.genre or "", status.name), None)
+        newest[status.genre or "", status.name] = status
     return list(newest.values())
 
 
