@@ -200,8 +200,8 @@ def build_known(subject: Subject, facts: Mapping[str, Any], now: datetime) -> Kn
             raise CaseError(f"facts: there is no fact {name!r}; there are {', '.join(sorted(types_by_name))}")
         fact = types_by_name[name]
         holder = reach(subject, fact.subject)
-        if holder is None:
-            raise CaseError(f"facts.{name}: {subject.name} has no {fact.subject.kind}")
+        if holder is None:  # an empty repository has no branch that a fact could be about
+            continue
         known.answers[fact, holder.id] = _answer(fact, data, f"facts.{name}", now)
     return known
 

@@ -132,7 +132,7 @@ def judge(case: Mapping[str, Any]) -> Judgement:
     catalogue = build(AnalyzerCatalogue, {"analyzers": case.get("analyzers", [])}, "analyzers")
     known = build_known(subject, case["facts"], now)
     for need in rule.variants[kind].needs:
-        if need.request(params) is not None and need.fact not in {fact for fact, _ in known.answers}:
+        if need.request(params) is not None and need.fact.name not in case["facts"]:
             raise CaseError(f"the case says nothing of the fact {need.fact.name}, which the rule asks for")
     return evaluate(rule, params, subject, known, {datetime: now, AnalyzerCatalogue: catalogue})
 
