@@ -1,0 +1,257 @@
+"""Who may do what: access control lists of the git namespace, and the members of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.engine.ports import PlatformError
+from bot.model.facts import UnknownKind
+from bot.model.facts.change import ReviewerPermissions, TeamMembers, TeamSpec
+from bot.model.facts.protection import BypassActor, BypassActors
+from bot.model.people import Permission, Person
+from bot.model.subjects import Branch, Organization, PullRequest, Repository
+from bot.platforms.azure_devops import endpoints
+from bot.platforms.azure_devops.client import Json, chunks, value
+from bot.platforms.azure_devops.loading import Ahead, Loader, Wanted
+from bot.platforms.azure_devops.reads import Reads
+from bot.platforms.azure_devops.subjects import ident
+
+GIT = "2e9eb7ed-3c0a-47d4-87c1-0ffdd275fd87"
+"""The security namespace of git repositories; its bits are documented under "Security namespace and permission reference"."""
+ADMINISTER = 1
+GENERIC_READ = 2
+GENERIC_CONTRIBUTE = 4
+FORCE_PUSH = 8
+POLICY_EXEMPT = 128
+PULL_REQUEST_CONTRIBUTE = 16384
+PULL_REQUEST_BYPASS = 32768
+
+BYPASSES = (
+    (POLICY_EXEMPT, "Bypass policies when pushing"),
+    (PULL_REQUEST_BYPASS, "Bypass policies when completing pull requests"),
+    (FORCE_PUSH, "Force push"),
+)
+DEEPEST = 8
+"""How many levels of groups within groups are followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one identity may and may not do at one place, what it inherits included."""
+
+    allow: int
+    deny: int
+    own_allow: int
+    own_deny: int
+
+    def permits(self, bit: int) -> bool:
+        """Whether the bit is allowed, and not denied."""
+        return bool(self.allow & bit) and not self.deny & bit
+
+
+def reviewer_permissions(wanted: Wanted) -> tuple[ReviewerPermissions, str]:
+    """What each person who is a reviewer may do to the repository; groups' permissions included, by the service itself."""
+    subject: PullRequest = wanted.subject
+    reads = wanted.reads
+    levels: dict[str, Permission] = {}
+    people = {person.id: person for person in _reviewers(reads, subject)}
+    for some in chunks(sorted(people), 50):
+        descriptors = {
+            reads.subjects.member(one).id: str(one["descriptor"]) for one in identities(reads, "identityIds", some)
+        }
+        if not descriptors:
+            continue
+        entries = _entries_for(reads, subject.repository, list(descriptors.values()))
+        for person, descriptor in descriptors.items():
+            if (entry := entries.get(descriptor.lower())) is not None:
+                levels[person] = level(entry)
+    return ReviewerPermissions(levels), f"{subject.repository.organization.url}/_settings/repositories"
+
+
+def level(entry: Entry) -> Permission:
+    """Read is read, both contributions are write, administering is admin."""
+    if entry.permits(ADMINISTER):
+        return Permission.ADMIN
+    if entry.permits(GENERIC_CONTRIBUTE) and entry.permits(PULL_REQUEST_CONTRIBUTE):
+        return Permission.WRITE
+    return Permission.READ if entry.permits(GENERIC_READ) else Permission.NONE
+
+
+def _reviewers(reads: Reads, subject: PullRequest) -> Iterable[Person]:
+    for reviewer in reads.pull_request(subject).get("reviewers") or ():
+        if not reviewer.get("isContainer"):
+            yield reads.subjects.person(reviewer)
+
+
+def identities(reads: Reads, parameter: str, keys: Sequence[str], *, members: bool = False) -> list[Json]:
+    """The identity service's documents, those that it does not know left out. Our own ids are cut to theirs."""
+    asked = ",".join(key.rpartition("/")[2] if parameter == "identityIds" else key for key in keys)
+    query = {parameter: asked, "queryMembership": "expandedDown" if members else "none"}
+    rows = reads.once(
+        ("identities", parameter, asked, members), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query)
+    )
+    return [row for row in rows if row]
+
+
+def _entries_for(reads: Reads, repository: Repository, descriptors: Sequence[str]) -> Mapping[str, Entry]:
+    query = {
+        "token": token(repository),
+        "descriptors": ",".join(descriptors),
+        "includeExtendedInfo": True,
+        "recurse": False,
+    }
+    lists = reads.client.listing(endpoints.ACCESS_CONTROL_LISTS, {"securityNamespaceId": GIT}, query)
+    return {name: entry for one in lists for name, entry in _entries(one).items()}
+
+
+def token(repository: Repository, branch: str | None = None) -> str:
+    """What access control lists call a repository or a branch; each part of a branch's name is written in UTF-16, in hex."""
+    base = f"repoV2/{ident(repository.organization)}/{ident(repository)}"
+    if branch is None:
+        return base
+    parts = "/".join(part.encode("utf-16-le").hex() for part in branch.split("/"))
+    return f"{base}/refs/heads/{parts}"
+
+
+def _entries(access_control_list: Json) -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    for descriptor, entry in (access_control_list.get("acesDictionary") or {}).items():
+        extended = entry.get("extendedInfo") or {}
+        allow, deny = int(entry.get("allow") or 0), int(entry.get("deny") or 0)
+        found[str(descriptor).lower()] = Entry(
+            allow | int(extended.get("effectiveAllow") or 0),
+            deny | int(extended.get("effectiveDeny") or 0),
+            allow,
+            deny,
+        )
+    return found
+
+
+def bypass_actors(wanted: Wanted) -> tuple[BypassActors, str]:
+    """Whose permissions on the branch, the repository or the project let them round the policies."""
+    subject: Branch = wanted.subject
+    reads = wanted.reads
+    repository = subject.repository
+    able = _able(_project_lists(reads, repository.organization), subject)
+    names = _names(reads, [descriptor for descriptor, _ in able])
+    actors = [
+        BypassActor(
+            _displayed(names.get(descriptor), descriptor),
+            "group" if (names.get(descriptor) or {}).get("isContainer") else "user",
+            f"permission {', '.join(text for bit, text in BYPASSES if entry.permits(bit))}",
+            can_force_push=entry.permits(FORCE_PUSH),
+        )
+        for descriptor, entry in able
+    ]
+    page = f"{repository.organization.url}/_settings/repositories?repo={ident(repository)}&_a=permissionsMid"
+    return BypassActors(tuple(sorted(actors, key=lambda actor: actor.name.lower()))), page
+
+
+def _project_lists(reads: Reads, project: Organization) -> dict[str, dict[str, Entry]]:
+    """Every list of a project's repositories and branches, by its token: one request for all of them."""
+    query = {"token": f"repoV2/{ident(project)}", "includeExtendedInfo": True, "recurse": True}
+    rows = reads.once(
+        ("access", ident(project)),
+        lambda: reads.client.listing(endpoints.ACCESS_CONTROL_LISTS, {"securityNamespaceId": GIT}, query),
+    )
+    return {str(row.get("token") or "").rstrip("/").lower(): _entries(row) for row in rows}
+
+
+def _able(lists: Mapping[str, Mapping[str, Entry]], branch: Branch) -> list[tuple[str, Entry]]:
+    """Those who may bypass, seen from the project down: what is said nearer to the branch takes the place of the rest."""
+    whole = token(branch.repository, branch.branch).lower()
+    parts = whole.split("/")
+    effective: dict[str, Entry] = {}
+    for length in range(1, len(parts) + 1):
+        for descriptor, entry in lists.get("/".join(parts[:length]), {}).items():
+            before = effective.get(descriptor, Entry(0, 0, 0, 0))
+            allow = (before.allow & ~entry.own_deny) | entry.allow
+            deny = (before.deny & ~entry.own_allow) | entry.deny
+            effective[descriptor] = Entry(allow, deny, entry.own_allow, entry.own_deny)
+    return [pair for pair in effective.items() if any(pair[1].permits(bit) for bit, _ in BYPASSES)]
+
+
+def _names(reads: Reads, descriptors: Sequence[str]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for some in chunks(sorted(descriptors), 50):
+        for one in identities(reads, "descriptors", some):
+            found[str(one.get("descriptor")).lower()] = one
+    return found
+
+
+def _displayed(identity: Json | None, descriptor: str) -> str:
+    if identity is None:
+        return descriptor
+    name = str(identity.get("providerDisplayName") or identity.get("customDisplayName") or descriptor)
+    return (
+        f"group {name}"
+        if identity.get("isContainer")
+        else str(value(identity, "properties", "Account", "$value") or name)
+    )
+
+
+def team_members(wanted: Wanted) -> tuple[TeamMembers, str]:
+    """The people in groups and teams of the project, or of the organisation, groups within groups followed."""
+    subject: Repository = wanted.subject
+    spec: TeamSpec = wanted.spec or TeamSpec()
+    members: dict[str, tuple[Person, ...]] = {}
+    missing: set[str] = set()
+    for name in sorted(spec.teams):
+        group = _group(wanted.reads, subject.organization, name.rpartition("/")[2])
+        if group is None:
+            missing.add(name)
+        else:
+            members[name] = _people(wanted.reads, group)
+    return TeamMembers(members, frozenset(missing)), f"{subject.organization.url}/_settings/teams"
+
+
+def _group(reads: Reads, project: Organization, name: str) -> Json | None:
+    """The project's group of that name, else the organisation's, else the only one that there is."""
+    query = {"searchFilter": "General", "filterValue": name, "queryMembership": "expandedDown"}
+    rows = reads.once(("group", name), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query))
+    groups = {str(row.get("providerDisplayName") or "").lower(): row for row in rows if row and row.get("isContainer")}
+    scopes = (project.project or "", reads.client.organization)
+    for scope in scopes:
+        if (found := groups.get(f"[{scope}]\\{name}".lower())) is not None:
+            return found
+    others = [row for full, row in groups.items() if full.rpartition("\\")[2] == name.lower()]
+    if len(others) > 1:
+        raise PlatformError(
+            f"There are {len(others)} groups named {name!r}, none of them of {project.name}: write the name of one that "
+            "belongs to the project.",
+            UnknownKind.UNREADABLE,
+        )
+    return others[0] if others else None
+
+
+def _people(reads: Reads, group: Json) -> tuple[Person, ...]:
+    found: dict[str, Person] = {}
+    seen = {str(group.get("descriptor"))}
+    waiting = [str(member) for member in group.get("members") or ()]
+    for _ in range(DEEPEST):
+        fresh = sorted(set(waiting) - seen)
+        if not fresh:
+            return tuple(found.values())
+        seen |= set(fresh)
+        waiting = []
+        for some in chunks(fresh, 50):
+            for one in identities(reads, "descriptors", some, members=True):
+                if one.get("isContainer"):
+                    waiting += [str(member) for member in one.get("members") or ()]
+                else:
+                    person = reads.subjects.member(one)
+                    found[person.id] = person
+    raise PlatformError(
+        f"{group.get('providerDisplayName')} holds groups within groups, more than {DEEPEST} deep.",
+        UnknownKind.TRUNCATED,
+    )
+
+
+def _bypass_ahead(wanted: Wanted) -> Ahead:
+    return (lambda: _project_lists(wanted.reads, wanted.subject.repository.organization),)
+
+
+REVIEWER_PERMISSIONS = Loader(reviewer_permissions)
+BYPASS_ACTORS = Loader(bypass_actors, _bypass_ahead)
+TEAM_MEMBERS = Loader(team_members)

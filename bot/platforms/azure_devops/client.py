@@ -1,0 +1,342 @@
+"""The azure-devops SDK, with everything that it gets wrong put right: loaded late, one adapter, whole pages, plain errors.
+
+The SDK signs, discovers locations and negotiates versions. Bulk reads go through its ``_send`` and stay JSON, because its
+own methods drop continuation tokens and check settings, and take eight times as long to parse.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote, urlsplit
+
+from bot.engine.ports import PlatformError
+from bot.model.facts import Unavailable, UnknownKind
+from bot.model.subjects import Platform
+from bot.platforms.answers import refused_token
+from bot.platforms.azure_devops.endpoints import Endpoint, Host
+from bot.platforms.redaction import redact
+from bot.platforms.transport import REPEATABLE, Transport
+
+if TYPE_CHECKING:
+    from requests import Response, Session
+
+Json: TypeAlias = dict[str, Any]
+"""A document of the platform, as it came."""
+
+HOSTED = "dev.azure.com"
+CONTINUATION = "X-MS-ContinuationToken"
+PAGE = 1000
+MOST_PAGES = 500
+"""A list that is longer than this is not read to its end; it is said to be truncated."""
+
+
+class Refused(PlatformError):  # noqa: N818 - an answer of the platform, not a mistake
+    """The platform answered, and the answer was no."""
+
+    def __init__(self, message: str, kind: UnknownKind | None, status: int, words: str) -> None:
+        super().__init__(message, kind)
+        self.status = status
+        self.words = words
+        """What the server said."""
+
+
+class Client:
+    """One organisation (or collection), and one credential."""
+
+    def __init__(
+        self, token: str, organization_url: str, *, bearer: bool = False, transport: Transport | None = None
+    ) -> None:
+        self.url = organization_url.rstrip("/")
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise PlatformError(
+                f"{organization_url!r} is not the address of an Azure DevOps organisation: https://dev.azure.com/ORGANISATION "
+                "or https://SERVER/COLLECTION is needed (SYSTEM_COLLECTIONURI)."
+            )
+        if not token:
+            raise PlatformError(
+                f"There is no token for {self.url}. Give one in AZURE_DEVOPS_EXT_PAT, or map SYSTEM_ACCESSTOKEN in env:."
+            )
+        legacy = parts.netloc.lower().endswith(".visualstudio.com")
+        self.organization = parts.netloc.split(".")[0] if legacy else parts.path.rstrip("/").rpartition("/")[2]
+        self.host = HOSTED if legacy else parts.netloc.lower()
+        self._hosted = legacy or self.host == HOSTED
+        self._token = token
+        self._bearer = bearer
+        self._owns_transport = transport is None
+        self.transport = transport or Transport()
+        # Posting a status twice is posting it once: the newer takes the older one's place.
+        self._adapter = self.transport.adapter(Platform.AZURE_DEVOPS, repeatable_posts=("/statuses",))
+        self._lock = threading.Lock()
+        self._sdk: dict[str, Any] = {}
+
+    def get(self, endpoint: Endpoint, route: Mapping[str, str], query: Mapping[str, Any] | None = None) -> Json:
+        """One document."""
+        return self._document(self._request("GET", endpoint, route, query), endpoint)
+
+    def ask(
+        self, endpoint: Endpoint, route: Mapping[str, str], body: object, query: Mapping[str, Any] | None = None
+    ) -> Json:
+        """A POST that only reads: repeated after a failure like any other read."""
+        headers = {REPEATABLE: "yes"}
+        return self._document(self._request("POST", endpoint, route, query, body, headers), endpoint)
+
+    def archive(self, endpoint: Endpoint, route: Mapping[str, str], body: object) -> bytes:
+        """A POST that is answered with a zip file."""
+        headers = {REPEATABLE: "yes"}
+        return self._request("POST", endpoint, route, {}, body, headers, "application/zip").content
+
+    def listing(
+        self,
+        endpoint: Endpoint,
+        route: Mapping[str, str],
+        query: Mapping[str, Any] | None = None,
+        *,
+        pages: int | None = None,
+    ) -> list[Json]:
+        """A whole list, where the pages are told by a continuation token (or there is one page).
+
+        With ``pages`` only so many: for histories, of which the newest part is enough.
+        """
+        found = itertools.islice(self._pages(endpoint, route, dict(query or {})), pages)
+        return [row for page in found for row in page]
+
+    def skipping(
+        self,
+        endpoint: Endpoint,
+        route: Mapping[str, str],
+        query: Mapping[str, Any] | None = None,
+        *,
+        rows: str = "value",
+        size: int = PAGE,
+        top: str = "$top",
+        skip: str = "$skip",
+    ) -> list[Json]:
+        """A whole list, where the next page is asked for by ``$skip``."""
+        found: list[Json] = []
+        for number in range(MOST_PAGES):
+            page = self.get(endpoint, route, {**(query or {}), top: size, skip: number * size}).get(rows) or []
+            found += page
+            if len(page) < size:
+                return found
+        raise self._too_long(endpoint)
+
+    def read_address(self, host: Host, path: str, version: str, scope: str) -> Json:
+        """A document of an API that is not among the listed locations."""
+        from msrest.universal_http import ClientRequest
+
+        client = self.git(host)
+        endpoint = Endpoint("", scope, version, host)
+        request = ClientRequest("GET", f"{self._base(host)}/{path}")
+        response = client._send_request(request, headers={"Accept": f"application/json;api-version={version}"})
+        return self._document(response, endpoint)
+
+    def git(self, host: Host = Host.CORE) -> Any:
+        """The SDK's git client (its ``_send`` serves every area of the host)."""
+        base = self._base(host)
+        with self._lock:
+            client = self._sdk.get(base)
+            if client is None:
+                client = self._sdk[base] = self._connect(base)
+        return client
+
+    def has(self, endpoint: Endpoint) -> bool:
+        """Whether this server knows the resource at all."""
+        client = self.git(endpoint.host)
+        return client._get_resource_location(client.normalized_url, endpoint.location) is not None
+
+    def close(self) -> None:
+        """End the connections, where they are this client's own."""
+        if self._owns_transport:
+            self.transport.close()
+
+    def _pages(self, endpoint: Endpoint, route: Mapping[str, str], query: dict[str, Any]) -> Iterator[list[Json]]:
+        for _ in range(MOST_PAGES):
+            response = self._request("GET", endpoint, route, query)
+            document = self._document(response, endpoint)
+            yield document.get("value") or []
+            token = response.headers.get(CONTINUATION) or document.get("continuationToken")
+            if not token:
+                return
+            query["continuationToken"] = token
+        raise self._too_long(endpoint)
+
+    def _request(
+        self,
+        method: str,
+        endpoint: Endpoint,
+        route: Mapping[str, str],
+        query: Mapping[str, Any] | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        accept: str = "application/json",
+    ) -> Response:
+        client = self.git(endpoint.host)
+        if not self.has(endpoint):
+            raise Refused(
+                f"{self.url} has no such API (location {endpoint.location}): it may be an older server.", None, 0, ""
+            )
+        written = {name: _written(raw) for name, raw in (query or {}).items() if raw is not None}
+        try:
+            response: Response = client._send(
+                method,
+                endpoint.location,
+                endpoint.version,
+                route_values={name: quote(part, safe="") for name, part in route.items()},
+                query_parameters=written,
+                content=body,
+                accept_media_type=accept,
+                additional_headers=headers,
+            )
+        except Refused as wrong:
+            raise _named(wrong, endpoint) from None
+        return response
+
+    def _document(self, response: Response, endpoint: Endpoint) -> Json:
+        asked = redact(f"{response.request.method} {response.url}")
+        if "html" in response.headers.get("Content-Type", ""):
+            raise refused_token(Platform.AZURE_DEVOPS, asked, "a sign-in page came instead of JSON")
+        try:
+            document = response.json()
+        except ValueError as wrong:
+            raise PlatformError(
+                f"{asked}: what came is not JSON. Check that {self.url} is an Azure DevOps organisation.",
+                UnknownKind.TRANSIENT,
+            ) from wrong
+        if not isinstance(document, dict):
+            raise PlatformError(
+                f"{asked}: an object was expected for {endpoint.scope}, not {type(document).__name__}.",
+                UnknownKind.UNREADABLE,
+            )
+        return document
+
+    def _too_long(self, endpoint: Endpoint) -> PlatformError:
+        return PlatformError(
+            f"{self.url}: a list (location {endpoint.location}) has more than {MOST_PAGES} pages.",
+            UnknownKind.TRUNCATED,
+        )
+
+    def _base(self, host: Host) -> str:
+        if not self._hosted:
+            return self.url
+        if host is Host.CORE:
+            return self.url
+        return f"https://{host.value}/{self.organization}"
+
+    def _connect(self, base: str) -> Any:
+        """The SDK's client for a base address, with its locations known. An empty list of areas saves asking for it."""
+        _prepare_cache_folder()
+        from azure.devops.connection import Connection
+        from msrest.exceptions import ClientException
+
+        connection = Connection(base_url=base, creds=_credentials(self._token, self._bearer, self._adapter))
+        connection._resource_areas = []
+        client = connection.clients_v7_1.get_git_client()
+        client._handle_error = _refuse
+        try:
+            try:
+                client._get_resource_location(client.normalized_url, "")
+            except OSError:  # the locations are here; only their copy on disk could not be written
+                client._get_resource_location(client.normalized_url, "")
+        except (ClientException, ValueError) as wrong:
+            raise refused_token(
+                Platform.AZURE_DEVOPS, f"OPTIONS {base}/_apis", "the list of its APIs was not JSON"
+            ) from wrong
+        return client
+
+
+def unavailable(wrong: PlatformError, url: str = "") -> Unavailable:
+    """A failure as an answer about a fact: whatever was not found may also be hidden from this token."""
+    return Unavailable(wrong.kind or UnknownKind.SCOPE, str(wrong), url)
+
+
+def value(document: Mapping[str, Any], *path: str) -> Any:
+    """What stands at a path of keys; None where there is nothing."""
+    found: Any = document
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def chunks(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """The rows in pieces that one request takes."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _written(raw: object) -> str:
+    """A value for an address: the SDK escapes nothing in what is handed to its ``_send``."""
+    text = ("true" if raw else "false") if isinstance(raw, bool) else str(raw)
+    return quote(text, safe="")
+
+
+def _refuse(request: Any, response: Response) -> None:
+    """Stands in for the SDK's own, which loses the status."""
+    words = ""
+    try:
+        document = response.json()
+        if isinstance(document, dict):
+            words = str(document.get("message") or value(document, "value", "Message") or "")
+    except ValueError:
+        words = response.text if "text/plain" in response.headers.get("Content-Type", "") else ""
+    words = redact(" ".join(words.split())[:500])
+    status = response.status_code
+    asked = redact(f"{request.method} {request.url}")
+    kind = {401: UnknownKind.SCOPE, 403: UnknownKind.SCOPE, 404: None, 400: None}.get(status, UnknownKind.TRANSIENT)
+    raise Refused(f"{asked}: {status} {words or response.reason}", kind, status, words)
+
+
+def _named(wrong: Refused, endpoint: Endpoint) -> Refused:
+    """The refusal, with what would lift it."""
+    if wrong.kind is UnknownKind.SCOPE:
+        advice = (
+            f" The token needs the scope {endpoint.scope}, its owner the permission; or it has expired or been revoked."
+        )
+        return Refused(f"{wrong}{advice}", wrong.kind, wrong.status, wrong.words)
+    if wrong.status == 404:
+        advice = f" It does not exist, or this token (scope {endpoint.scope}) may not see it."
+        return Refused(f"{wrong}{advice}", wrong.kind, wrong.status, wrong.words)
+    return wrong
+
+
+def _credentials(token: str, bearer: bool, adapter: Any) -> Any:
+    """Signs the session that msrest made, and mounts the adapter on it: a session of our own would be ignored."""
+    from msrest.authentication import Authentication
+
+    header = f"Bearer {token}" if bearer else f"Basic {base64.b64encode(f':{token}'.encode()).decode()}"
+
+    def sign(request: Any) -> Any:
+        request.headers["Authorization"] = header
+        return request
+
+    class Credentials(Authentication):
+        def signed_session(self, session: Session | None = None) -> Session:
+            signed: Session = super().signed_session(session)
+            signed.auth = sign  # a session with an authentication of its own is not given what ~/.netrc says
+            signed.mount("https://", adapter)
+            signed.mount("http://", adapter)
+            return signed
+
+    return Credentials()
+
+
+def _prepare_cache_folder() -> None:
+    """The SDK's import fails when its folder cannot be made, so it is pointed at one that can."""
+    named = os.environ.get("AZURE_DEVOPS_CACHE_DIR")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    for folder in filter(None, (named, os.path.join(home, "almguard", "azure-devops"))):
+        try:
+            Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            os.environ["AZURE_DEVOPS_CACHE_DIR"] = folder
+            return
+    os.environ["AZURE_DEVOPS_CACHE_DIR"] = tempfile.mkdtemp(prefix="almguard-azure-devops-")

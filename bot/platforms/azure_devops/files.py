@@ -1,0 +1,131 @@
+"""The texts of files at a version: one is simply read, several are first looked for and then brought in one archive."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.engine.ports import PlatformError
+from bot.model.facts import UnknownKind
+from bot.model.subjects import Repository
+from bot.platforms.azure_devops import endpoints
+from bot.platforms.azure_devops.client import Client, Json, Refused, chunks
+from bot.platforms.azure_devops.subjects import ident
+
+NO_SUCH_ITEM = ("TF401174", "TF401175", "TF401173")
+"""The messages for a path, a version, or an item of it that does not exist. TF401019 is a hidden repository: not these."""
+MOST = 20_000_000
+"""Bytes of one archive that are unpacked; governance files are small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Which version of the files."""
+
+    name: str
+    kind: str
+    """``branch``, ``commit`` or ``tag``."""
+
+
+def repository_route(repository: Repository) -> dict[str, str]:
+    """Where a repository is."""
+    return {"project": ident(repository.organization), "repositoryId": ident(repository)}
+
+
+def content(client: Client, repository: Repository, version: Version, path: str) -> str | None:
+    """One file's text; None where there is no such file."""
+    query = {
+        "path": f"/{path}",
+        "includeContent": True,
+        "$format": "json",
+        "versionDescriptor.version": version.name,
+        "versionDescriptor.versionType": version.kind,
+    }
+    try:
+        document = client.get(endpoints.ITEMS, repository_route(repository), query)
+    except Refused as wrong:
+        if wrong.status == 404 and wrong.words.startswith(NO_SUCH_ITEM):
+            return None
+        raise
+    text = document.get("content")
+    return text if isinstance(text, str) else None
+
+
+def contents(client: Client, repository: Repository, version: Version, paths: Sequence[str]) -> dict[str, str]:
+    """Texts by path; what is not there does not exist."""
+    if len(paths) > 1:
+        found = _blobs(client, repository, version, paths)
+        if found is not None:
+            if len(found) > 1:
+                return _unpacked(client, repository, version, found)
+            paths = list(found)
+    texts = {path: content(client, repository, version, path) for path in paths}
+    return {path: text for path, text in texts.items() if text is not None}
+
+
+def tree(client: Client, repository: Repository, version: Version) -> list[str]:
+    """Every path of a version."""
+    query = {
+        "scopePath": "/",
+        "recursionLevel": "full",
+        "versionDescriptor.version": version.name,
+        "versionDescriptor.versionType": version.kind,
+    }
+    rows = client.listing(endpoints.ITEMS, repository_route(repository), query)
+    return [str(row["path"]).lstrip("/") for row in rows if not row.get("isFolder")]
+
+
+def _blobs(client: Client, repository: Repository, version: Version, paths: Sequence[str]) -> dict[str, str] | None:
+    """Object ids by path, of those that exist; None where the service refuses the whole list for one missing path."""
+    found: dict[str, str] = {}
+    for some in chunks(paths, 200):
+        descriptors = [
+            {"path": f"/{path}", "recursionLevel": "none", "version": version.name, "versionType": version.kind}
+            for path in some
+        ]
+        try:
+            document = client.ask(endpoints.ITEMS_BATCH, repository_route(repository), {"itemDescriptors": descriptors})
+        except Refused as wrong:
+            if wrong.status == 404 and wrong.words.startswith(NO_SUCH_ITEM):
+                return None
+            raise
+        for path, items in zip(some, document.get("value") or [], strict=True):
+            for item in items or ():
+                if _is_file(item, path):
+                    found[path] = str(item["objectId"])
+    return found
+
+
+def _is_file(item: Json, path: str) -> bool:
+    return not item.get("isFolder") and str(item.get("path", "")).lstrip("/") == path
+
+
+def _unpacked(client: Client, repository: Repository, version: Version, ids: Mapping[str, str]) -> dict[str, str]:
+    """The texts of blobs from one archive, told by their hashes: how the archive names them does not matter."""
+    texts: dict[str, str] = {}
+    archive = client.archive(endpoints.BLOBS, repository_route(repository), sorted(set(ids.values())))
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+            if sum(entry.file_size for entry in packed.infolist()) > MOST:
+                raise PlatformError(f"{repository.url}: the files are larger than {MOST} bytes.", UnknownKind.TRUNCATED)
+            for entry in packed.infolist():
+                data = packed.read(entry)
+                texts[blob_id(data)] = data.decode("utf-8", "replace")
+    except zipfile.BadZipFile as wrong:
+        raise PlatformError(
+            f"{repository.url}: the archive of {len(ids)} files was damaged. Run again.", UnknownKind.TRANSIENT
+        ) from wrong
+    found = {path: texts[blob] for path, blob in ids.items() if blob in texts}
+    for path in set(ids) - set(found):  # a file that the server converts on its way out has another hash
+        text = content(client, repository, version, path)
+        if text is not None:
+            found[path] = text
+    return found
+
+
+def blob_id(data: bytes) -> str:
+    """The id that git gives a file of this content."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -1,0 +1,217 @@
+"""Azure DevOps as a provider of facts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from bot.engine.ports import ConfigurationFile, Known, PlatformError
+from bot.engine.targets import Target
+from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
+from bot.model.facts import change as change_facts
+from bot.model.facts import pipelines as pipeline_facts
+from bot.model.facts import protection as protection_facts
+from bot.model.facts import release as release_facts
+from bot.model.facts import repository as repository_facts
+from bot.model.results import Gap
+from bot.model.subjects import (
+    Branch,
+    Platform,
+    PullRequest,
+    Release,
+    Repository,
+    Subject,
+    WorkItem,
+)
+from bot.platforms.azure_devops import access, change, checks, pipelines, protection, rollback, work_items
+from bot.platforms.azure_devops import deployments as deployed
+from bot.platforms.azure_devops import release as releases
+from bot.platforms.azure_devops.client import Client, unavailable
+from bot.platforms.azure_devops.discovery import Discovery
+from bot.platforms.azure_devops.files import Version, content
+from bot.platforms.azure_devops.loading import Loader, NoSuchThing, Wanted
+from bot.platforms.azure_devops.reads import Reads
+from bot.platforms.azure_devops.resolving import Resolver
+from bot.platforms.transport import Transport
+
+LOADERS: Mapping[type[Fact], Loader] = {
+    change_facts.Reviews: change.REVIEWS,
+    change_facts.Commits: change.COMMITS,
+    change_facts.Pushes: change.PUSHES,
+    change_facts.ChangedFiles: change.FILES,
+    change_facts.LinkedWorkItems: work_items.LINKED_WORK_ITEMS,
+    change_facts.Checks: checks.CHECKS,
+    change_facts.ReviewerPermissions: access.REVIEWER_PERMISSIONS,
+    change_facts.TeamMembers: access.TEAM_MEMBERS,
+    change_facts.CodeOwners: protection.CODE_OWNERS,
+    protection_facts.ClassicProtection: protection.CLASSIC_PROTECTION,
+    protection_facts.BranchRules: protection.BRANCH_RULES,
+    protection_facts.BypassActors: access.BYPASS_ACTORS,
+    protection_facts.SecretScanning: protection.SECRET_SCANNING,
+    repository_facts.Properties: protection.PROPERTIES,
+    pipeline_facts.Pipelines: pipelines.PIPELINES,
+    pipeline_facts.FileContents: pipelines.FILE_CONTENTS,
+    pipeline_facts.DetectedTools: protection.DETECTED_TOOLS,
+    release_facts.Deployments: deployed.DEPLOYMENTS,
+    release_facts.PreviousRelease: rollback.PREVIOUS_RELEASE,
+    release_facts.RollbackProcedures: rollback.ROLLBACK_PROCEDURES,
+    release_facts.ReleaseChanges: releases.RELEASE_CHANGES,
+    release_facts.ReleaseRecord: releases.RELEASE_RECORD,
+    release_facts.ReleaseConfiguration: releases.RELEASE_CONFIGURATION,
+}
+
+
+class AzureDevOpsProvider:
+    """Reads one organisation (or collection of a server) with one token."""
+
+    platform = Platform.AZURE_DEVOPS
+
+    def __init__(
+        self,
+        token: str,
+        organization_url: str,
+        *,
+        bearer: bool = False,
+        transport: Transport | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        """Make a provider; nothing is asked yet.
+
+        Args:
+            token: a personal access token, or with ``bearer`` a job's ``SYSTEM_ACCESSTOKEN``.
+            organization_url: ``https://dev.azure.com/ORGANISATION``, or a server's ``https://HOST/COLLECTION``.
+            bearer: how the token is sent.
+            transport: the run's; it is closed by whoever made it. Without one, a transport of its own.
+            now: the run's instant.
+        """
+        self.client = Client(token, organization_url, bearer=bearer, transport=transport)
+        self.reads = Reads(self.client, now or datetime.now(UTC))
+        self._resolver = Resolver(self.reads)
+
+    def resolve(self, target: Target) -> Subject:
+        """The subject that a target names."""
+        return self._resolver.resolve(target)
+
+    def discover(self, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
+        """Every subject of these kinds under an organisation, a project or a repository."""
+        return Discovery(self.reads, self._resolver, kinds).under(root)
+
+    def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
+        """The facts that must be loaded before this one."""
+        loader = LOADERS.get(request.type)
+        return tuple(FactRequest(fact) for fact in loader.after) if loader else ()
+
+    def load(
+        self, needs: Mapping[FactRequest, Sequence[Subject]], known: Known
+    ) -> Iterator[tuple[FactRequest, Subject, Answer]]:
+        """Answer every request about every subject; what several need is read once, what depends on nothing at once."""
+        wanted = [
+            (request, subject, Wanted(self.reads, subject, request.spec, known))
+            for request, subjects in needs.items()
+            for subject in subjects
+        ]
+        for request, subject, _ in wanted:
+            if request.type is pipeline_facts.FileContents and request.spec and isinstance(subject, Branch):
+                self.reads.want(subject, request.spec.paths)
+        for some in _portions(wanted):
+            first: list[Callable[[], Answer | None]] = [
+                functools.partial(_in_advance, read)
+                for request, _, one in some
+                if (loader := LOADERS.get(request.type))
+                for read in loader.ahead(one)
+            ]
+            then: list[Callable[[], Answer | None]] = [
+                functools.partial(self._answer, request, one) for request, _, one in some
+            ]
+            answers = self.client.transport.gather([*first, *then])[len(first) :]
+            for (request, subject, _), answer in zip(some, answers, strict=True):
+                if answer is not None:
+                    yield request, subject, answer
+
+    def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
+        """The first of these paths that the base branch has."""
+        branch = _base(subject)
+        if branch is None:
+            return None
+        version = Version(branch.branch, "branch")
+        if isinstance(subject, PullRequest) and subject.base_sha:
+            version = Version(subject.base_sha, "commit")
+        for path in paths:
+            text = content(self.client, branch.repository, version, path)
+            if text is not None:
+                return ConfigurationFile(path, text, f"{branch.name}:{path}")
+        return None
+
+    def read_work_items(self, project_target: str, ids: Sequence[int]) -> Mapping[int, WorkItem | Unavailable | None]:
+        """Work items that another platform mentions: an item; None where there is none (or none that the token's owner may
+        see); or why it could not be read. ``project_target`` says where for messages: ``ado:acme/Payments``.
+        """
+        try:
+            return work_items.read_items(self.reads, ids)
+        except PlatformError as wrong:
+            reason = Unavailable(wrong.kind or UnknownKind.SCOPE, f"{project_target}: {wrong}")
+            return dict.fromkeys(ids, reason)
+
+    def requests(self) -> int:
+        """How many HTTP requests were sent so far."""
+        return self.client.transport.requests(Platform.AZURE_DEVOPS)
+
+    def round_trips(self) -> int:
+        """The longest chain of requests that waited for one another."""
+        return self.client.transport.round_trips(Platform.AZURE_DEVOPS)
+
+    def close(self) -> None:
+        """End connections and threads."""
+        self.client.close()
+
+    def _answer(self, request: FactRequest, wanted: Wanted) -> Answer:
+        loader = LOADERS.get(request.type)
+        if loader is None:
+            return NotSupported(f"Azure DevOps is not asked for {request.type.name}.")
+        try:
+            fact, url = loader.load(wanted)
+        except NoSuchThing as nothing:
+            return NotSupported(str(nothing))
+        except PlatformError as wrong:
+            return unavailable(wrong, wanted.subject.url)
+        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+            # A document that is not as Microsoft describes it makes one fact unknown, not the run fail.
+            return Unavailable(
+                UnknownKind.UNREADABLE,
+                f"{wanted.subject.name}: what {self.client.url} says about {request.type.name} is not understood "
+                f"({type(wrong).__name__}: {wrong}).",
+                wanted.subject.url,
+            )
+        return Loaded(fact, url, self.reads.now)
+
+
+def _in_advance(read: Callable[[], object]) -> None:
+    """Read now what will be asked for; a failure is kept under the key, and told to those who ask."""
+    assert callable(read)
+    try:
+        read()
+    except (PlatformError, KeyError, TypeError, ValueError, AttributeError):
+        return
+
+
+def _portions(
+    wanted: Sequence[tuple[FactRequest, Subject, Wanted]], size: int = 2000
+) -> Iterator[Sequence[tuple[FactRequest, Subject, Wanted]]]:
+    """So many at once that a long scan's answers stream."""
+    for start in range(0, len(wanted), size):
+        yield wanted[start : start + size]
+
+
+def _base(subject: Subject) -> Branch | None:
+    match subject:
+        case PullRequest():
+            return subject.base
+        case Branch():
+            return subject
+        case Repository():
+            return subject.default
+        case Release():
+            return subject.repository.default
+        case _:
+            return None

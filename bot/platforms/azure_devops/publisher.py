@@ -1,0 +1,181 @@
+"""Posts a verdict: one status on the iteration that was judged, and one thread that is kept up to date.
+
+A status of the same context takes the place of the one before. The thread is found again by a property that readers do not
+see, and closed when there is nothing left to do: an open one would trip the policy that wants all comments resolved.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.engine.ports import PlatformError, Publication, Published
+from bot.model.results import Verdict
+from bot.model.subjects import PullRequest
+from bot.platforms.azure_devops.change import MARKER, thread_property
+from bot.platforms.azure_devops.client import Json, Refused, value
+from bot.platforms.azure_devops.files import repository_route
+from bot.platforms.azure_devops.provider import AzureDevOpsProvider
+
+GENRE = "almguard"
+LONGEST_DESCRIPTION = 250
+LONGEST_COMMENT = 150_000
+"""The service refuses comments of more characters."""
+STATES = {
+    Verdict.PASSED: "succeeded",
+    Verdict.WAITING: "pending",
+    Verdict.BLOCKED: "failed",
+    Verdict.INCONCLUSIVE: "error",
+    Verdict.EMPTY: "error",
+}
+"""``error`` does not satisfy a status policy: what was not judged does not pass."""
+SETTLED = ("fixed", "closed", "wontfix", "bydesign")
+
+
+class AzureDevOpsPublisher:
+    """Posts through the provider's client, and knows what the provider has read."""
+
+    def __init__(self, provider: AzureDevOpsProvider) -> None:
+        self._reads = provider.reads
+        self._client = provider.client
+
+    def publish(self, publication: Publication) -> Published:
+        """Post the status, then bring the thread up to date. Raises ``PlatformError`` where the status is refused."""
+        actions: list[str] = []
+        refused: list[str] = []
+        author = self._status(publication, actions)
+        try:
+            self._thread(publication, author, actions)
+        except PlatformError as wrong:
+            refused.append(
+                f"The thread on {publication.subject.name} could not be brought up to date: {wrong} It needs the scope "
+                "vso.threads_full, and the permission 'Contribute to pull requests'."
+            )
+        return Published(tuple(actions), tuple(refused))
+
+    def _status(self, publication: Publication, actions: list[str]) -> str | None:
+        """Post the status unless it stands already; gives the id of the account that we are."""
+        subject = publication.subject
+        state = STATES[publication.verdict]
+        described = _cut(publication.title, LONGEST_DESCRIPTION)
+        standing = self._standing(subject, publication.context)
+        if (
+            standing is not None
+            and standing.get("state") == state
+            and standing.get("description") == described
+            and (standing.get("targetUrl") or None) == publication.details_url
+        ):
+            actions.append(f"The status {GENRE}/{publication.context} stood already: {state}.")
+            return _author(standing)
+        from azure.devops.v7_1.git.models import GitPullRequestStatus, GitStatusContext
+
+        status = GitPullRequestStatus(
+            context=GitStatusContext(genre=GENRE, name=publication.context),
+            description=described,
+            iteration_id=subject.iteration,
+            state=state,
+            target_url=publication.details_url,
+        )
+        route = repository_route(subject.repository)
+        try:
+            made = self._client.git().create_pull_request_status(
+                status, route["repositoryId"], subject.number, route["project"]
+            )
+        except Refused as wrong:
+            raise PlatformError(
+                f"The status on {subject.name} could not be posted: {wrong} The token needs the scope vso.code_status, its "
+                "owner the permission 'Contribute to pull requests' (for a build: the project's build service).",
+                wrong.kind,
+            ) from wrong
+        self._reads.drop((subject.id, "statuses"))
+        actions.append(f"Posted the status {GENRE}/{publication.context}: {state}.")
+        return None if made is None or made.created_by is None else str(made.created_by.id)
+
+    def _standing(self, subject: PullRequest, context: str) -> Json | None:
+        """The newest status of the context, where it is on the iteration that was judged."""
+        try:
+            statuses = self._reads.statuses(subject)
+        except PlatformError:  # posting once too often harms nothing
+            return None
+        ours = [
+            status
+            for status in statuses
+            if value(status, "context", "genre") == GENRE and value(status, "context", "name") == context
+        ]
+        newest = ours[-1] if ours else None
+        return newest if newest is not None and newest.get("iterationId") == subject.iteration else None
+
+    def _thread(self, publication: Publication, author: str | None, actions: list[str]) -> None:
+        subject = publication.subject
+        marked = [
+            thread
+            for thread in self._reads.threads(subject)
+            if thread_property(thread, MARKER) == publication.context and not thread.get("isDeleted")
+        ]
+        # Only the writer of a comment may change it; and a thread that somebody else has marked is not ours to speak in.
+        ours = [thread for thread in marked if author is None or _author(_first(thread)) == author]
+        wanted = "fixed" if publication.comment is None or publication.verdict is Verdict.PASSED else "active"
+        if ours:
+            self._update(subject, ours[0], publication.comment, wanted, actions)
+        elif publication.comment is not None:
+            self._create(subject, publication.context, publication.comment, wanted, actions)
+        for other in [thread for thread in marked if not ours or thread is not ours[0]]:
+            self._settle(subject, other, "fixed", actions)
+        if len(actions) > 1:
+            self._reads.drop((subject.id, "threads"))
+
+    def _create(self, subject: PullRequest, context: str, text: str, status: str, actions: list[str]) -> None:
+        from azure.devops.v7_1.git.models import Comment, GitPullRequestCommentThread
+
+        thread = GitPullRequestCommentThread(
+            comments=[Comment(comment_type="text", content=_cut(text, LONGEST_COMMENT), parent_comment_id=0)],
+            properties={MARKER: {"$type": "System.String", "$value": context}},
+            status=status,
+        )
+        route = repository_route(subject.repository)
+        self._client.git().create_thread(thread, route["repositoryId"], subject.number, route["project"])
+        actions.append("Opened the thread." if status == "active" else "Left a closed thread.")
+
+    def _update(self, subject: PullRequest, thread: Json, text: str | None, status: str, actions: list[str]) -> None:
+        first = _first(thread)
+        if text is not None and first.get("content") != (content := _cut(text, LONGEST_COMMENT)):
+            from azure.devops.v7_1.git.models import Comment
+
+            self._client.git().update_comment(
+                Comment(content=content), *self._place(subject, thread), int(first["id"]), project=_project(subject)
+            )
+            actions.append("Updated the thread's comment.")
+        self._settle(subject, thread, status, actions)
+
+    def _settle(self, subject: PullRequest, thread: Json, status: str, actions: list[str]) -> None:
+        """Open or close a thread that is not so yet."""
+        stands = str(thread.get("status") or "").lower()
+        if stands == status or (status == "fixed" and stands in SETTLED):
+            return
+        from azure.devops.v7_1.git.models import GitPullRequestCommentThread
+
+        self._client.git().update_thread(
+            GitPullRequestCommentThread(status=status), *self._place(subject, thread), project=_project(subject)
+        )
+        actions.append("Closed the thread." if status == "fixed" else "Opened the thread again.")
+
+    @staticmethod
+    def _place(subject: PullRequest, thread: Json) -> tuple[str, int, int]:
+        return repository_route(subject.repository)["repositoryId"], subject.number, int(thread["id"])
+
+
+def _project(subject: PullRequest) -> str:
+    return repository_route(subject.repository)["project"]
+
+
+def _first(thread: Json) -> Json:
+    comments: list[Json] = thread.get("comments") or [{}]
+    return comments[0]
+
+
+def _author(document: Json) -> str | None:
+    found: Any = value(document, "createdBy", "id") or value(document, "author", "id")
+    return None if found is None else str(found)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

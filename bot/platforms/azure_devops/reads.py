@@ -1,0 +1,160 @@
+"""What several facts need is read once: each read has a key, and whoever comes second waits for the first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from bot.engine.ports import PlatformError
+from bot.model.subjects import Branch, PullRequest
+from bot.platforms.azure_devops import endpoints
+from bot.platforms.azure_devops.client import Client, Json
+from bot.platforms.azure_devops.files import Version, contents, repository_route
+from bot.platforms.azure_devops.subjects import Subjects
+
+T = TypeVar("T")
+
+
+class Reads:
+    """The shared reads of one run. Safe between threads."""
+
+    def __init__(self, client: Client, now: datetime) -> None:
+        self.client = client
+        self.now = now
+        self.subjects = Subjects(client)
+        self._lock = threading.Lock()
+        self._kept: dict[Hashable, Future[Any]] = {}
+        self._wanted: dict[str, set[str]] = {}
+
+    def once(self, key: Hashable, read: Callable[[], T]) -> T:
+        """The read's answer (or failure), had once."""
+        with self._lock:
+            future = self._kept.get(key)
+            first = future is None
+            if future is None:
+                future = self._kept[key] = Future()
+        if first:
+            try:
+                future.set_result(read())
+            except PlatformError as wrong:
+                future.set_exception(wrong)
+            except BaseException as wrong:
+                future.set_exception(wrong)
+                raise
+        return cast(T, future.result())
+
+    def keep(self, key: Hashable, answer: object) -> None:
+        """Remember what was read elsewhere."""
+        future: Future[Any] = Future()
+        future.set_result(answer)
+        with self._lock:
+            self._kept[key] = future
+
+    def peek(self, key: Hashable) -> Any:
+        """What was read under the key; None where it was not, or not yet, or failed."""
+        future = self._kept.get(key)
+        return future.result() if future is not None and future.done() and future.exception() is None else None
+
+    def drop(self, key: Hashable) -> None:
+        """Read this again when it is next asked for."""
+        with self._lock:
+            self._kept.pop(key, None)
+
+    def forget(self, subject_key: str) -> None:
+        """Read a pull request again from now on: every key that begins with ``subject_key`` is dropped."""
+        with self._lock:
+            for key in [key for key in self._kept if isinstance(key, tuple) and key[0] == subject_key]:
+                del self._kept[key]
+
+    # Repositories and their pull requests
+
+    def projects(self) -> list[Json]:
+        """Every project that the token sees."""
+        return self.once("projects", lambda: self.client.skipping(endpoints.PROJECTS, {}, size=500))
+
+    def repositories(self, project: str) -> list[Json]:
+        """A project's repositories."""
+        return self.once(
+            ("repositories", project), lambda: self.client.listing(endpoints.REPOSITORIES, {"project": project})
+        )
+
+    def pull_request(self, subject: PullRequest) -> Json:
+        """The pull request's own document, with its commits and work items."""
+        route = self.pull_request_route(subject)
+        return self.once(
+            (subject.id, "document"),
+            lambda: self.client.get(
+                endpoints.PULL_REQUESTS, route, {"includeCommits": True, "includeWorkItemRefs": True}
+            ),
+        )
+
+    def iterations(self, subject: PullRequest) -> list[Json]:
+        """Its iterations, oldest first."""
+        route = self.pull_request_route(subject)
+        found = self.once((subject.id, "iterations"), lambda: self.client.listing(endpoints.ITERATIONS, route))
+        return sorted(found, key=lambda one: int(one["id"]))
+
+    def threads(self, subject: PullRequest) -> list[Json]:
+        """Its threads, the system's own among them."""
+        route = self.pull_request_route(subject)
+        return self.once((subject.id, "threads"), lambda: self.client.listing(endpoints.THREADS, route))
+
+    def statuses(self, subject: PullRequest) -> list[Json]:
+        """Its statuses, oldest first."""
+        route = self.pull_request_route(subject)
+        found = self.once((subject.id, "statuses"), lambda: self.client.listing(endpoints.STATUSES, route))
+        return sorted(found, key=lambda one: int(one.get("id") or 0))
+
+    @staticmethod
+    def pull_request_route(subject: PullRequest) -> dict[str, str]:
+        """Where the pull request is."""
+        return {**repository_route(subject.repository), "pullRequestId": str(subject.number)}
+
+    # Lists of a project, of which each repository takes its part
+
+    def policies(self, project: str) -> list[Json]:
+        """Every policy of the project."""
+        return self.once(("policies", project), lambda: self.client.listing(endpoints.POLICIES, {"project": project}))
+
+    def definitions(self, project: str) -> list[Json]:
+        """Every build definition of the project, with its file."""
+        query = {"includeAllProperties": True, "$top": 1000}
+        return self.once(
+            ("definitions", project),
+            lambda: self.client.listing(endpoints.DEFINITIONS, {"project": project}, query),
+        )
+
+    def environments(self, project: str) -> list[Json]:
+        """Every environment of the project."""
+        return self.once(
+            ("environments", project),
+            lambda: self.client.listing(endpoints.ENVIRONMENTS, {"project": project}, {"$top": 1000}),
+        )
+
+    # Files
+
+    def want(self, branch: Branch, paths: Iterable[str]) -> None:
+        """Say early which files of a branch will be asked for, so that one reading brings them all."""
+        with self._lock:
+            self._wanted.setdefault(branch.id, set()).update(path.lstrip("/") for path in paths)
+
+    def texts(self, branch: Branch, paths: Iterable[str]) -> dict[str, str]:
+        """The texts of files on a branch, by path; what is not there does not exist."""
+        asked = [path.lstrip("/") for path in paths]
+        version = Version(branch.branch, "branch")
+        with self._lock:
+            wanted = tuple(sorted({*asked, *self._wanted.get(branch.id, ())}))
+        found = self.once((branch.id, "texts", wanted), lambda: self._remaining(branch, version, wanted))
+        return {path: found[path] for path in asked if path in found}
+
+    def _remaining(self, branch: Branch, version: Version, paths: Sequence[str]) -> dict[str, str]:
+        """The files, those that an earlier call has brought left out of the request."""
+        known: dict[str, str | None] = self.once((branch.id, "known"), dict)
+        missing = [path for path in paths if path not in known]
+        if missing:
+            found = contents(self.client, branch.repository, version, missing)
+            known.update({path: found.get(path) for path in missing})
+        return {path: text for path in paths if (text := known[path]) is not None}

@@ -1,0 +1,173 @@
+"""What a target names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.engine.ports import PlatformError
+from bot.engine.targets import Target
+from bot.model.facts import Unavailable
+from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject, WorkItem
+from bot.platforms.azure_devops import endpoints
+from bot.platforms.azure_devops.client import Json, Refused
+from bot.platforms.azure_devops.deployments import classic_deployments, commit_of, history
+from bot.platforms.azure_devops.files import repository_route
+from bot.platforms.azure_devops.reads import Reads
+from bot.platforms.azure_devops.release import find_tag
+from bot.platforms.azure_devops.subjects import ident, required_instant
+from bot.platforms.azure_devops.work_items import read_items
+
+
+class Resolver:
+    """Finds the subject of a target; every failure says what was not found, and where."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self._client = reads.client
+
+    def resolve(self, target: Target) -> Subject:
+        """The subject."""
+        if target.organization and target.organization.lower() != self._client.organization.lower():
+            raise PlatformError(
+                f"{target}: the organisation is {target.organization}, but the address in use is {self._client.url}. Set "
+                f"SYSTEM_COLLECTIONURI to the address of {target.organization}."
+            )
+        if target.project is None:
+            self._reads.projects()
+            return self._reads.subjects.organization()
+        if target.work_item is not None:
+            return self._work_item(target, target.work_item)
+        if target.repository is None:
+            return self.project(target.project)
+        if target.pull_request is not None:
+            return self.pull_request(target.project, target.repository, target.pull_request)
+        repository = self.repository(target.project, target.repository)
+        if target.release is not None:
+            return self._release(repository, target)
+        return repository
+
+    def project(self, name: str) -> Organization:
+        """A project, by name or id."""
+        return self._reads.subjects.project(self._client.get(endpoints.PROJECTS, {"projectId": name}))
+
+    def repository(self, project: str, name: str) -> Repository:
+        """A repository, by names or ids."""
+        route = {"project": project, "repositoryId": name}
+        return self._reads.subjects.repository(self._client.get(endpoints.REPOSITORIES, route))
+
+    def pull_request(self, project: str, repository: str, number: int) -> PullRequest:
+        """A pull request as it is now: always read again."""
+        route = {"project": project, "repositoryId": repository, "pullRequestId": str(number)}
+        query = {"includeCommits": True, "includeWorkItemRefs": True}
+        document: Json
+        iterations: list[Json]
+        document, iterations = self._client.transport.gather(  # type: ignore[assignment]
+            [
+                lambda: self._client.get(endpoints.PULL_REQUESTS, route, query),
+                lambda: self._client.listing(endpoints.ITERATIONS, route),
+            ]
+        )
+        described = document["repository"]
+        # The service's answer about one pull request may or may not name the default branch.
+        home = (
+            self._reads.subjects.repository(described)
+            if "defaultBranch" in described
+            else self.repository(str(described["project"]["id"]), str(described["id"]))
+        )
+        found = self._reads.subjects.pull_request(document, home, iterations)
+        self._reads.forget(found.id)
+        self._reads.keep((found.id, "document"), document)
+        self._reads.keep((found.id, "iterations"), iterations)
+        return found
+
+    def _work_item(self, target: Target, number: int) -> WorkItem:
+        item = read_items(self._reads, [number])[number]
+        if isinstance(item, Unavailable):
+            raise PlatformError(item.reason, item.kind)
+        if item is None:
+            raise PlatformError(
+                f"{target}: there is no work item {number} in {self._client.organization}, or the owner of the token may "
+                "not see it."
+            )
+        return item
+
+    def _release(self, repository: Repository, target: Target) -> Release:
+        """A run of that number, else a run of the commit that the tag names, else a classic release, else the tag alone."""
+        version = str(target.release)
+        project = ident(repository.organization)
+        query = {"repositoryId": ident(repository), "repositoryType": "TfsGit"}
+        runs = self._client.listing(
+            endpoints.BUILDS, {"project": project}, {**query, "buildNumber": version, "$top": 100}
+        )
+        tag = None if runs else find_tag(self._reads, repository_route(repository), version)
+        commit = str(tag.get("peeledObjectId") or tag["objectId"]) if tag else None
+        if tag is not None:
+            listed = self._client.listing(endpoints.BUILDS, {"project": project}, {**query, "$top": 1000}, pages=2)
+            runs = [run for run in listed if run.get("sourceVersion") == commit]
+        if runs:
+            return self._run(repository, runs, target.environment)
+        classic = self._classic(repository, version, target.environment)
+        if classic is not None:
+            return classic
+        if commit is not None:
+            return self._tag(repository, version, commit, target.environment)
+        raise PlatformError(
+            f"{target}: {repository.name} has no run with the number {version!r}, no tag and no classic release of that "
+            "name. Give a build number, a tag or a release's name."
+        )
+
+    def _run(self, repository: Repository, runs: list[Json], environment: str | None) -> Release:
+        """The run that deployed, of several of one commit; else the newest."""
+        deployments = history(self._reads, repository, environment, classic=False)
+        numbers = {int(run["id"]): run for run in runs}
+        for deployment in reversed(deployments):
+            if deployment.run_id in numbers:
+                return self._reads.subjects.run(numbers[deployment.run_id], repository, deployment.environment)
+        newest = max(runs, key=lambda run: int(run["id"]))
+        return self._reads.subjects.run(newest, repository, environment)
+
+    def _classic(self, repository: Repository, version: str, environment: str | None) -> Release | None:
+        if not self._client.has(endpoints.RELEASES):
+            return None
+        project = ident(repository.organization)
+        query = {"searchText": version, "$expand": "artifacts", "$top": 100}
+        try:
+            rows = self._client.listing(endpoints.RELEASES, {"project": project}, query, pages=5)
+        except Refused as wrong:
+            if wrong.status == 404:
+                return None
+            raise
+        for row in rows:
+            commit = commit_of(row, repository)
+            if row.get("name") == version and commit is not None:
+                where = environment or self._newest_classic(project, int(row["id"]))
+                return self._reads.subjects.classic(row, repository, commit, where)
+        return None
+
+    def _newest_classic(self, project: str, release: int) -> str | None:
+        rows: list[Mapping[str, Json]] = [
+            row for row in classic_deployments(self._reads, project) if int(row["release"]["id"]) == release
+        ]
+        newest = max(rows, key=lambda row: str(row.get("queuedOn")), default=None)
+        return None if newest is None else str(newest["releaseEnvironment"]["name"])
+
+    def _tag(self, repository: Repository, version: str, commit: str, environment: str | None) -> Release:
+        """A tag that no run and no release goes with."""
+        route = {**repository_route(repository), "commitId": commit}
+        document = self._client.get(endpoints.COMMITS, route)
+        made = {"id": 0, "name": version, "createdOn": document["committer"]["date"]}
+        release = self._reads.subjects.classic(made, repository, commit, environment)
+        return replace(
+            release,
+            id=f"{ident_prefix(repository)}/release/{ident(repository)}/tag/{version}",
+            url=f"{repository.url}?version=GT{version}",
+            created_at=required_instant(document["committer"]["date"]),
+            release_kind="tag",
+            run_id=None,
+        )
+
+
+def ident_prefix(subject: Subject) -> str:
+    """The host that a subject's id begins with."""
+    return subject.id.split("/", 1)[0]
