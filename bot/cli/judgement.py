@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from bot import __version__
 from bot.cli.failures import Refusal, from_platform
 from bot.cli.session import Session
 from bot.engine.judging import judge, kinds_judged
@@ -132,7 +132,7 @@ class Judging:
         return Run(
             id=str(uuid.uuid4()),
             command=self.command,
-            version=version("almguard"),
+            version=__version__,
             started_at=self.started_at,
             finished_at=datetime.now(UTC),
             now=self.session.now,

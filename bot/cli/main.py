@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import click
 
+from bot import __version__
+
 USAGE = 2
 """The exit code of everything that is no verdict: wrong usage, a broken policy, Ctrl-C, a closed pipe, a crash."""
 
@@ -59,7 +61,7 @@ class LazyCommands(click.Group):
 
 
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="almguard", prog_name="almguard")
+@click.version_option(__version__, prog_name="almguard")
 def almguard() -> None:
     """Governance as code for the software lifecycle on GitHub and Azure DevOps.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 
-
 @click.command("validate")
 @click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 def command(paths: tuple[Path, ...]) -> int:
@@ -16,8 +15,8 @@ def command(paths: tuple[Path, ...]) -> int:
     """
     from bot.cli.failures import Refusal
     from bot.cli.judgement import CONFIG_PATHS, given_configuration
-    from bot.policy.catalogue import load_catalogue
     from bot.engine.verdict import USAGE
+    from bot.policy.catalogue import load_catalogue
     from bot.policy.problems import PolicyError
 
     chosen = paths or tuple(path for name in CONFIG_PATHS if (path := Path(name)).is_file())[:1]
