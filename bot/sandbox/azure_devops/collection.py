@@ -333,7 +333,9 @@ def _pipelines(repository: Repository) -> dict[str, PipelinePart | None]:
     for name in referred:
         if name:
             found.setdefault(name, listed.get(name))
-    if not found and (any(not each.classic and not each.draft for each in part.releases) or part.deployments):
+    classic = {each.version for each in part.releases if each.classic}
+    released = any(not each.classic and not each.draft for each in part.releases)
+    if not found and (released or any(each.release not in classic for each in part.deployments)):
         found["release"] = None
     return found
 
