@@ -313,20 +313,27 @@ _CONCLUSIONS = {
 """``STALE`` is GitHub's own word for a run that never ended."""
 
 
-def checks(_context: Context, _request: FactRequest, subject: Subject) -> Reading:
+def checks(context: Context, _request: FactRequest, subject: Subject) -> Reading:
     """``Checks``."""
     assert isinstance(subject, PullRequest)
     listed = Connection(
         "contexts_",
         "contexts",
-        "__typename ... on CheckRun { name status conclusion startedAt completedAt url "
+        "__typename ... on CheckRun { databaseId externalId name status conclusion startedAt completedAt url "
         "checkSuite { app { slug } workflowRun { event file { path } workflow { name } } } } "
         "... on StatusContext { context statusState: state targetUrl createdAt }",
         wrap=("statusCheckRollup",),
     )
 
     def parse(found: Found) -> Checks:
-        return Checks(tuple(_check(node) for node in found.all(listed)))
+        nodes = found.all(listed)
+        if (seen := context.memory.pull_requests.get(subject.id)) is not None:
+            seen.check_runs = tuple(
+                (int(node["databaseId"]), str(node["name"]), str(node.get("externalId") or ""))
+                for node in nodes
+                if node["__typename"] == "CheckRun" and node.get("databaseId")
+            )
+        return Checks(tuple(_check(node) for node in nodes))
 
     return Reading(
         Piece(

@@ -20,6 +20,8 @@ class SeenPullRequest:
     """Configuration candidates at the base's tip; None: not there."""
     comments: tuple[Json, ...] | None = None
     """Its first comments; None: not read, or not all of them fit in a page."""
+    check_runs: tuple[tuple[int, str, str], ...] | None = None
+    """Check runs on its head: id, name, external id. None: not read."""
 
 
 @dataclass(slots=True)

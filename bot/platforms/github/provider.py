@@ -1,0 +1,228 @@
+"""The GitHub provider: the engine's port, put together from the readings of each family of facts.
+
+The way of a round: every fact that GraphQL tells becomes a piece of a query, pieces of one repository share one, repositories
+are batched; every fact that REST alone tells becomes a task. All queries and tasks of the round run at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from bot.engine.ports import ConfigurationFile, Known, PlatformError
+from bot.engine.targets import Target
+from bot.model.facts import Answer, Fact, FactRequest, NotSupported, UnknownKind
+from bot.model.facts.change import (
+    ChangedFiles,
+    Checks,
+    CodeOwners,
+    Commits,
+    LinkedWorkItems,
+    Pushes,
+    ReviewerPermissions,
+    Reviews,
+    TeamMembers,
+)
+from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
+from bot.model.facts.protection import BranchRules, BypassActors, ClassicProtection, SecretScanning
+from bot.model.facts.repository import Properties
+from bot.model.results import Gap
+from bot.model.subjects import Branch, Platform, PullRequest, Repository, Subject
+from bot.platforms.github import change, files, links, people, protection, settings
+from bot.platforms.github.client import API_URL, GitHubClient
+from bot.platforms.github.memory import Memory
+from bot.platforms.github.query import Found, Piece, ask, batches, text
+from bot.platforms.github.reading import Connected, Context, Reading, Task, WorkItemReader, answer, denied
+from bot.platforms.github.resolving import Resolver
+from bot.platforms.transport import Transport
+
+Read = Callable[[Context, FactRequest, Subject], Reading]
+Plan = Callable[[Context, FactRequest, Sequence[Subject]], "list[Task]"]
+
+GRAPHQL: Mapping[type[Fact], Read] = {
+    Reviews: change.reviews,
+    Commits: change.commits,
+    ChangedFiles: change.changed_files,
+    Checks: change.checks,
+    TeamMembers: people.team_members,
+    CodeOwners: files.code_owners,
+    Pipelines: files.pipelines,
+    FileContents: files.file_contents,
+    DetectedTools: files.detected_tools,
+    ClassicProtection: protection.classic_protection,
+    BranchRules: protection.branch_rules,
+    BypassActors: protection.bypass_actors,
+}
+"""Facts that are merged into queries."""
+
+REST: Mapping[type[Fact], Plan] = {
+    Pushes: people.pushes,
+    ReviewerPermissions: people.reviewer_permissions,
+    LinkedWorkItems: links.linked_work_items,
+    SecretScanning: settings.secret_scanning,
+    Properties: settings.properties,
+}
+"""Facts that take requests of their own."""
+
+AFTER: Mapping[type[Fact], tuple[type[Fact], ...]] = {
+    LinkedWorkItems: (Commits,),
+    ReviewerPermissions: (Reviews,),
+}
+"""What must be known before."""
+
+_AT_ONCE = 24
+
+
+class GitHubProvider:
+    """Reads GitHub."""
+
+    platform = Platform.GITHUB
+
+    def __init__(
+        self,
+        token: str | Callable[[], str],
+        api_url: str = API_URL,
+        graphql_url: str | None = None,
+        *,
+        now: datetime,
+        connections: Sequence[Connected] = (),
+        work_item_reader: WorkItemReader | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Make a provider.
+
+        Args:
+            token: the token, or where to get one: see ``app.InstallationToken``.
+            api_url: the address of the REST API.
+            graphql_url: the address of the GraphQL API; by default the one that belongs to ``api_url``.
+            now: when the run reads what it reads.
+            connections: where ``AB#12`` leads from which repositories.
+            work_item_reader: reads those work items.
+            transport: shared with the other platforms; by default the provider's own, closed with it.
+        """
+        self._own = transport is None
+        self.transport = transport or Transport()
+        self.client = GitHubClient(token, api_url, graphql_url, self.transport)
+        self.memory = Memory()
+        self._now = now
+        self._connections = tuple(connections)
+        self._read_work_items = work_item_reader
+        self._resolver = Resolver(self.client, self.memory)
+
+    def resolve(self, target: Target) -> Subject:
+        """The subject that a target names. Raises ``PlatformError``."""
+        return self._resolver.resolve(target)
+
+    def discover(self, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
+        """Every subject of these kinds under an organisation, a user account or a repository."""
+        return self._resolver.discover(root, kinds)
+
+    def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
+        """The facts that must be loaded before this one."""
+        return tuple(FactRequest(fact) for fact in AFTER.get(request.type, ()))
+
+    def load(
+        self, needs: Mapping[FactRequest, Sequence[Subject]], known: Known
+    ) -> Iterator[tuple[FactRequest, Subject, Answer]]:
+        """All requests of one round."""
+        context = Context(self.client, self._now, self.memory, known, self._connections, self._read_work_items)
+        asked: list[tuple[FactRequest, Subject, Reading]] = []
+        tasks: list[Task] = []
+        for request, subjects in needs.items():
+            if (read := GRAPHQL.get(request.type)) is not None:
+                told = files.with_states(request, len(subjects)) if self._states_matter(request) else request
+                asked += [(request, subject, read(context, told, subject)) for subject in subjects]
+            elif (plan := REST.get(request.type)) is not None:
+                tasks += plan(context, request, subjects)
+            else:
+                reason = NotSupported(f"GitHub has nothing that {request.type.name} could be read from")
+                yield from ((request, subject, reason) for subject in subjects)
+        tasks = [*self._queries(asked), *tasks]
+        for start in range(0, len(tasks), _AT_ONCE):
+            for answers in self.transport.gather(tasks[start : start + _AT_ONCE]):
+                yield from answers
+
+    def _states_matter(self, request: FactRequest) -> bool:
+        """A disabled workflow shows on a pull request by the check that is lacking; else its state must be asked for."""
+        return request.type is Pipelines and not self.memory.pull_requests
+
+    def _queries(self, asked: Sequence[tuple[FactRequest, Subject, Reading]]) -> Iterator[Task]:
+        for positions in batches([reading.piece for _, _, reading in asked]):
+            yield self._query([asked[position] for position in positions])
+
+    def _query(self, asked: Sequence[tuple[FactRequest, Subject, Reading]]) -> Task:
+        def task() -> list[tuple[FactRequest, Subject, Answer]]:
+            found = ask(self.client, [reading.piece for _, _, reading in asked])
+            return [
+                (request, subject, answer(reading, one, self._now))
+                for (request, subject, reading), one in zip(asked, found, strict=True)
+            ]
+
+        return task
+
+    def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
+        """The first of these paths that exists: on the base of a pull request, else on the default branch."""
+        branch = _branch_of_configuration(subject)
+        if branch is None:
+            return None
+        seen = self.memory.pull_requests.get(subject.id)
+        texts = (
+            seen.files if seen is not None and all(path in seen.files for path in paths) else self._texts(branch, paths)
+        )
+        for path in paths:
+            content = texts[path]
+            if content is not None:
+                return ConfigurationFile(path, content, f"{branch.name}:{path}")
+        return None
+
+    def _texts(self, branch: Branch, paths: Sequence[str]) -> dict[str, str | None]:
+        fields = " ".join(
+            f"f{at}_: file(path: {text(path)}) {{ object {{ {files.BLOB} }} }}" for at, path in enumerate(paths)
+        )
+        piece = Piece(files.place(branch), fields, keys=tuple(f"f{at}_" for at in range(len(paths))))
+        found = ask(self.client, [piece])[0]
+        _raise(branch, found)
+        context = Context(self.client, self._now, self.memory, Known())
+        texts: dict[str, str | None] = {}
+        for at, path in enumerate(paths):
+            blob = (found.node.get(f"f{at}_") or {}).get("object")
+            texts[path] = files.blob_text(context, branch, blob) if blob and "oid" in blob else None
+        return texts
+
+    def requests(self) -> int:
+        """How many HTTP requests were sent so far."""
+        return self.transport.requests(Platform.GITHUB)
+
+    def round_trips(self) -> int:
+        """How many of them had to wait for another's answer."""
+        return self.transport.round_trips(Platform.GITHUB)
+
+    def close(self) -> None:
+        """End connections and threads, where they are the provider's own."""
+        if self._own:
+            self.transport.close()
+
+
+def _branch_of_configuration(subject: Subject) -> Branch | None:
+    if isinstance(subject, PullRequest):
+        return subject.base
+    if isinstance(subject, Branch):
+        return subject
+    if isinstance(subject, Repository):
+        return subject.default
+    home = getattr(subject, "repository", None)
+    return home.default if isinstance(home, Repository) else None
+
+
+def _raise(branch: Branch, found: Found) -> None:
+    """A configuration that cannot be read is not a missing one."""
+    if found.failure is not None:
+        raise found.failure
+    if found.errors:
+        refusal = denied(found.errors, "contents: read")
+        raise PlatformError(f"The configuration of {branch.name} cannot be read: {refusal.reason}", refusal.kind)
+    if found.node is None:
+        raise PlatformError(
+            f"The configuration of {branch.name} cannot be read: the branch is not there for this token, which needs contents: read.",
+            UnknownKind.SCOPE,
+        )

@@ -1,0 +1,240 @@
+"""Posts a gate's verdict on a pull request: a check, and one comment that is edited in place.
+
+How a verdict shows (every one but ``passed`` keeps a required check from letting the merge through):
+
+============ ============================== ==============
+verdict      check run                      commit status
+============ ============================== ==============
+passed       ``success``                    ``success``
+waiting      ``in_progress``: not red       ``pending``
+blocked      ``failure``                    ``failure``
+inconclusive ``action_required``            ``error``
+empty        ``failure``                    ``failure``
+============ ============================== ==============
+
+Only a GitHub App's token, and so a workflow's ``GITHUB_TOKEN``, may create check runs; for any other the verdict is a commit
+status. A commit may head several pull requests, and has one check of a name: the check says what was judged last, of
+the one pull request that its title and summary are about. Whoever judges several posts the worst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.engine.ports import PlatformError, Publication, Published
+from bot.model.facts import UnknownKind
+from bot.model.results import Verdict
+from bot.model.subjects import PullRequest
+from bot.platforms.github.client import GitHubClient, Json, Refused
+from bot.platforms.github.memory import Memory
+from bot.platforms.github.query import Connection, Piece, ask
+from bot.platforms.github.reading import denied
+
+LONGEST = 65_535
+_LONGEST_DESCRIPTION = 140
+_CUT = "\n\n… (the rest is cut: GitHub takes no longer text)"
+
+_CONCLUSIONS = {
+    Verdict.PASSED: "success",
+    Verdict.BLOCKED: "failure",
+    Verdict.INCONCLUSIVE: "action_required",
+    Verdict.EMPTY: "failure",
+}
+_STATES = {
+    Verdict.PASSED: "success",
+    Verdict.WAITING: "pending",
+    Verdict.BLOCKED: "failure",
+    Verdict.INCONCLUSIVE: "error",
+    Verdict.EMPTY: "failure",
+}
+
+_COMMENTS = Connection("comments_", "comments", "databaseId viewerDidAuthor body")
+
+
+def marker(context: str) -> str:
+    """The hidden words by which the sticky comment is found."""
+    return f"<!-- almguard:{context.replace('--', '- -').replace('>', '')} -->"
+
+
+class GitHubPublisher:
+    """Posts with the provider's client, and with what the provider has seen: in a gate it needs no request to look first."""
+
+    def __init__(self, client: GitHubClient, memory: Memory | None = None) -> None:
+        self._client = client
+        self._memory = memory or Memory()
+
+    def publish(self, publication: Publication) -> Published:
+        """Post or update the check and the comment. Raises ``PlatformError`` when not even the check could be posted."""
+        found_checks, found_comments = self._client.transport.gather(
+            [lambda: self._checks(publication), lambda: self._comments(publication.subject)]
+        )
+        tasks: list[Callable[[], Published]] = [lambda: self._check(publication, found_checks)]
+        tasks += self._comment_tasks(publication, found_comments)
+        done = self._client.transport.gather(tasks)
+        return Published(
+            actions=tuple(line for one in done for line in one.actions),
+            refused=tuple(line for one in done for line in one.refused),
+        )
+
+    def _checks(self, publication: Publication) -> list[Json]:
+        """The check runs that an earlier run posted under this name: ids."""
+        subject = publication.subject
+        seen = self._memory.pull_requests.get(subject.id)
+        if seen is not None and seen.check_runs is not None:
+            return [
+                id_
+                for id_, name, external in seen.check_runs
+                if name == publication.context and external == _external(subject)
+            ]
+        path = f"/repos/{subject.repository.name}/commits/{subject.head_sha}/check-runs"
+        try:
+            listed = list(
+                self._client.pages(path, {"check_name": publication.context, "filter": "all"}, key="check_runs")
+            )
+        except Refused:
+            return []  # what may not be read may not be updated either: posting will tell
+        return [one["id"] for one in listed if one.get("external_id") == _external(subject)]
+
+    def _comments(self, subject: PullRequest) -> list[Json] | PlatformError:
+        seen = self._memory.pull_requests.get(subject.id)
+        if seen is not None and seen.comments is not None:
+            return list(seen.comments)
+        from bot.platforms.github.change import place
+
+        found = ask(self._client, [Piece(place(subject), connections=(_COMMENTS,))])[0]
+        if found.failure is not None:
+            return found.failure
+        if found.errors or found.node is None:
+            refusal = denied(found.errors, "pull requests: read") if found.errors else None
+            return PlatformError(
+                refusal.reason if refusal else "the pull request is not there for this token", UnknownKind.SCOPE
+            )
+        return found.all(_COMMENTS)
+
+    def _check(self, publication: Publication, existing: list[Json]) -> Published:
+        subject = publication.subject
+        home = f"/repos/{subject.repository.name}"
+        body = _check_body(publication)
+        try:
+            if existing:
+                node = self._client.rest("PATCH", f"{home}/check-runs/{existing[-1]}", body=body)
+                done = f"updated the check {publication.context!r}"
+            else:
+                new = {**body, "head_sha": subject.head_sha, "external_id": _external(subject)}
+                node = self._client.rest("POST", f"{home}/check-runs", body=new)
+                done = f"posted the check {publication.context!r}"
+            self._remember_check(publication, node)
+            return Published((f"{done} on {subject.head_sha[:12]}",))
+        except Refused as refused:
+            if refused.status not in (403, 404):
+                raise PlatformError(f"The check could not be posted: {refused}", UnknownKind.TRANSIENT) from refused
+            return self._status(publication, refused)
+
+    def _status(self, publication: Publication, why: Refused) -> Published:
+        """No check run for this token: a commit status, as any token that may write statuses can post."""
+        subject = publication.subject
+        body: dict[str, str] = {
+            "state": _STATES[publication.verdict],
+            "context": publication.context,
+            "description": bounded(publication.title, _LONGEST_DESCRIPTION, "…"),
+        }
+        if publication.details_url:
+            body["target_url"] = publication.details_url
+        try:
+            self._client.rest("POST", f"/repos/{subject.repository.name}/statuses/{subject.head_sha}", body=body)
+        except Refused as refused:
+            raise PlatformError(
+                f"The verdict on {subject.name} could not be posted. As a check run: {why.message} As a commit status: "
+                f"{refused.message} The token needs checks: write, or commit statuses: write; the token of a workflow that a fork's "
+                "pull request starts can have neither: read the verdict in the job's summary there.",
+                UnknownKind.SCOPE,
+            ) from refused
+        return Published((f"posted the commit status {publication.context!r} on {subject.head_sha[:12]}",))
+
+    def _comment_tasks(
+        self, publication: Publication, found: list[Json] | PlatformError
+    ) -> list[Callable[[], Published]]:
+        """What has to be done so that there is one comment that says this, or none that says otherwise."""
+        if isinstance(found, PlatformError):
+            refused = Published((), (f"the comment: {found}",))
+            return [lambda: refused] if publication.comment is not None else []
+        home = f"/repos/{publication.subject.repository.name}"
+        sign = marker(publication.context)
+        own = [one for one in found if one["viewerDidAuthor"] and str(one["body"]).startswith(sign)]
+        tasks: list[Callable[[], Published]] = [
+            lambda one=one: self._act(
+                "deleted a second comment", "DELETE", f"{home}/issues/comments/{one['databaseId']}", None
+            )  # type: ignore[misc]
+            for one in own[1:]
+        ]
+        text = publication.comment
+        if text is None and own:
+            text = f"**{publication.title}**\n\nNothing is left to do here."
+        if text is None:
+            return tasks
+        body = bounded(f"{sign}\n{text}", LONGEST, _CUT)
+        if not own:
+            path = f"{home}/issues/{publication.subject.number}/comments"
+            tasks.append(lambda: self._act("posted the comment", "POST", path, body, publication.subject))
+        elif str(own[0]["body"]) != body:
+            path = f"{home}/issues/comments/{own[0]['databaseId']}"
+            tasks.append(lambda: self._act("edited the comment", "PATCH", path, body, publication.subject))
+        return tasks
+
+    def _act(
+        self, done: str, method: str, path: str, body: str | None, subject: PullRequest | None = None
+    ) -> Published:
+        try:
+            node = self._client.rest(method, path, body=None if body is None else {"body": body})
+        except Refused as refused:
+            return Published(
+                (), (f"{done.replace('ed ', 'ing ', 1)}: the token needs pull requests: write ({refused})",)
+            )
+        except PlatformError as wrong:
+            return Published((), (f"{done.replace('ed ', 'ing ', 1)}: {wrong}",))
+        if subject is not None and node:
+            self._remember_comment(subject, node)
+        return Published((done,))
+
+    def _remember_check(self, publication: Publication, node: Json) -> None:
+        """What is posted is seen: the same run may post again."""
+        seen = self._memory.pull_requests.get(publication.subject.id)
+        if seen is not None and seen.check_runs is not None:
+            others = tuple(one for one in seen.check_runs if one[0] != node["id"])
+            seen.check_runs = (*others, (node["id"], publication.context, _external(publication.subject)))
+
+    def _remember_comment(self, subject: PullRequest, node: Json) -> None:
+        seen = self._memory.pull_requests.get(subject.id)
+        if seen is None or seen.comments is None:
+            return
+        posted = {"databaseId": node["id"], "viewerDidAuthor": True, "body": node["body"]}
+        known = {one["databaseId"] for one in seen.comments}
+        if node["id"] in known:
+            seen.comments = tuple(posted if one["databaseId"] == node["id"] else one for one in seen.comments)
+        else:
+            seen.comments = (*seen.comments, posted)
+
+
+def bounded(text: str, longest: int, sign: str) -> str:
+    """The text, cut between two characters where it is too long, with a sign that it is."""
+    return text if len(text) <= longest else text[: longest - len(sign)] + sign
+
+
+def _external(subject: PullRequest) -> str:
+    """Tells our check runs from a workflow's job of the same name, which nobody may edit."""
+    return f"almguard:{subject.number}"
+
+
+def _check_body(publication: Publication) -> dict[str, Json]:
+    body: dict[str, Json] = {
+        "name": publication.context,
+        "output": {
+            "title": bounded(publication.title, 255, "…"),
+            "summary": bounded(publication.summary, LONGEST, _CUT),
+        },
+    }
+    if publication.details_url:
+        body["details_url"] = publication.details_url
+    if publication.verdict is Verdict.WAITING:
+        return {**body, "status": "in_progress"}
+    return {**body, "status": "completed", "conclusion": _CONCLUSIONS[publication.verdict]}

@@ -1,0 +1,412 @@
+"""From a target to a subject, and from an owner to all that is under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from bot.engine.ports import PlatformError
+from bot.engine.targets import Target
+from bot.model.facts import UnknownKind
+from bot.model.results import Gap
+from bot.model.subjects import (
+    Branch,
+    Environment,
+    Organization,
+    Pipeline,
+    Platform,
+    PullRequest,
+    Release,
+    Repository,
+    Subject,
+    WorkItem,
+)
+from bot.platforms.github.client import GitHubClient, Graph, Json, Refused, TooMuch
+from bot.platforms.github.files import BLOB, WORKFLOWS
+from bot.platforms.github.links import work_item
+from bot.platforms.github.memory import Memory, seen_pull_request
+from bot.platforms.github.query import BUDGET, text
+from bot.platforms.github.reading import denied
+from bot.platforms.github.subjects import (
+    ACTOR,
+    PULL_REQUEST,
+    REPOSITORY,
+    instant,
+    organization,
+    person,
+    pull_request,
+    repository,
+)
+
+CONFIGURATION = (".github/almguard.yml", "almguard.yml")
+"""Where a configuration is looked for first: both are read along with a pull request."""
+
+COMMENTS = 50
+"""Comments that are read along with a pull request, for the publisher: a sticky comment is among the first."""
+
+_RELEASE = f"tagName isDraft createdAt publishedAt url databaseId author {{ {ACTOR} }} tagCommit {{ oid }}"
+_NEWEST = "orderBy: {field: CREATED_AT, direction: DESC}"
+_DEPLOYMENT = "environment commitOid ref { name }"
+
+
+class Resolver:
+    """Finds subjects."""
+
+    def __init__(self, client: GitHubClient, memory: Memory) -> None:
+        self._client = client
+        self._memory = memory
+
+    def resolve(self, target: Target) -> Subject:
+        """The subject that a target names. Raises ``PlatformError``."""
+        if target.organization is None:
+            raise PlatformError(f"The target {target} names no GitHub owner: write github:OWNER or github:OWNER/REPO.")
+        if target.repository is None:
+            return self._organization(target)
+        if target.pull_request is not None:
+            return self._numbered(target, target.pull_request)
+        if target.release is not None:
+            return self._release(target, target.release)
+        return repository(self._client.host, self._repository(target, REPOSITORY))
+
+    def _ask(self, target: Target, selection: str) -> Graph:
+        try:
+            return self._client.graphql(f"query {{ {selection} {BUDGET} }}")
+        except TooMuch as much:
+            raise PlatformError(
+                f"{target}: GitHub could not answer: {much}. Run again later.", UnknownKind.TRANSIENT
+            ) from much
+
+    def _organization(self, target: Target) -> Organization:
+        owner = text(str(target.organization))
+        graph = self._ask(
+            target,
+            f"owner: repositoryOwner(login: {owner}) {{ __typename login url ... on Organization {{ databaseId }} "
+            "... on User { databaseId } repositories(first: 1, ownerAffiliations: [OWNER]) { totalCount } }",
+        )
+        node = graph.data.get("owner")
+        if node is None:
+            raise _not_there(target, graph, f"There is no organisation or user {target.organization!r}")
+        self._memory.repositories_of[str(node["login"]).lower()] = int(
+            (node.get("repositories") or {}).get("totalCount") or 0
+        )
+        return organization(self._client.host, node)
+
+    def _repository(self, target: Target, selection: str) -> Json:
+        owner, name = text(str(target.organization)), text(str(target.repository))
+        graph = self._ask(target, f"it: repository(owner: {owner}, name: {name}) {{ {selection} }}")
+        node = graph.data.get("it")
+        if node is None:
+            raise _not_there(target, graph, f"There is no repository {target.organization}/{target.repository}")
+        return {**node, "errors": graph.errors}
+
+    def _numbered(self, target: Target, number: int) -> PullRequest | WorkItem:
+        candidates = " ".join(
+            f"c{at}_: file(path: {text(path)}) {{ object {{ {BLOB} }} }}" for at, path in enumerate(CONFIGURATION)
+        )
+        change = (
+            f"{PULL_REQUEST} tip: baseRef {{ target {{ ... on Commit {{ {candidates} }} }} }} "
+            f"comments(first: {COMMENTS}) {{ pageInfo {{ hasNextPage }} nodes {{ databaseId viewerDidAuthor body }} }}"
+        )
+        node = self._repository(
+            target,
+            f"{REPOSITORY} found: issueOrPullRequest(number: {number}) {{ __typename ... on PullRequest {{ {change} }} }}",
+        )
+        home = repository(self._client.host, node)
+        found = node.get("found")
+        if found is None:
+            errors = [error for error in node["errors"] if error.path[:2] == ("it", "found")]
+            if errors and any(error.kind != "NOT_FOUND" for error in errors):
+                refusal = denied(errors, "pull requests: read")
+                raise PlatformError(f"{home.name}#{number}: {refusal.reason}", refusal.kind)
+            raise PlatformError(
+                f"There is no pull request or issue #{number} in {home.name}, or this token may not see it."
+            )
+        if found["__typename"] != "PullRequest":
+            return self._issue(home, number)
+        subject = pull_request(self._client.host, home, found)
+        seen = seen_pull_request(found)
+        tip = (found.get("tip") or {}).get("target")
+        unread = any(error.path[:3] == ("it", "found", "tip") for error in node["errors"])
+        for at, path in enumerate(CONFIGURATION if tip is not None and not unread else ()):
+            blob = ((tip or {}).get(f"c{at}_") or {}).get("object")
+            if blob is None:
+                seen.files[path] = None
+            elif not blob.get("isTruncated"):
+                seen.files[path] = blob.get("text")
+        comments = found.get("comments")
+        if comments and not comments["pageInfo"]["hasNextPage"]:
+            seen.comments = tuple(one for one in comments["nodes"] if one)
+        self._memory.pull_requests[subject.id] = seen
+        return subject
+
+    def _issue(self, home: Repository, number: int) -> WorkItem:
+        try:
+            return work_item(
+                self._client.host, home.name, self._client.rest("GET", f"/repos/{home.name}/issues/{number}")
+            )
+        except Refused as wrong:
+            raise PlatformError(
+                f"{home.name}#{number} cannot be read; the token needs issues: read (GitHub: {wrong})",
+                UnknownKind.SCOPE,
+            ) from wrong
+
+    def _release(self, target: Target, version: str) -> Release:
+        environment = f", environments: [{text(target.environment)}]" if target.environment else ""
+        node = self._repository(
+            target,
+            f"{REPOSITORY} release(tagName: {text(version)}) {{ {_RELEASE} }} "
+            f"ref(qualifiedName: {text(f'refs/tags/{version}')}) {{ target {{ __typename oid ... on Commit {{ committedDate }} "
+            "... on Tag { target { oid ... on Commit { committedDate } } } } } "
+            f"deployments(first: 100, {_NEWEST}{environment}) {{ nodes {{ {_DEPLOYMENT} }} }}",
+        )
+        home = repository(self._client.host, node)
+        found = release(self._client.host, home, version, node.get("release"), node.get("ref"))
+        if found is None:
+            raise PlatformError(
+                f"There is no release and no tag {version!r} in {home.name}, or this token may not see it."
+            )
+        deployed = [
+            str(one["environment"])
+            for one in (node.get("deployments") or {}).get("nodes") or []
+            if one and (one["commitOid"] == found.commit or (one.get("ref") or {}).get("name") == version)
+        ]
+        return in_environment(found, target.environment or (deployed[0] if deployed else None))
+
+    def discover(self, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
+        """Every subject of these kinds under an organisation or a repository."""
+        if isinstance(root, Organization):
+            if Organization in kinds:
+                yield root
+            if kinds - {Organization}:
+                yield from self._of_owner(root, kinds)
+        elif isinstance(root, Repository):
+            owner, name = (text(part) for part in root.name.split("/", 1))
+            selection = f"it: repository(owner: {owner}, name: {name}) {{ {_fields(kinds)} }}"
+            try:
+                graph = self._client.graphql(f"query {{ {selection} {BUDGET} }}")
+            except (PlatformError, TooMuch) as wrong:
+                yield _gap(root, wrong)
+                return
+            if graph.data.get("it"):
+                yield from self._of_repository(graph.data["it"], kinds)
+            yield from _gaps(root, graph)
+        elif type(root) in kinds:
+            yield root
+
+    def _of_owner(self, root: Organization, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
+        size, after = (100 if not kinds & {Release, PullRequest} else 20), None
+        while True:
+            place = f", after: {text(after)}" if after else ""
+            query = (
+                f"query {{ owner: repositoryOwner(login: {text(root.name)}) {{ "
+                f"repositories(first: {size}{place}, ownerAffiliations: [OWNER], orderBy: {{field: NAME, direction: ASC}}) "
+                f"{{ totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {_fields(kinds)} }} }} }} {BUDGET} }}"
+            )
+            try:
+                graph = self._client.graphql(query, divisible=size > 1)
+            except TooMuch as much:
+                if size == 1:
+                    yield _gap(root, much)
+                    return
+                size = max(1, size // 2)
+                continue
+            except PlatformError as wrong:
+                yield _gap(root, wrong)
+                return
+            page = (graph.data.get("owner") or {}).get("repositories")
+            yield from _gaps(root, graph)
+            if page is None:
+                if not graph.errors:
+                    yield Gap(
+                        root.id, root.name, "repositories", UnknownKind.SCOPE, "GitHub lists none of its repositories"
+                    )
+                return
+            self._memory.repositories_of[root.name.lower()] = int(page["totalCount"])
+            for node in page["nodes"] or []:
+                if node:
+                    yield from self._of_repository(node, kinds)
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+            after = page["pageInfo"]["endCursor"]
+
+    def _of_repository(self, node: Json, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
+        home = repository(self._client.host, node)
+        if Repository in kinds:
+            yield home
+        if Branch in kinds and home.default is not None:
+            yield home.default
+        if Environment in kinds:
+            yield from _environments(home, node["environments"])
+        if Pipeline in kinds:
+            yield from _pipelines(home, node)
+        if PullRequest in kinds:
+            yield from self._pull_requests(home, node["pullRequests"])
+        if Release in kinds:
+            yield from _releases(self._client.host, home, node)
+
+    def _pull_requests(self, home: Repository, page: Json) -> Iterator[Subject | Gap]:
+        for one in page["nodes"] or []:
+            subject = pull_request(self._client.host, home, one)
+            self._memory.pull_requests[subject.id] = seen_pull_request(one)
+            yield subject
+        if page["pageInfo"]["hasNextPage"]:
+            yield from self._more_pull_requests(home, page["pageInfo"]["endCursor"])
+
+    def _more_pull_requests(self, home: Repository, after: str) -> Iterator[Subject | Gap]:
+        owner, name = (text(part) for part in home.name.split("/", 1))
+        selection = f"it: repository(owner: {owner}, name: {name}) {{ {_open_pull_requests(after)} }}"
+        try:
+            graph = self._client.graphql(f"query {{ {selection} {BUDGET} }}")
+        except (PlatformError, TooMuch) as wrong:
+            yield _gap(home, wrong)
+            return
+        yield from _gaps(home, graph)
+        if graph.data.get("it"):
+            yield from self._pull_requests(home, graph.data["it"]["pullRequests"])
+
+
+def in_environment(found: Release, environment: str | None) -> Release:
+    """The release as it was deployed to an environment."""
+    if environment is None:
+        return found
+    return Release(
+        id=f"{found.id}/environment/{environment}",
+        name=f"{found.name} in {environment}",
+        platform=found.platform,
+        url=found.url,
+        repository=found.repository,
+        version=found.version,
+        commit=found.commit,
+        created_at=found.created_at,
+        environment=environment,
+        release_kind=found.release_kind,
+        author=found.author,
+        run_id=found.run_id,
+    )
+
+
+def release(host: str, home: Repository, version: str, node: Json, ref: Json) -> Release | None:
+    """A release, or a tag that nobody made a release of; None where there is neither."""
+    tag = (ref or {}).get("target") or {}
+    commit = tag.get("target") or tag
+    if node is not None:
+        return Release(
+            id=f"{home.id}/release/{node['databaseId']}",
+            name=f"{home.name}@{version}",
+            platform=Platform.GITHUB,
+            url=str(node["url"]),
+            repository=home,
+            version=version,
+            commit=str((node.get("tagCommit") or commit).get("oid") or ""),
+            created_at=instant(node.get("publishedAt") or node["createdAt"]),
+            author=person(host, node.get("author")),
+        )
+    if not commit.get("oid") or not commit.get("committedDate"):
+        return None
+    return Release(
+        id=f"{home.id}/tag/{version}",
+        name=f"{home.name}@{version}",
+        platform=Platform.GITHUB,
+        url=f"{home.url}/tree/{quote(version)}",
+        repository=home,
+        version=version,
+        commit=str(commit["oid"]),
+        created_at=instant(commit["committedDate"]),
+        release_kind="tag",
+    )
+
+
+def _fields(kinds: frozenset[type[Subject]]) -> str:
+    parts = [REPOSITORY]
+    if Environment in kinds or Release in kinds:
+        parts.append("environments(first: 50) { totalCount nodes { databaseId name } }")
+    if Pipeline in kinds:
+        parts.append(
+            f"flows: object(expression: {text(f'HEAD:{WORKFLOWS}')}) {{ ... on Tree {{ entries {{ name }} }} }}"
+        )
+    if PullRequest in kinds:
+        parts.append(_open_pull_requests(None))
+    if Release in kinds:
+        parts.append(f"releases(first: 20, {_NEWEST}) {{ nodes {{ {_RELEASE} }} }}")
+        parts.append(f"deployments(first: 50, {_NEWEST}) {{ nodes {{ {_DEPLOYMENT} }} }}")
+    return " ".join(parts)
+
+
+def _open_pull_requests(after: str | None) -> str:
+    place = f", after: {text(after)}" if after else ""
+    inner = f"pageInfo {{ hasNextPage endCursor }} nodes {{ {PULL_REQUEST} }}"
+    return f"pullRequests(first: 50{place}, states: [OPEN]) {{ {inner} }}"
+
+
+def _environments(home: Repository, page: Json) -> Iterator[Subject | Gap]:
+    for one in page["nodes"] or []:
+        yield Environment(
+            id=f"{home.id}/environment/{one['databaseId']}",
+            name=f"{home.name} {one['name']}",
+            platform=Platform.GITHUB,
+            url=f"{home.url}/deployments/{quote(one['name'])}",
+            repository=home,
+            environment=str(one["name"]),
+        )
+    if int(page["totalCount"]) > len(page["nodes"] or []):
+        yield Gap(
+            home.id,
+            home.name,
+            "environments",
+            UnknownKind.TRUNCATED,
+            f"it has {page['totalCount']} environments, 50 were read",
+        )
+
+
+def _pipelines(home: Repository, node: Json) -> Iterator[Subject]:
+    for entry in (node.get("flows") or {}).get("entries") or []:
+        path = f"{WORKFLOWS}/{entry['name']}"
+        if path.endswith((".yml", ".yaml")):
+            yield Pipeline(
+                id=f"{home.id}/pipeline/{path}",
+                name=f"{home.name} {path}",
+                platform=Platform.GITHUB,
+                url=f"{home.url}/actions/workflows/{quote(entry['name'])}",
+                repository=home,
+                path=path,
+            )
+
+
+def _releases(host: str, home: Repository, node: Json) -> Iterator[Subject]:
+    """The release that each environment runs; and the newest one, where none was deployed that GitHub knows of."""
+    published = [one for one in node["releases"]["nodes"] or [] if one and not one["isDraft"]]
+    releases = [made for one in published if (made := release(host, home, str(one["tagName"]), one, None)) is not None]
+    seen: set[str] = set()
+    for deployment in node["deployments"]["nodes"] or []:
+        environment = str(deployment["environment"])
+        if environment in seen:
+            continue
+        tag = (deployment.get("ref") or {}).get("name")
+        match = next((one for one in releases if one.commit == deployment["commitOid"] or one.version == tag), None)
+        if match is not None:
+            seen.add(environment)
+            yield in_environment(match, environment)
+    if not seen and releases:
+        yield releases[0]
+
+
+def _not_there(target: Target, graph: Graph, words: str) -> PlatformError:
+    errors = [error for error in graph.errors if error.kind != "NOT_FOUND"]
+    if errors:
+        refusal = denied(errors, "metadata: read")
+        return PlatformError(f"{target}: {refusal.reason}", refusal.kind)
+    return PlatformError(
+        f"{words}, or this token may not see it. Check the spelling, and what the token is given access to."
+    )
+
+
+def _gaps(root: Subject, graph: Graph) -> Iterator[Gap]:
+    """What a partial answer left out, each reason once."""
+    for message in dict.fromkeys(error.message for error in graph.errors):
+        refusal = denied([error for error in graph.errors if error.message == message], "access to these repositories")
+        yield Gap(root.id, root.name, "listing", refusal.kind, refusal.reason)
+
+
+def _gap(root: Subject, wrong: PlatformError | TooMuch) -> Gap:
+    kind = wrong.kind if isinstance(wrong, PlatformError) else None
+    return Gap(root.id, root.name, "listing", kind or UnknownKind.TRANSIENT, str(wrong))
