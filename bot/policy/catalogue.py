@@ -95,6 +95,8 @@ class AnalyzerEntry(Strict):
     """Slugs of GitHub Apps."""
     covers: tuple[PathGlob, ...] = ()
     """gitignore-style globs of the files that it judges; absent: every file."""
+    gates_with: tuple[Text, ...] = ()
+    """Words of a command, or inputs of an action (`exit-code:`), without any of which it finds and yet succeeds."""
 
     def analyzer(self) -> Analyzer:
         """As the model has it."""

@@ -136,7 +136,8 @@ class _Loading:
         known = f"this almguard knows {models.API_VERSION}"
         if version is None:
             self.problems.append(tree.problem(root.mark, "", f"the key 'apiVersion' is missing; {known}"))
-        elif not isinstance(version, Scalar) or version.value != models.API_VERSION:
+            return None
+        if not isinstance(version, Scalar) or version.value != models.API_VERSION:
             written = version.text if isinstance(version, Scalar) else "this"
             self.problems.append(
                 tree.problem(version.mark, "apiVersion", f"{written!r} is not a version known here; {known}")

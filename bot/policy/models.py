@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
@@ -28,6 +29,13 @@ def _glob(value: str) -> str:
     wrong = mistake(value)
     if wrong is not None:
         raise ValueError(f"{value!r} is no pattern: {wrong}")
+    return value
+
+
+def _credential_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", value):
+        # Not repeated: somebody may have written the credential itself.
+        raise ValueError("the name of a credential is wanted here, in capitals (ADO), never the credential itself")
     return value
 
 
@@ -169,7 +177,7 @@ class Connection(Strict):
     """Globs of repository names."""
     work_items: str
     """Where the work items are: `ado:acme/Payments`."""
-    credential: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
+    credential: Annotated[str, AfterValidator(_credential_name)] | None = None
     """The name of the credential; never the credential itself."""
 
 

@@ -41,7 +41,7 @@ def check(model: type[M], tree: Tree, node: Node, path: str = "") -> tuple[M | N
 def _problems(
     model: type[BaseModel], tree: Tree, node: Node, path: str, errors: list[ErrorDetails]
 ) -> Iterator[Problem]:
-    together: dict[tuple[Mark, str], list[str]] = {}
+    together: dict[tuple[Mark, str, str], list[str]] = {}
     found = [(error, *_find(node, error["loc"])) for error in errors]
     deepest = {location for _, _, location in found}
     for error, steps, location in found:
@@ -52,10 +52,13 @@ def _problems(
         holder = steps[-2] if about_key and len(steps) > 1 else steps[-1]
         mark = holder.entries[str(location[-1])][0] if about_key and isinstance(holder, Mapping) else steps[-1].mark
         known = _model_at(model, location[:-1] if about_key else location)
-        message = _message(error, steps[-1], holder, known)
+        about = Scalar(mark, key := str(location[-1]), key) if error["loc"][-1:] == (KEY,) else steps[-1]
+        message = _message(error, about, holder, known)
         if message:
-            together.setdefault((mark, _path(path, location)), []).append(message)
-    for (mark, where), messages in together.items():
+            # Members of a union stand under one place, and so do the keys that a mapping lacks: those are several mistakes.
+            apart = message if error["type"] == "missing" else ""
+            together.setdefault((mark, _path(path, location), apart), []).append(message)
+    for (mark, where, _), messages in together.items():
         better = [message for message in messages if not message.startswith(("a list is", "a mapping is"))]
         yield tree.problem(mark, where, "; or ".join(dict.fromkeys(better or messages)))
 
@@ -101,7 +104,7 @@ def _message(error: ErrorDetails, node: Node, holder: Node, model: type[BaseMode
         case "string_pattern_mismatch":
             return f"{_said(node)} does not have the form {context['pattern']}"
         case "too_short":
-            return "it is empty"
+            return _too_short(node, int(context["min_length"]))
         case "string_too_short":
             return "it is empty"
         case kind if kind in WANTED:
@@ -134,6 +137,14 @@ def _choice(node: Node, choices: list[str]) -> str:
         word = "disabled"  # What people mean who switch a rule off.
     listed = f"one of {', '.join(choices)}" if len(choices) > 1 else repr(choices[0])
     return f"{listed} is wanted here, and this is {_described(node)}{did_you_mean(word, choices)}"
+
+
+def _too_short(node: Node, least: int) -> str:
+    """Pydantic counts the members that are right; those that are wrong have been told already."""
+    length = len(node.items) if isinstance(node, Sequence) else len(node.entries) if isinstance(node, Mapping) else 0
+    if length == 0:
+        return "it is empty"
+    return f"at least {least} are wanted here, and there are {length}" if length < least else ""
 
 
 def _said(node: Node) -> str:

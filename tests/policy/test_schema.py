@@ -1,0 +1,102 @@
+"""The exported schema: it says what the loader says, and the committed copy is current."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import best_match
+
+from bot.policy.load import load_configuration
+from bot.policy.packaged import data_file
+from bot.policy.problems import PolicyError
+from bot.policy.schema import schema
+from bot.rules.registry import rules
+
+COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "schema" / "policy.schema.json"
+HEAD: dict[str, Any] = {"apiVersion": "almguard/v1", "kind": "Policy", "metadata": {"name": "x"}}
+ENTRY = {"rule": "requirement-link", "enforce": "block"}
+
+
+@pytest.fixture(scope="module")
+def validator() -> Draft7Validator:
+    made = schema("policy")
+    Draft7Validator.check_schema(made)
+    return Draft7Validator(made)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {**HEAD, "rules": [ENTRY]},
+        {**HEAD, "rules": [{**ENTRY, "with": {"types": ["Bug"]}, "when": "pr.draft", "severity": "low"}]},
+        {**HEAD, "match": {"repository": "acme/*", "platform": ["github"], "archived": "any"}, "rules": [ENTRY]},
+        {
+            "apiVersion": "almguard/v1",
+            "kind": "Config",
+            "policies": ["pack:baseline"],
+            "gate": {"context": {"main": "x"}},
+        },
+    ],
+)
+def test_what_loads_is_valid(validator: Draft7Validator, document: dict[str, Any]) -> None:
+    load_configuration(json.dumps(document), "x.yml")
+    assert best_match(validator.iter_errors(document)) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {**HEAD, "rules": []},
+        {**HEAD, "rules": [{**ENTRY, "with": {"typs": ["Bug"]}}]},
+        {**HEAD, "rules": [{**ENTRY, "with": {"max_pull_requests": 0}}]},
+        {**HEAD, "rules": [{**ENTRY, "rule": "no-such-rule"}]},
+        {**HEAD, "rules": [{"rule": "requirement-link"}]},
+        {**HEAD, "rules": [ENTRY], "extends": ["pack:baseline"]},
+        {**HEAD, "apiVersion": "almguard/v2", "rules": [ENTRY]},
+        {**HEAD, "kind": "Polcy", "rules": [ENTRY]},
+        {**HEAD, "match": {"platform": "gitlab"}, "rules": [ENTRY]},
+        {"apiVersion": "almguard/v1", "kind": "Config"},
+        {"apiVersion": "almguard/v1", "kind": "Config", "policies": ["pack:baseline"], "gate": {"comment": "x"}},
+    ],
+)
+def test_what_is_refused_is_not_valid(validator: Draft7Validator, document: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError):
+        load_configuration(json.dumps(document), "x.yml")
+    assert not validator.is_valid(document)
+
+
+def test_the_baseline_is_valid(validator: Draft7Validator) -> None:
+    written = yaml.safe_load(data_file("policies", "baseline.yml").read_text("utf-8"))
+    assert best_match(validator.iter_errors(written)) is None
+
+
+def test_every_parameter_of_every_rule_is_documented() -> None:
+    definitions = schema("policy")["definitions"]
+    for rule in rules().values():
+        for name, parameter in definitions[f"{rule.id}.parameters"].get("properties", {}).items():
+            assert parameter.get("description"), f"{rule.id}: {name} has no docstring"
+
+
+def test_references_lead_somewhere() -> None:
+    made = schema("policy")
+
+    def references(node: Any) -> list[str]:
+        if isinstance(node, dict):
+            return (
+                [node["$ref"], *references(list(node.values()))] if "$ref" in node else references(list(node.values()))
+            )
+        return [found for item in node for found in references(item)] if isinstance(node, list) else []
+
+    assert {each.removeprefix("#/definitions/") for each in references(made)} <= made["definitions"].keys()
+    assert "$defs" not in json.dumps(made)
+
+
+def test_the_committed_schema_is_current() -> None:
+    message = "write it again: almguard schema policy > docs/schema/policy.schema.json"
+    assert COMMITTED.is_file(), message
+    assert json.loads(COMMITTED.read_text("utf-8")) == schema("policy"), message
