@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -165,3 +167,17 @@ def blobs(call: Call) -> object:
         return Answer(data, content_type="application/octet-stream")
     url = f"{repository_url(call.collection, repository)}/blobs/{sha}"
     return {"objectId": sha, "size": len(data), "url": url, "_links": {"self": {"href": url}}}
+
+
+@answers("blobs", "POST", CODE)
+def blobs_archive(call: Call) -> object:
+    """Many blobs by their ids, in a zip file."""
+    repository = readable(call)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for each in call.items():
+            data = repository.git.blobs.get(str(each))
+            if data is None:
+                raise problems.object_not_found(str(each), "blob")
+            archive.writestr(str(each), data)
+    return Answer(packed.getvalue(), content_type="application/zip")

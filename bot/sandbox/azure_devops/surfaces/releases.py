@@ -297,6 +297,7 @@ def deployment_document(call: Call, deployment: Deployment) -> Json:
         "scheduledDeploymentTime": NEVER,
         "preDeployApprovals": _given(call, deployment),
         "postDeployApprovals": [],
+        "_links": {},
     }
     if part.status in ("success", "inactive", "failure"):
         body["completedOn"] = stamp(at + DURATION)
