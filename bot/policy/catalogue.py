@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, Field, StringConstraints
@@ -17,22 +17,27 @@ from bot.policy.nodes import Mapping, Tree
 from bot.policy.nodes import Sequence as NodeSequence
 from bot.policy.packaged import data_file
 
+if TYPE_CHECKING:
+    from bot.policy.configuration import SourceFile
+
 SHIPPED = "analyzers.yml"
 
 WAYS = ("actions", "tasks", "commands", "hooks", "checks", "apps")
 """The ways of recognising a tool, of which each tool needs at least one."""
 
 
-def load_catalogue(extra: Sequence[Path] = ()) -> AnalyzerCatalogue:
-    """The shipped tools, then the user's own. A tool of a later file takes the place of the one with its id.
+def load_catalogue(extra: Sequence[Path | SourceFile] = ()) -> AnalyzerCatalogue:
+    """The shipped tools, then the user's own: files on this machine, or as a configuration has them already read. A tool of
+    a later file takes the place of the one with its id.
 
     Raises ``PolicyError`` with every mistake, each with its file and line.
     """
     found: dict[str, Analyzer] = {}
     problems: list[Problem] = []
-    for path in (data_file("policies", SHIPPED), *extra):
+    for file in (data_file("policies", SHIPPED), *extra):
         try:
-            found |= {analyzer.id: analyzer for analyzer in parse_catalogue(_text(path), str(path)).analyzers}
+            text, name = (_text(file), str(file)) if isinstance(file, Path) else (file.text, file.source)
+            found |= {analyzer.id: analyzer for analyzer in parse_catalogue(text, name).analyzers}
         except PolicyError as error:
             problems.extend(error.problems)
     if problems:

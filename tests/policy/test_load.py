@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
 from bot.model.results import Enforcement
+from bot.policy.catalogue import load_catalogue
 from bot.policy.configuration import Comment, Configuration, GateSettings, OnUnknown
 from bot.policy.load import default_configuration, load_configuration, shipped_packs
 from bot.policy.problems import PolicyError
@@ -20,6 +21,7 @@ from bot.policy.problems import PolicyError
 HEAD = "apiVersion: almguard/v1\nkind: Policy\n"
 NAMED = HEAD + "metadata: {name: payments}\n"
 RULES = "rules:\n  - rule: requirement-link\n    enforce: block\n"
+TOOLS = "analyzers: [{id: house-linter, name: House, kinds: [lint], url: 'https://acme.test', commands: [house]}]"
 CONFIG = "apiVersion: almguard/v1\nkind: Config\n"
 
 
@@ -305,7 +307,7 @@ def test_a_policy_alone_is_a_configuration() -> None:
 
 
 def test_a_config_names_policies_packs_and_catalogues() -> None:
-    files = Place(policies__a=policy("a"), policies__b=policy("b"), other__c=policy("c"), tools="analyzers: []")
+    files = Place(policies__a=policy("a"), policies__b=policy("b"), other__c=policy("c"), tools=TOOLS)
     loaded = load(
         CONFIG
         + "policies: [other/c.yml, policies/*.yml, pack:baseline]\nanalyzers: [tools.yml]\n"
@@ -316,7 +318,8 @@ def test_a_config_names_policies_packs_and_catalogues() -> None:
     )
     assert [each.name for each in loaded.policies] == ["c", "a", "b", "baseline"]
     assert [each.source for each in loaded.policies][-1] == "pack:baseline"
-    assert [(each.path, each.text) for each in loaded.analyzers] == [("tools.yml", "analyzers: []")]
+    assert [(each.path, each.text) for each in loaded.analyzers] == [("tools.yml", TOOLS)]
+    assert "house-linter" in {tool.id for tool in load_catalogue(loaded.analyzers).analyzers}
     gate = loaded.gate
     assert [gate.context(name) for name in ("main", "release/1", "release/1/x")] == [
         "almguard-main",
