@@ -54,9 +54,10 @@ def evaluations(reads: Reads, subject: PullRequest) -> list[Json]:
     """How the pull request stands with each policy of its target."""
     project = ident(subject.repository.organization)
     artifact = f"vstfs:///CodeReview/CodeReviewId/{project}/{subject.number}"
+    query = {"artifactId": artifact, "includeNotApplicable": True}
     return reads.once(
         (subject.id, "evaluations"),
-        lambda: reads.client.skipping(endpoints.EVALUATIONS, {"project": project}, {"artifactId": artifact}),
+        lambda: reads.client.skipping(endpoints.EVALUATIONS, {"project": project}, query),
     )
 
 

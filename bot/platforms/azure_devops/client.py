@@ -20,6 +20,7 @@ from bot.engine.ports import PlatformError
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Platform
 from bot.platforms.answers import refused_token
+from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.endpoints import Endpoint, Host
 from bot.platforms.redaction import redact
 from bot.platforms.transport import REPEATABLE, Transport
@@ -33,6 +34,8 @@ Json: TypeAlias = dict[str, Any]
 HOSTED = "dev.azure.com"
 CONTINUATION = "X-MS-ContinuationToken"
 PAGE = 1000
+ABSENT = 0
+"""Stands for a status where nothing was asked, because the server has no such thing."""
 MOST_PAGES = 500
 """A list that is longer than this is not read to its end; it is said to be truncated."""
 
@@ -45,6 +48,13 @@ class Refused(PlatformError):  # noqa: N818 - an answer of the platform, not a m
         self.status = status
         self.words = words
         """What the server said."""
+
+    @property
+    def is_of_another_version(self) -> bool:
+        """Whether the server does not know the version, or the place, that was asked for."""
+        return any(
+            said in self.words for said in ("out of range for this server", "under preview", "The controller for path")
+        )
 
 
 class Client:
@@ -76,6 +86,7 @@ class Client:
         self._adapter = self.transport.adapter(Platform.AZURE_DEVOPS, repeatable_posts=("/statuses",))
         self._lock = threading.Lock()
         self._sdk: dict[str, Any] = {}
+        self._learnt: set[str] = set()
 
     def get(self, endpoint: Endpoint, route: Mapping[str, str], query: Mapping[str, Any] | None = None) -> Json:
         """One document."""
@@ -133,9 +144,12 @@ class Client:
         from msrest.universal_http import ClientRequest
 
         client = self.git(host)
-        endpoint = Endpoint("", scope, version, host)
+        endpoint = Endpoint("", path, scope, version, host)
         request = ClientRequest("GET", f"{self._base(host)}/{path}")
-        response = client._send_request(request, headers={"Accept": f"application/json;api-version={version}"})
+        try:
+            response = client._send_request(request, headers={"Accept": f"application/json;api-version={version}"})
+        except Refused as wrong:
+            raise _named(wrong, endpoint) from None
         return self._document(response, endpoint)
 
     def git(self, host: Host = Host.CORE) -> Any:
@@ -179,25 +193,38 @@ class Client:
         accept: str = "application/json",
     ) -> Response:
         client = self.git(endpoint.host)
-        if not self.has(endpoint):
-            raise Refused(
-                f"{self.url} has no such API (location {endpoint.location}): it may be an older server.", None, 0, ""
-            )
         written = {name: _written(raw) for name, raw in (query or {}).items() if raw is not None}
-        try:
+        parts = {name: quote(part, safe="") for name, part in route.items()}
+
+        def send() -> Response:
+            if not self.has(endpoint):
+                words = f"{self.url} has no such API ({endpoint.route}): it may be an older server."
+                raise Refused(words, UnknownKind.UNREADABLE, ABSENT, words)
             response: Response = client._send(
                 method,
                 endpoint.location,
                 endpoint.version,
-                route_values={name: quote(part, safe="") for name, part in route.items()},
+                route_values=dict(parts),
                 query_parameters=written,
                 content=body,
                 accept_media_type=accept,
                 additional_headers=headers,
             )
+            return response
+
+        try:
+            try:
+                return send()
+            except Refused as wrong:
+                if client.normalized_url in self._learnt or not wrong.is_of_another_version:
+                    raise
+            with self._lock:
+                if client.normalized_url not in self._learnt:
+                    self._learn(client)
+                    self._learnt.add(client.normalized_url)
+            return send()
         except Refused as wrong:
             raise _named(wrong, endpoint) from None
-        return response
 
     def _document(self, response: Response, endpoint: Endpoint) -> Json:
         asked = redact(f"{response.request.method} {response.url}")
@@ -231,25 +258,51 @@ class Client:
         return f"https://{host.value}/{self.organization}"
 
     def _connect(self, base: str) -> Any:
-        """The SDK's client for a base address, with its locations known. An empty list of areas saves asking for it."""
+        """The SDK's client for a base address. An empty list of areas, and locations known beforehand, save asking for both.
+
+        The service's ids and routes never change. A server that is older says so when it is asked, see ``_learn``.
+        """
         _prepare_cache_folder()
+        from azure.devops._models import ApiResourceLocation
+        from azure.devops.client import Client as SdkClient
         from azure.devops.connection import Connection
-        from msrest.exceptions import ClientException
 
         connection = Connection(base_url=base, creds=_credentials(self._token, self._bearer, self._adapter))
         connection._resource_areas = []
         client = connection.clients_v7_1.get_git_client()
         client._handle_error = _refuse
+        SdkClient._locations_cache.setdefault(
+            client.normalized_url,
+            [
+                ApiResourceLocation(
+                    id=endpoint.location,
+                    area="",
+                    resource_name="",
+                    route_template=endpoint.route,
+                    resource_version=9,
+                    min_version=1.0,
+                    max_version=7.2,
+                    released_version="7.1",
+                )
+                for endpoint in endpoints.every()
+            ],
+        )
+        return client
+
+    def _learn(self, client: Any) -> None:
+        """Ask the server itself where its resources are, and in which versions."""
+        from azure.devops.client import Client as SdkClient
+
+        SdkClient._locations_cache.pop(client.normalized_url, None)
         try:
             try:
                 client._get_resource_location(client.normalized_url, "")
             except OSError:  # the locations are here; only their copy on disk could not be written
                 client._get_resource_location(client.normalized_url, "")
-        except (ClientException, ValueError) as wrong:
+        except ValueError as wrong:  # what msrest raises for what it cannot read
             raise refused_token(
-                Platform.AZURE_DEVOPS, f"OPTIONS {base}/_apis", "the list of its APIs was not JSON"
+                Platform.AZURE_DEVOPS, f"OPTIONS {self.url}/_apis", "the list of its APIs was not JSON"
             ) from wrong
-        return client
 
 
 def unavailable(wrong: PlatformError, url: str = "") -> Unavailable:
@@ -289,7 +342,7 @@ def _refuse(request: Any, response: Response) -> None:
     words = redact(" ".join(words.split())[:500])
     status = response.status_code
     asked = redact(f"{request.method} {request.url}")
-    kind = {401: UnknownKind.SCOPE, 403: UnknownKind.SCOPE, 404: None, 400: None}.get(status, UnknownKind.TRANSIENT)
+    kind = {401: UnknownKind.SCOPE, 403: UnknownKind.SCOPE, 404: None}.get(status, UnknownKind.UNREADABLE)
     raise Refused(f"{asked}: {status} {words or response.reason}", kind, status, words)
 
 

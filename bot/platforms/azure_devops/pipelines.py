@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bot.engine.ports import PlatformError
 from bot.model.facts.pipelines import FileContents, PathSpec, PipelineDefinition, Pipelines
 from bot.model.subjects import Branch
 from bot.platforms.azure_devops.client import Json, value
 from bot.platforms.azure_devops.loading import Ahead, Loader, Wanted
-from bot.platforms.azure_devops.protection import triggers
+from bot.platforms.azure_devops.protection import policies_of, triggers
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.subjects import ident
 from bot.platforms.pipelines import azure_pipeline
@@ -22,7 +23,9 @@ def pipelines(wanted: Wanted) -> tuple[Pipelines, str]:
     subject: Branch = wanted.subject
     reads = wanted.reads
     listed = repository_definitions(reads, subject)
-    texts = reads.texts(subject, [path for path in map(yaml_path, listed) if path])
+    paths = [path for path in map(yaml_path, listed) if path]
+    reads.want(subject, paths)
+    texts = reads.texts(subject, paths)
     found = tuple(_pipeline(reads, subject, definition, texts) for definition in listed)
     return Pipelines(found), f"{subject.repository.organization.url}/_build"
 
@@ -82,14 +85,24 @@ def file_contents(wanted: Wanted) -> tuple[FileContents, str]:
     subject: Branch = wanted.subject
     spec: PathSpec = wanted.spec or PathSpec()
     asked = {path.lstrip("/"): path for path in spec.paths}
+    if subject.id in wanted.reads.parsed:
+        _bring_along(wanted.reads, subject)
     found = wanted.reads.texts(subject, asked)
     url = f"{subject.repository.url}?version=GB{subject.branch}"
     return FileContents({asked[path]: text for path, text in found.items()}), url
 
 
+def _bring_along(reads: Reads, branch: Branch) -> None:
+    """Ask for the pipelines' files too, so that one reading serves both facts."""
+    try:
+        reads.want(branch, [path for path in map(yaml_path, repository_definitions(reads, branch)) if path])
+    except PlatformError:  # the pipelines are unavailable then, and say so; the other files are not concerned
+        return
+
+
 def _pipelines_ahead(wanted: Wanted) -> Ahead:
-    project = ident(wanted.subject.repository.organization)
-    return (lambda: wanted.reads.definitions(project), lambda: wanted.reads.policies(project))
+    reads, branch = wanted.reads, wanted.subject
+    return (lambda: reads.definitions(ident(branch.repository.organization)), lambda: policies_of(reads, branch))
 
 
 PIPELINES = Loader(pipelines, _pipelines_ahead)

@@ -14,6 +14,7 @@ from bot.model.facts.repository import Properties
 from bot.model.subjects import Branch, Repository
 from bot.platforms.azure_devops import endpoints, policy_types
 from bot.platforms.azure_devops.access import identities
+from bot.platforms.azure_devops.checks import evaluations
 from bot.platforms.azure_devops.client import Json, Refused, chunks, value
 from bot.platforms.azure_devops.endpoints import Host
 from bot.platforms.azure_devops.loading import Ahead, Loader, NoSuchThing, Wanted
@@ -24,7 +25,7 @@ from bot.platforms.azure_devops.subjects import ident
 def branch_rules(wanted: Wanted) -> tuple[BranchRules, str]:
     """One protection for each enabled blocking policy; the others are named."""
     subject: Branch = wanted.subject
-    covering = policies_of(wanted.reads, subject)
+    covering = all_policies_of(wanted.reads, subject)
     in_force = [policy for policy in covering if policy.get("isEnabled") and policy.get("isBlocking")]
     others = [
         f"{policy_name(policy)} ({'does not block' if policy.get('isEnabled') else 'disabled'})"
@@ -43,7 +44,18 @@ def policies_page(branch: Branch) -> str:
 
 
 def policies_of(reads: Reads, branch: Branch) -> list[Json]:
-    """Every policy whose scope covers the branch."""
+    """Every policy whose scope covers the branch; of a judged pull request's target the enabled ones, which its evaluations
+    hold: that saves a request.
+    """
+    judged = reads.judged.get(branch.id)
+    if judged is not None:
+        found = [row["configuration"] for row in evaluations(reads, judged) if row.get("configuration")]
+        return [policy for policy in found if not policy.get("isDeleted")]
+    return all_policies_of(reads, branch)
+
+
+def all_policies_of(reads: Reads, branch: Branch) -> list[Json]:
+    """Every policy whose scope covers the branch, disabled ones included."""
     project = ident(branch.repository.organization)
     return [policy for policy in reads.policies(project) if not policy.get("isDeleted") and _covers(policy, branch)]
 
@@ -256,11 +268,15 @@ def properties(wanted: Wanted) -> tuple[Properties, str]:
     return Properties({str(row["name"]): str(row.get("value")) for row in rows}), subject.organization.url
 
 
-def _policies_ahead(wanted: Wanted) -> Ahead:
+def _all_ahead(wanted: Wanted) -> Ahead:
     return (lambda: wanted.reads.policies(ident(wanted.subject.repository.organization)),)
 
 
-BRANCH_RULES = Loader(branch_rules, _policies_ahead)
+def _policies_ahead(wanted: Wanted) -> Ahead:
+    return (lambda: policies_of(wanted.reads, wanted.subject),)
+
+
+BRANCH_RULES = Loader(branch_rules, _all_ahead)
 CLASSIC_PROTECTION = Loader(classic_protection)
 CODE_OWNERS = Loader(code_owners, _policies_ahead)
 DETECTED_TOOLS = Loader(detected_tools, _policies_ahead)

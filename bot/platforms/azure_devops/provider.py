@@ -114,6 +114,8 @@ class AzureDevOpsProvider:
         for request, subject, _ in wanted:
             if request.type is pipeline_facts.FileContents and request.spec and isinstance(subject, Branch):
                 self.reads.want(subject, request.spec.paths)
+            elif request.type is pipeline_facts.Pipelines:
+                self.reads.parsed.add(subject.id)
         for some in _portions(wanted):
             first: list[Callable[[], Answer | None]] = [
                 functools.partial(_in_advance, read)

@@ -28,6 +28,10 @@ class Reads:
         self._lock = threading.Lock()
         self._kept: dict[Hashable, Future[Any]] = {}
         self._wanted: dict[str, set[str]] = {}
+        self.judged: dict[str, PullRequest] = {}
+        """Pull requests that were resolved, by the id of the branch that they go into: their evaluations hold its policies."""
+        self.parsed: set[str] = set()
+        """Branches of which pipelines will be read, with other files."""
 
     def once(self, key: Hashable, read: Callable[[], T]) -> T:
         """The read's answer (or failure), had once."""

@@ -77,6 +77,7 @@ class Resolver:
         )
         found = self._reads.subjects.pull_request(document, home, iterations)
         self._reads.forget(found.id)
+        self._reads.judged[found.base.id] = found
         self._reads.keep((found.id, "document"), document)
         self._reads.keep((found.id, "iterations"), iterations)
         return found
