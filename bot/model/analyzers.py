@@ -41,6 +41,8 @@ class Analyzer:
     """GitHub App slugs."""
     covers: tuple[str, ...] = ()
     """gitignore-style globs of the files that it judges; empty: every file."""
+    gates_with: tuple[str, ...] = ()
+    """Words of a command, or inputs of an action (``exit-code:``), without any of which it finds and yet succeeds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ A case is ``tests/rules/<rule-id>/<name>.yaml``::
       pushes: {unavailable: {kind: scope, reason: needs the scope repo}}      # or: unavailable: reason
       code_owners: {not_supported: there are none here}
     now: 2026-06-02T12:00:00Z
+    analyzers: []                             # the analyzer catalogue, where it is not the shipped one
     expect:
       outcome: fail                           # pass, fail, unknown, not_applicable
       findings: [1 of 2 approvals]            # one item for each finding: a text, or several texts, that it holds
@@ -35,6 +36,7 @@ from case_files import SUBJECTS, CaseError, build, build_known, build_subject
 from bot.engine.evaluation import Judgement, evaluate
 from bot.model.analyzers import AnalyzerCatalogue
 from bot.model.results import Outcome
+from bot.policy.catalogue import load_catalogue
 from bot.rules import Rule
 from bot.rules.declaration import SECTIONS
 from bot.rules.registry import find, rules
@@ -129,12 +131,18 @@ def judge(case: Mapping[str, Any]) -> Judgement:
     kind = SUBJECTS[given.pop("kind")] if "kind" in given else next(iter(rule.variants))
     subject = build_subject(kind, given)
     now = _moment(case.get("now", NOW))
-    catalogue = build(AnalyzerCatalogue, {"analyzers": case.get("analyzers", [])}, "analyzers")
+    own = case.get("analyzers")
+    catalogue = shipped() if own is None else build(AnalyzerCatalogue, {"analyzers": own}, "analyzers")
     known = build_known(subject, case["facts"], now)
     for need in rule.variants[kind].needs:
         if need.request(params) is not None and need.fact.name not in case["facts"]:
             raise CaseError(f"the case says nothing of the fact {need.fact.name}, which the rule asks for")
     return evaluate(rule, params, subject, known, {datetime: now, AnalyzerCatalogue: catalogue})
+
+
+@cache
+def shipped() -> AnalyzerCatalogue:
+    return load_catalogue()
 
 
 def _moment(value: datetime | str) -> datetime:

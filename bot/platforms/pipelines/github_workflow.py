@@ -33,7 +33,8 @@ def _workflow(path: str, document: Node, url: str, enabled: bool | None) -> Pipe
     jobs = document.get("jobs")
     if not isinstance(jobs, Entries) or not jobs.entries:
         raise TreeError("not a pipeline: 'jobs' is a mapping of at least one job", jobs.line if jobs else document.line)
-    parsed = tuple(_job(key, value) for key, value in jobs)
+    defaults = document.mapping("defaults").mapping("run")
+    parsed = tuple(_job(key, value, defaults) for key, value in jobs)
     templates, floating = _references(parsed)
     return PipelineDefinition(
         path=path,
@@ -78,14 +79,16 @@ def _filter(details: Entries, key: str) -> tuple[str, ...]:
     return details.texts(key) or ((EVERYTHING, *(f"!{each}" for each in ignored)) if ignored else ())
 
 
-def _job(key: Scalar, value: Node) -> Job:
+def _job(key: Scalar, value: Node, defaults: Entries) -> Job:
     if not isinstance(value, Entries):
         raise TreeError(f"the job {key.text!r} is not a mapping", key.line)
     condition = value.text("if")
+    own = value.mapping("defaults").mapping("run")
+    nearest = Entries(defaults.line, (*defaults, *own))
     return Job(
         name=key.text,
         line=key.line,
-        steps=tuple(_step(step) for step in value.items("steps")),
+        steps=tuple(_step(step, nearest) for step in value.items("steps")),
         uses=value.text("uses") or None,
         never_runs=is_false(condition),
         continues_on_error=is_true(value.text("continue-on-error")),
@@ -96,7 +99,7 @@ def _job(key: Scalar, value: Node) -> Job:
     )
 
 
-def _step(value: Node) -> Step:
+def _step(value: Node, defaults: Entries) -> Step:
     if not isinstance(value, Entries):
         raise TreeError("a step is not a mapping", value.line)
     return Step(
@@ -105,10 +108,10 @@ def _step(value: Node) -> Step:
         uses=value.text("uses") or None,
         inputs=texts(value.mapping("with")),
         run=value.text("run") or None,
-        shell=value.text("shell") or None,
+        shell=value.text("shell") or defaults.text("shell") or None,
         never_runs=is_false(value.text("if")),
         continues_on_error=is_true(value.text("continue-on-error")),
-        working_directory=value.text("working-directory") or None,
+        working_directory=value.text("working-directory") or defaults.text("working-directory") or None,
     )
 
 

@@ -1,0 +1,486 @@
+"""Finds which analyzers a repository's pipelines run, where, and whether each of them gates.
+
+A tool gates where its failure fails a check of a change on its way in. Why one does not is said with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from bot.model.analyzers import Analyzer
+from bot.model.facts.pipelines import Job, PathSpec, PipelineDefinition, Step
+from bot.rules.build_test import task_files
+from bot.rules.build_test.entry import Entry, entry
+from bot.rules.build_test.launchers import launched, program
+from bot.rules.build_test.shell_commands import Command, commands
+from bot.rules.build_test.task_files import Task, UnreadableFileError
+
+MAX_CALLS = 5
+"""How deep one task may call another, and one workflow another."""
+MAX_COMMANDS = 20_000
+"""How many commands of one repository are looked at: tasks that call tasks must not multiply without bounds."""
+
+TOLERANT_OPTIONS = frozenset(
+    ["--exit-zero", "--soft-fail", "--no-fail", "-no-fail", "--no-exit-on-warn", "--no-exit-on-error", "--exit-code=0"]
+)
+"""Options with which a tool reports and succeeds all the same."""
+TOLERANT_INPUTS = (
+    ("soft_fail", "true"),
+    ("soft-fail", "true"),
+    ("exit-code", "0"),
+    ("fail-build", "false"),
+    ("fail", "false"),
+    ("warn-only", "true"),
+    ("args", "--exit-zero"),
+)
+GOALS = frozenset(["mvn", "gradle", "sbt", "rake"])
+"""Programs that take several goals in any order."""
+CI_APPS = frozenset(["github-actions", "azure-pipelines"])
+"""Apps that report what pipelines do: the names of their checks are anybody's, and prove no tool."""
+PRE_COMMIT_APP = "pre-commit-ci"
+NPM_SHORT = {"test": "test", "t": "test", "tst": "test", "start": "start"}
+STRICT_SHELLS = (None, "bash", "sh")
+
+_ONLY_EVENT = re.compile(r"github\.event_name\s*==\s*'(?P<event>\w+)'")
+_NOT_EVENT = re.compile(r"github\.event_name\s*!=\s*'pull_request'")
+_ONLY_REF = re.compile(r"github\.ref\s*==\s*'refs/(?:heads|tags)/")
+
+
+def task_file_paths(params: object) -> PathSpec:
+    """The files that pipelines hand work to; the same for all parameters."""
+    del params
+    return PathSpec(frozenset(task_files.FILES))
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One place where an analyzer runs."""
+
+    analyzer: Analyzer
+    path: str
+    """The pipeline's file; empty for an app."""
+    line: int | None
+    how: str
+    """``runs "ruff check"`` (by way of ``Makefile: lint``), ``uses github/codeql-action/analyze``."""
+    pipeline: PipelineDefinition | None = None
+    job: str = ""
+    check_name: str = ""
+    """The check that the job reports (matrices unexpanded)."""
+    events: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    """It runs only for changes to these."""
+    obstacles: tuple[str, ...] = ()
+    """Why it does not gate; empty: it does."""
+    app: str = ""
+    """The app that reports it without a pipeline of the repository."""
+
+    @property
+    def gates(self) -> bool:
+        """Whether its failure fails a check on the way in."""
+        return not self.obstacles
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.path else f"the app {self.app or 'of ' + self.analyzer.name}"
+        return f"{self.analyzer.name} ({place}, {self.how})"
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What was found, and what could not be looked into."""
+
+    sightings: tuple[Sighting, ...]
+    unread: tuple[str, ...] = ()
+    """Parts of pipelines on the way in that could not be read: something may be in them."""
+    opaque: tuple[str, ...] = ()
+    """Scripts that are called and were not opened."""
+
+
+def recognise(
+    definitions: Iterable[PipelineDefinition], texts: Mapping[str, str], analyzers: Iterable[Analyzer], branch: str
+) -> Recognition:
+    """The analyzers that run in these pipelines, for changes into the branch."""
+    return _Recogniser(tuple(definitions), texts, tuple(analyzers), branch).run()
+
+
+def recognise_apps(
+    checks: Iterable[tuple[str, str]], texts: Mapping[str, str], analyzers: Iterable[Analyzer]
+) -> Iterator[Sighting]:
+    """The analyzers behind checks that apps reported; (name of the check, app)."""
+    known = tuple(analyzers)
+    for name, app in dict.fromkeys(checks):
+        for analyzer in known:
+            if reports(analyzer, name, app):
+                yield Sighting(analyzer, "", None, f"reports the check {name!r}", check_name=name, app=app)
+        if app == PRE_COMMIT_APP:
+            for analyzer, hook in _hooks(texts, known):
+                yield Sighting(analyzer, "", None, f"the hook {hook}", check_name=name, app=app)
+
+
+def reports(analyzer: Analyzer, check: str, app: str | None) -> bool:
+    """Whether a check by that name from that app is the analyzer's own; never one of a pipeline's jobs."""
+    if app in CI_APPS:
+        return False
+    slugs = {slug.lower() for slug in analyzer.apps}
+    return (app or "").lower() in slugs or any(fnmatchcase(check.lower(), glob.lower()) for glob in analyzer.checks)
+
+
+def _hooks(texts: Mapping[str, str], analyzers: Iterable[Analyzer], only: str = "") -> Iterator[tuple[Analyzer, str]]:
+    """The analyzers that pre-commit's hooks are."""
+    known = tuple(analyzers)
+    for hook in task_files.pre_commit(texts):
+        if only and hook.id != only:
+            continue
+        words = tuple(hook.entry.split())
+        for analyzer in known:
+            by_entry = bool(words) and any(_is_command(launched(words), command) for command in analyzer.commands)
+            if by_entry or hook.id.lower() in (each.lower() for each in analyzer.hooks):
+                yield analyzer, hook.id
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a step stands, and all that is known to keep it from gating."""
+
+    pipeline: PipelineDefinition
+    path: str
+    line: int
+    job: str
+    check_name: str
+    entry: Entry
+    obstacles: tuple[str, ...]
+    via: str = ""
+
+    def but(self, obstacle: str) -> _Place:
+        return replace(self, obstacles=(*self.obstacles, obstacle)) if obstacle else self
+
+    def sighting(self, analyzer: Analyzer, how: str) -> Sighting:
+        told = f"{how}, by way of {self.via}" if self.via else how
+        return Sighting(
+            analyzer,
+            self.path,
+            self.line,
+            told,
+            self.pipeline,
+            self.job,
+            self.check_name,
+            self.entry.events,
+            self.entry.paths,
+            tuple(dict.fromkeys(self.obstacles)),
+        )
+
+
+class _Recogniser:
+    """Walks pipelines, jobs, steps and commands."""
+
+    def __init__(
+        self,
+        definitions: tuple[PipelineDefinition, ...],
+        texts: Mapping[str, str],
+        analyzers: tuple[Analyzer, ...],
+        branch: str,
+    ) -> None:
+        self.definitions = definitions
+        self.texts = texts
+        self.analyzers = analyzers
+        self.branch = branch
+        self.by_path = {definition.path: definition for definition in definitions}
+        self.commands = [(a, tuple(c.lower().split())) for a in analyzers for c in a.commands]
+        self.actions = _by_name((a, name) for a in analyzers for name in a.actions)
+        self.tasks = _by_name((a, name) for a in analyzers for name in a.tasks)
+        self.sightings: dict[tuple[str, str, int | None, str, str], Sighting] = {}
+        self.unread: list[str] = []
+        self.opaque: list[str] = []
+        self.left = MAX_COMMANDS
+
+    def run(self) -> Recognition:
+        for definition in self.definitions:
+            if self.left < 0:
+                break
+            if definition.error:
+                self.unread.append(definition.error)
+                continue
+            found = entry(definition, self.branch)
+            if found.unclear:
+                self.unread.append(found.unclear)
+            if found.events:
+                self._unexpanded(definition)
+            obstacle = found.obstacle or found.unclear
+            self._jobs(definition, found, (obstacle,) if obstacle else (), "", (definition.path,), definition)
+        unread, opaque = tuple(dict.fromkeys(self.unread)), tuple(dict.fromkeys(self.opaque))
+        return Recognition(tuple(self.sightings.values()), unread, opaque)
+
+    def _unexpanded(self, definition: PipelineDefinition) -> None:
+        for each in definition.templates:
+            if not each.startswith("./.github/workflows/") and each.partition("@")[0].lower() not in self.actions:
+                self.unread.append(f"{definition.path} uses {each}, which was not read")
+
+    def _jobs(
+        self,
+        definition: PipelineDefinition,
+        found: Entry,
+        obstacles: tuple[str, ...],
+        prefix: str,
+        chain: tuple[str, ...],
+        root: PipelineDefinition,
+    ) -> None:
+        for job in definition.jobs:
+            name = f"{prefix}{job.check_name or job.name}"
+            kept = (*obstacles, *_job_obstacles(job, found, definition.format))
+            place = _Place(root, definition.path, job.line, job.name, name, found, kept)
+            if job.uses and definition.format == "github":
+                self._called(job.uses, place, chain)
+            for step in job.steps:
+                self._step(step, replace(place, line=step.line), definition.format)
+
+    def _called(self, uses: str, place: _Place, chain: tuple[str, ...]) -> None:
+        for analyzer in self.actions.get(uses.partition("@")[0].lower(), ()):
+            self._see(place.sighting(analyzer, f"calls {uses}"))
+        if not uses.startswith("./"):
+            return
+        path = uses.removeprefix("./")
+        callee = self.by_path.get(path)
+        if callee is None:
+            self.unread.append(f"{place.path} calls {path}, which was not read")
+        elif path not in chain and len(chain) <= MAX_CALLS and not callee.error:
+            if place.entry.events:
+                self._unexpanded(callee)
+            self._jobs(callee, place.entry, place.obstacles, f"{place.check_name} / ", (*chain, path), place.pipeline)
+
+    def _step(self, step: Step, place: _Place, format_: str) -> None:
+        place = place.but("its step never runs" if step.never_runs else "")
+        place = place.but("its step continues on error" if step.continues_on_error else "")
+        inputs = {key.lower(): value for key, value in (step.inputs or {}).items()}
+        if step.uses:
+            name = step.uses.partition("@")[0].lower()
+            tolerant = next(
+                (f"its input {k} is {v}" for k, v in TOLERANT_INPUTS if inputs.get(k, "").strip().lower() == v), ""
+            )
+            known = self.actions if format_ == "github" else self.tasks
+            for analyzer in known.get(name) or known.get(name.rpartition(".")[2], ()):
+                missing = _missing_input(analyzer, inputs)
+                self._see(place.but(tolerant).but(missing).sighting(analyzer, f"uses {step.uses}"))
+            if name == "pre-commit/action":
+                self._pre_commit(place, ())
+            if name.startswith("docker://"):
+                words = ("docker", "run", step.uses.removeprefix("docker://"), *inputs.get("args", "").split())
+                self._command(Command(words, 0), place, {}, 0)
+        if step.run:
+            strict = format_ == "github" and (step.shell or "bash").split()[0] in STRICT_SHELLS
+            self._script(
+                step.run, place, strict, format_ == "github" and step.shell == "bash", step.working_directory or "", 0
+            )
+
+    def _script(self, script: str, place: _Place, strict: bool, pipefail: bool, folder: str, depth: int) -> None:
+        inside = folder.strip("./ ")
+        for command in commands(script, stops_on_error=strict, pipefail=pipefail):
+            if command.words[0] == "cd":
+                inside = " ".join(command.words[1:2]).strip("./")
+            texts = {} if inside else self.texts
+            self._command(command, place, texts, depth)
+
+    def _command(self, command: Command, place: _Place, texts: Mapping[str, str], depth: int) -> None:
+        words = launched(command.words)
+        self.left -= 1
+        if not words or self.left < 0:
+            if self.left == -1:
+                self.unread.append(f"the pipelines run more than {MAX_COMMANDS:,} commands; the rest was not read")
+            return
+        place = place.but(command.lost)
+        for analyzer, wanted in self.commands:
+            if words[0] == wanted[0] and _matches(words, wanted):
+                tolerant = next((word for word in words if word.lower() in TOLERANT_OPTIONS), "")
+                tolerant = tolerant or ("--exit-code 0" if "--exit-code 0" in " ".join(words) else "")
+                missing = _missing_option(analyzer, words)
+                here = place.but(f"it is run with {tolerant}" if tolerant else missing)
+                self._see(here.sighting(analyzer, f'runs "{_shown(words)}"'))
+        if depth >= MAX_CALLS:
+            return
+        try:
+            self._delegated(words, place, texts, depth)
+        except UnreadableFileError as error:
+            self.unread.append(str(error))
+
+    def _delegated(self, words: tuple[str, ...], place: _Place, texts: Mapping[str, str], depth: int) -> None:
+        """Commands whose work is named elsewhere."""
+        name, rest = words[0], words[1:]
+        plain = tuple(word for word in rest if not word.startswith("-") and "=" not in word)
+        match name:
+            case "make" | "gmake":
+                if not _present(texts, task_files.MAKEFILES) or "-C" in rest or "-f" in rest:
+                    self.opaque.append(_shown(words))
+                self._tasks(task_files.make({} if "-C" in rest or "-f" in rest else texts, plain), place, texts, depth)
+            case "npm" | "yarn" | "pnpm" | "bun":
+                self._package_script(name, plain, rest, words, place, texts, depth)
+            case "run-s" | "run-p" | "npm-run-all":
+                for script in plain:
+                    self._tasks(task_files.npm(texts, script), place, texts, depth)
+            case "tox":
+                self._tasks(task_files.tox(texts, _named(rest, "-e")), place, texts, depth)
+            case "nox":
+                self._tasks(task_files.nox(texts, _named(rest, "-s", "--session", "--sessions")), place, texts, depth)
+            case "pre-commit" | "prek":
+                if plain[:1] == ("run",):
+                    self._pre_commit(place, plain[1:2], texts)
+            case "bash" | "sh" | "zsh" | "dash":
+                self._shell(rest, place, texts, depth)
+            case "just" | "task" | "poe" | "invoke" | "inv" | "mage" | "bazel" | "nx" | "turbo" | "lerna" | "earthly":
+                self.opaque.append(_shown(words))
+            case _ if name.endswith((".sh", ".py", ".pl", ".rb", ".js")):
+                self.opaque.append(_shown(words))
+            case _:
+                pass
+
+    def _package_script(
+        self,
+        name: str,
+        plain: tuple[str, ...],
+        rest: tuple[str, ...],
+        words: tuple[str, ...],
+        place: _Place,
+        texts: Mapping[str, str],
+        depth: int,
+    ) -> None:
+        """``npm run lint``, ``npm test``, ``yarn lint``; what yarn and pnpm do not find among the scripts is a program."""
+        if plain[:1] in (("run",), ("run-script",)):
+            script = "".join(plain[1:2])
+        elif plain and plain[0] in NPM_SHORT:
+            script = NPM_SHORT[plain[0]]
+        elif name in ("yarn", "pnpm", "bun") and plain:
+            script = plain[0]
+        else:
+            return
+        tasks = list(task_files.npm(texts, script))
+        if tasks:
+            self._tasks(tasks, place, texts, depth)
+        elif not _present(texts, (task_files.PACKAGE,)):
+            self.opaque.append(_shown(words))
+        elif name in ("yarn", "pnpm", "bun"):
+            self._command(Command(rest[rest.index(script) :], 0), place, {}, depth + 1)
+
+    def _shell(self, rest: tuple[str, ...], place: _Place, texts: Mapping[str, str], depth: int) -> None:
+        for index, word in enumerate(rest):
+            if word.startswith("-") and word.endswith("c") and not word.startswith("--"):
+                script = rest[index + 1] if index + 1 < len(rest) else ""
+                for command in commands(script, stops_on_error="e" in word):
+                    self._command(command, place, texts, depth + 1)
+                return
+            if not word.startswith("-"):
+                self.opaque.append(word)
+                return
+
+    def _tasks(self, tasks: Iterable[Task], place: _Place, texts: Mapping[str, str], depth: int) -> None:
+        for task in tasks:
+            via = f"{place.via}, {task.where}" if place.via else task.where
+            for command in commands(task.script, stops_on_error=False):
+                self._command(command, replace(place, via=via).but(task.forgiven), texts, depth + 1)
+
+    def _pre_commit(self, place: _Place, only: tuple[str, ...], texts: Mapping[str, str] | None = None) -> None:
+        try:
+            for analyzer, hook in _hooks(self.texts if texts is None else texts, self.analyzers, "".join(only)):
+                self._see(place.sighting(analyzer, f"the pre-commit hook {hook}"))
+        except UnreadableFileError as error:
+            self.unread.append(str(error))
+
+    def _see(self, sighting: Sighting) -> None:
+        """One sighting for each place; of two in one step that which gates."""
+        root = sighting.pipeline.path if sighting.pipeline else ""
+        key = (sighting.analyzer.id, sighting.path, sighting.line, sighting.check_name, root)
+        if key not in self.sightings or (sighting.gates and not self.sightings[key].gates):
+            self.sightings[key] = sighting
+
+
+def _by_name(pairs: Iterable[tuple[Analyzer, str]]) -> dict[str, tuple[Analyzer, ...]]:
+    found: dict[str, tuple[Analyzer, ...]] = {}
+    for analyzer, name in pairs:
+        found[name.lower()] = (*found.get(name.lower(), ()), analyzer)
+    return found
+
+
+def _job_obstacles(job: Job, found: Entry, format_: str) -> Iterator[str]:
+    if job.never_runs:
+        yield f"the job {job.name} never runs"
+    if job.continues_on_error:
+        yield f"the job {job.name} continues on error"
+    condition = job.condition
+    if format_ == "github" and found.events and "||" not in condition:
+        only = _ONLY_EVENT.search(condition)
+        if only and only["event"] not in found.events:
+            yield f"the job {job.name} runs on {only['event']} alone"
+        elif (_NOT_EVENT.search(condition) or _ONLY_REF.search(condition)) and set(found.events) == {"pull_request"}:
+            yield f"the condition of the job {job.name} leaves pull requests out"
+
+
+def _is_command(words: tuple[str, ...], command: str) -> bool:
+    wanted = tuple(command.lower().split())
+    return bool(words) and bool(wanted) and words[0] == wanted[0] and _matches(words, wanted)
+
+
+def _matches(words: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    """Whether the words after the program are the wanted ones, options (and their values) between them left out.
+
+    A wanted option may stand anywhere; and so may each goal of a build tool.
+    """
+    rest = [word.lower() for word in words[1:]]
+    for word in wanted[1:]:
+        if word.startswith("-"):
+            if not any(each == word or each.startswith(f"{word}=") for each in rest):
+                return False
+        elif wanted[0] in GOALS:
+            if not any(each == word or each.endswith(f":{word}") for each in rest):
+                return False
+        else:
+            index, after_option = 0, False
+            while index < len(rest) and rest[index] != word:
+                if not (rest[index].startswith(("-", "+")) or after_option):
+                    return False
+                after_option = rest[index].startswith("-") and "=" not in rest[index]
+                index += 1
+            if index == len(rest):
+                return False
+            rest = rest[index + 1 :]
+    return True
+
+
+def _missing_option(analyzer: Analyzer, words: tuple[str, ...]) -> str:
+    """Some tools report and succeed unless they are told otherwise."""
+    options = [each for each in analyzer.gates_with if not each.endswith(":")]
+    if not options or any(word == each or word.startswith(f"{each}=") for word in words for each in options):
+        return ""
+    return f"without {' or '.join(options)} it succeeds whatever it finds"
+
+
+def _missing_input(analyzer: Analyzer, inputs: Mapping[str, str]) -> str:
+    names = [each.removesuffix(":") for each in analyzer.gates_with if each.endswith(":")]
+    if not names or any(inputs.get(name, "").strip().lower() not in ("", "0", "false") for name in names):
+        return ""
+    return f"without the input {' or '.join(names)} it succeeds whatever it finds"
+
+
+def _named(words: tuple[str, ...], *options: str) -> tuple[str, ...]:
+    """The values of an option, separated by commas or spaces."""
+    found: list[str] = []
+    taking = False
+    for word in words:
+        if word in options:
+            taking = True
+        elif word.startswith("-"):
+            taking = False
+            for option in options:
+                if word.startswith(option) and len(word) > len(option):
+                    found.extend(word[len(option) :].lstrip("=").split(","))
+        elif taking:
+            found.extend(word.split(","))
+            taking = options[0] == "-s"  # nox takes several after one option, tox one
+    return tuple(name for name in found if name)
+
+
+def _present(texts: Mapping[str, str], names: Iterable[str]) -> bool:
+    return any(name in texts for name in names)
+
+
+def _shown(words: tuple[str, ...]) -> str:
+    text = " ".join((program(words[0]), *words[1:]))
+    return text if len(text) <= 60 else f"{text[:57]}..."

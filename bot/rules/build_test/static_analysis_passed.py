@@ -1,0 +1,214 @@
+"""The rule static-analysis-passed."""
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from bot.model.analyzers import AnalysisKind, Analyzer, AnalyzerCatalogue
+from bot.model.facts import NotSupported, Unavailable, UnknownKind
+from bot.model.facts.change import ChangedFiles, Check, Checks, CheckState
+from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
+from bot.model.findings import Evidence, Finding, NotApplicable, Statement, Unknown
+from bot.model.globs import matches
+from bot.model.subjects import Branch, PullRequest
+from bot.rules import RuleParams, Tighter, needs, rule
+from bot.rules.build_test.entry import touches
+from bot.rules.build_test.expected_checks import Expected, expected, newest
+from bot.rules.build_test.recognition import Recognition, recognise, recognise_apps, reports, task_file_paths
+
+NOT_JUDGED = (CheckState.SKIPPED, CheckState.NEUTRAL)
+
+
+class Params(RuleParams):
+    """Which checks are asked for."""
+
+    kinds: Annotated[tuple[AnalysisKind, ...], Tighter.SUPERSET] = tuple(AnalysisKind)
+    """The kinds of analysis whose checks count."""
+    tools: Annotated[tuple[str, ...], Tighter.SUPERSET] = ()
+    """Tools that must have run and passed whether or not the base configures them, by their ids in the analyzer catalogue."""
+    checks: Annotated[tuple[str, ...], Tighter.SUPERSET] = ()
+    """Globs of checks by name, each of which must be there and have passed: for tools that are not recognised."""
+
+
+@rule(
+    "static-analysis-passed",
+    severity="high",
+    params=Params,
+    controls=["SOC2:CC7.1", "SOC2:CC8.1", "NIST-SSDF:PW.7.2"],
+)
+def static_analysis_passed(
+    pr: PullRequest,
+    base: Branch,
+    pipelines: Pipelines,
+    contents: Annotated[FileContents | Unavailable | NotSupported, needs(task_file_paths)],
+    detected: DetectedTools | Unavailable | NotSupported,
+    checks: Checks,
+    files: ChangedFiles | Unavailable | NotSupported,
+    params: Params,
+    catalogue: AnalyzerCatalogue,
+) -> Iterator[Statement]:
+    """The static analysis that the base branch configures has succeeded on the head commit.
+
+    The tools are those that gate on the base (see `static-analysis-configured`): what the pull request itself does to its
+    pipelines changes nothing of what is asked of it. Each of their checks must have concluded success on the head.
+
+    Why:
+        A green pull request may be green because a check was renamed away, never started, or was skipped. Asking for the
+        checks that the base configures closes that hole, and needs no list of names that somebody has to keep.
+
+    Evidence:
+        The checks of the head commit. A check that is missing, failed or was cancelled is a finding; one that is still
+        running is a finding that time cures. Skipped and neutral count as success only where the change touches no file
+        that the tool judges. The newest run of a check (same name, app and event) supersedes the older ones; a failure on
+        one event is not cured by a success on another. Where the base's filters keep a pipeline from starting for these
+        paths, its check is not asked for. Checks of merge queues are not on the head, and not asked for here. With no tool
+        on the base, and none named by the parameters, the rule is not applicable; where a part of the base's pipelines
+        could not be read, that is unknown instead.
+
+    How to fix:
+        Open the check that the finding links, and cure what it reports, or run it again where it failed for another reason.
+        A check that is missing starts with the next push, or by hand; if its job was renamed, rename it on the base first.
+
+    Example:
+        - rule: static-analysis-passed
+          enforce: block
+          with: {tools: [codeql]}
+    """
+    texts = contents.texts if isinstance(contents, FileContents) else {}
+    analyzers = tuple(each for each in catalogue.analyzers if set(params.kinds) & set(each.kinds))
+    found = recognise(pipelines.definitions, texts, (*analyzers, *_named(params, catalogue, analyzers)), base.branch)
+    seen = [(check.name, check.app or "") for check in checks.checks]
+    known = detected.checks if isinstance(detected, DetectedTools) else ()
+    apps = recognise_apps((*known, *seen), texts, analyzers)
+    wanted = expected((*found.sightings, *apps))
+    explicit = (*_tools(params, catalogue, wanted), *params.checks)
+    if not wanted and not explicit:
+        yield from _nothing(found, contents, base)
+        return
+    standing = tuple(newest(checks.checks))
+    for each in wanted:
+        yield from _judge(each, [check for check in standing if each.matches(check, wanted)], files)
+    for tool in _tools(params, catalogue, wanted):
+        named = [check for check in standing if isinstance(tool, Analyzer) and reports(tool, check.name, check.app)]
+        if not named and found.unread:
+            yield from (Unknown(UnknownKind.UNREADABLE, each) for each in found.unread)
+        else:
+            yield from _judge(_of_tool(tool), named, files)
+    for glob in params.checks:
+        named = [check for check in standing if fnmatchcase(check.name, glob)]
+        yield from _judge(Expected(glob, None, "", ()), named, files)
+    yield from (Evidence("not read", each) for each in found.unread)
+    yield Evidence("head", pr.head_sha, pr.url)
+
+
+def _named(params: Params, catalogue: AnalyzerCatalogue, already: Sequence[Analyzer]) -> tuple[Analyzer, ...]:
+    """The tools that are named, where their kind alone would not bring them in."""
+    return tuple(each for each in catalogue.analyzers if each.id in params.tools and each not in already)
+
+
+def _tools(params: Params, catalogue: AnalyzerCatalogue, wanted: Sequence[Expected]) -> tuple[Analyzer | str, ...]:
+    """The named tools that no expected check stands for; an id that the catalogue does not have, as it is."""
+    present = {analyzer.id for each in wanted for analyzer in each.analyzers}
+    by_id = {analyzer.id: analyzer for analyzer in catalogue.analyzers}
+    return tuple(by_id.get(tool, tool) for tool in params.tools if tool not in present)
+
+
+def _of_tool(tool: Analyzer | str) -> Expected:
+    return Expected(tool, None, "", ()) if isinstance(tool, str) else Expected(tool.name, None, "", (tool,))
+
+
+def _nothing(
+    found: Recognition, contents: FileContents | Unavailable | NotSupported, base: Branch
+) -> Iterator[Statement]:
+    if isinstance(contents, Unavailable):
+        yield Unknown(contents.kind, contents.reason)
+    elif found.unread:
+        yield from (Unknown(UnknownKind.UNREADABLE, each) for each in found.unread)
+    else:
+        yield NotApplicable(
+            f"No static analysis gates changes into {base.branch}; static-analysis-configured judges that."
+        )
+
+
+def _judge(
+    wanted: Expected, found: list[Check], files: ChangedFiles | Unavailable | NotSupported
+) -> Iterator[Statement]:
+    """How one expected check stands, over all its runs that count."""
+    if not found:
+        yield from _absent(wanted, files)
+    for check in found:
+        evidence = Evidence(
+            wanted.tools, f"{check.name}: {_word(check)}", check.url, check.at, check.state is CheckState.SUCCESS
+        )
+        match check.state:
+            case CheckState.SUCCESS:
+                yield evidence
+            case CheckState.PENDING:
+                fix = "Wait until it has ended."
+                yield Finding(
+                    f"{_what(wanted, check)} has not ended.", fix, (evidence,), awaiting=True, discriminator=check.name
+                )
+            case CheckState.FAILURE | CheckState.CANCELLED:
+                fix = f"Open the run{f' at {check.url}' if check.url else ''}, cure what it reports, or run it again."
+                message = f"{_what(wanted, check)} ended with {_word(check)}{_on(check)}."
+                yield Finding(message, fix, (evidence,), discriminator=check.name)
+            case CheckState.SKIPPED | CheckState.NEUTRAL:
+                yield from _not_judged(wanted, check, evidence, files)
+
+
+def _absent(wanted: Expected, files: ChangedFiles | Unavailable | NotSupported) -> Iterator[Statement]:
+    if wanted.paths and isinstance(files, ChangedFiles):
+        if not touches((path for file in files.files for path in file.paths), wanted.paths):
+            yield Evidence(wanted.tools, f"not started: the change is outside {', '.join(wanted.paths)}", ok=True)
+            return
+    elif wanted.paths and isinstance(files, Unavailable):
+        yield Unknown(files.kind, f"Whether {wanted.name!r} should have started is not known: {files.reason}")
+        return
+    origin = f" of {wanted.pipeline.path}" if wanted.pipeline else ""
+    message = f"The check {wanted.name!r}{origin} ({wanted.tools}) has not reported on the head commit."
+    fix = "Push again, or start it by hand; a check whose job was renamed must be renamed on the base branch first."
+    evidence = Evidence(
+        wanted.tools, f"{wanted.name}: missing", wanted.pipeline.url if wanted.pipeline else "", ok=False
+    )
+    yield Finding(message, fix, (evidence,), discriminator=wanted.name)
+
+
+def _not_judged(
+    wanted: Expected, check: Check, evidence: Evidence, files: ChangedFiles | Unavailable | NotSupported
+) -> Iterator[Statement]:
+    """A check that ended without judging is enough where there was nothing for it to judge."""
+    if isinstance(files, Unavailable):
+        reason = f"Whether {check.name!r} may be {_word(check)} rests on the changed files: {files.reason}"
+        yield Unknown(files.kind, reason)
+        return
+    paths = [path for file in files.files for path in file.paths] if isinstance(files, ChangedFiles) else None
+    covers = wanted.covers
+    if paths is None:
+        touched: list[str] = ["files that are not known"]
+    else:
+        touched = [path for path in paths if covers is None or matches(path, covers)]
+    if not touched:
+        yield Evidence(
+            wanted.tools, f"{check.name}: {_word(check)}, and no file of its is touched", check.url, check.at, True
+        )
+        return
+    message = f"{_what(wanted, check)} was {_word(check)}, and the change touches {_some(touched)}."
+    fix = f"Let it run on this change{f': {check.url}' if check.url else ''}; a condition of its job or step keeps it from it."
+    yield Finding(message, fix, (evidence,), discriminator=check.name)
+
+
+def _what(wanted: Expected, check: Check) -> str:
+    return f"The check {check.name!r} ({wanted.tools})"
+
+
+def _word(check: Check) -> str:
+    return check.detail or check.state.value
+
+
+def _on(check: Check) -> str:
+    return f" on {check.event}" if check.event else ""
+
+
+def _some(paths: list[str]) -> str:
+    shown = ", ".join(paths[:3])
+    return f"{shown} and {len(paths) - 3} more" if len(paths) > 3 else shown
