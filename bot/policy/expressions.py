@@ -8,7 +8,7 @@ expression that depends on it is ``Undecided``, and one that does not (``unbound
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -167,9 +167,18 @@ def _compile(text: str, subject: type[Subject]) -> _Program:
     mistakes = check(tree, text, known)
     if not mistakes and program.return_type().name() not in ("BOOL", "DYN"):
         mistakes = [Mistake(1, 1, f"a condition is true or false, and this is {program.return_type().name().lower()}")]
+    mistakes += _failing_constants(tree, text, environment)
     if mistakes:
         raise ExpressionError(mistakes)
     return _Program(program, environment, tuple(sorted(tree.names())))
+
+
+def _failing_constants(tree: SyntaxTree, text: str, environment: cel.Env) -> Iterator[Mistake]:
+    """A time, a duration or a time zone that is none: it would be undecided each time, and only then be noticed."""
+    for node, call in tree.constant_calls():
+        answer = environment.compile(call).eval()
+        if answer.type() == cel.Type.ERROR:
+            yield tree.mistake(node, text, f"{call} fails: {str(answer.value()).removeprefix('INVALID_ARGUMENT: ')}")
 
 
 def _asked(text: str, known: Mapping[str, Name]) -> str:

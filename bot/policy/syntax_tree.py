@@ -8,6 +8,7 @@ https://github.com/cel-expr/cel-spec/blob/master/proto/cel/expr/checked.proto
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -80,6 +81,25 @@ class SyntaxTree:
         """The variables that it uses: those of its own macros are not among them."""
         return frozenset(_names(self.root, frozenset()))
 
+    def constant_calls(self) -> Iterator[tuple[Node, str]]:
+        """Calls whose failure is sure before they run, each as an expression of its own: ``timestamp("…")``,
+        ``duration("…")``, and time zones, ``timestamp(0).getHours("…")``.
+        """
+        for node in _walk(self.root):
+            last = node.operands[-1].constant if node.function and node.operands else None
+            if last is None:
+                continue
+            if node.function in ("timestamp", "duration"):
+                yield node.operands[-1], f"{node.function}({json.dumps(last)})"
+            elif node.function.startswith("get") and len(node.operands) == 2:
+                yield node.operands[-1], f"timestamp(0).{node.function}({json.dumps(last)})"
+
+    def mistake(self, node: Node, text: str, message: str) -> Mistake:
+        """What is wrong with a node, at its place in the text."""
+        # The position of a name with dots is that of its last dot.
+        before = text[: max(0, self.positions.get(node.id, 0) - max(0, node.name.rfind(".")))]
+        return Mistake(before.count("\n") + 1, len(before) - before.rfind("\n"), message)
+
 
 def check(tree: SyntaxTree, text: str, known: Mapping[str, Name]) -> list[Mistake]:
     """What is wrong with an expression that compiled."""
@@ -98,10 +118,7 @@ class _Checker:
         self.mistakes: list[Mistake] = []
 
     def report(self, node: Node, message: str) -> None:
-        # The position of a name with dots is that of its last dot.
-        at = self.tree.positions.get(node.id, 0) - max(0, node.name.rfind("."))
-        before = self.text[: max(0, at)]
-        self.mistakes.append(Mistake(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1, message))
+        self.mistakes.append(self.tree.mistake(node, self.text, message))
 
     def shape(self, node: Node, scope: Scope, in_time: bool = False) -> Shape | None:
         """The shape of a node's value, as far as the dataclasses tell it."""
@@ -192,8 +209,9 @@ def _filters(loop: Comprehension) -> bool:
 
 def _walk(node: Node) -> Iterator[Node]:
     yield node
-    for operand in node.operands:
-        yield from _walk(operand)
+    loop = node.comprehension
+    for child in (*node.operands, *((loop.over, *loop.parts) if loop is not None else ())):
+        yield from _walk(child)
 
 
 def _names(node: Node, own: frozenset[str]) -> Iterator[str]:
