@@ -90,7 +90,11 @@ def _touch(world: World, repository: Repository, pull_request: PullRequest, even
         world.meet([event.review.by])
         add_review(repository, pull_request, _dated(event.review, now))
     if event.check is not None:
-        add_check(repository, pull_request, _dated(event.check, now))
+        check = _dated(event.check, now)
+        check = check if check.push is not None else check.model_copy(update={"push": len(pull_request.pushes)})
+        add_check(repository, pull_request, check)
+        checks = [*pull_request.part.checks, check]
+        pull_request.part = pull_request.part.model_copy(update={"checks": checks})
     if event.thread is not None:
         world.meet([event.thread.by])
         add_thread(repository, pull_request, _dated(event.thread, now))

@@ -327,7 +327,8 @@ def _pipelines(repository: Repository) -> dict[str, PipelinePart | None]:
         pipeline.name: pipeline for pipeline in part.pipelines if pipeline.azure_path or not pipeline.path
     }
     referred = [check.pipeline for protection in part.protection for check in protection.checks]
-    referred += [check.pipeline for pull_request in part.pull_requests for check in pull_request.checks]
+    pull_requests = [each.part for each in repository.pull_requests.values()] if repository.touched else []
+    referred += [check.pipeline for each in (*part.pull_requests, *pull_requests) for check in each.checks]
     referred += [run.pipeline for run in part.runs]
     listed = {pipeline.name: pipeline for pipeline in part.pipelines}
     for name in referred:
@@ -362,7 +363,7 @@ class _Runs:
         for deployment in part.deployments:
             if deployment.release not in classic and deploying_build(self._repository, deployment) not in self._taken:
                 found.append(self._deployment(deployment))
-        for pull_request in self._repository.pull_requests.values():
+        for pull_request in self._repository.pull_requests.values() if part.pull_requests else ():
             for position, check in enumerate(pull_request.part.checks):
                 if check.pipeline:
                     found.append(self._check(pull_request, check, position))

@@ -209,6 +209,16 @@ def test_build_filters(get: Ask) -> None:
 def test_the_world_moves_on(world: Sandbox) -> None:
     acme, control = ask(f"{world.url}/acme"), ask(world.url)
     before = acme(f"{API}/pullrequests/12").json["lastMergeSourceCommit"]["commitId"]
+    evaluations = f"{PAYMENTS}/policy/evaluations?artifactId=vstfs:///CodeReview/CodeReviewId/x/12"
+
+    def build() -> str:
+        rows = acme(evaluations).json["value"]
+        return next(each["status"] for each in rows if each["configuration"]["type"]["displayName"] == "Build")
+
+    assert build() == "rejected"
+    pushed = {"by": "ana", "commits": [{"files": {"y": "z"}}]}
+    control("_sandbox/events", method="POST", body={"repository": "acme/api", "pull_request": 12, "push": pushed})
+    assert build() == "queued"
     control(
         "_sandbox/events",
         method="POST",
@@ -218,6 +228,7 @@ def test_the_world_moves_on(world: Sandbox) -> None:
             {"repository": "acme/api", "pull_request": 12, "check": {"name": "build", "pipeline": "api-ci"}},
         ],
     )
+    assert build() == "approved"
     after = acme(f"{API}/pullrequests/12").json
     assert after["lastMergeSourceCommit"]["commitId"] != before
     assert {each["displayName"]: each["vote"] for each in after["reviewers"]}["Dee Novak"] == 0

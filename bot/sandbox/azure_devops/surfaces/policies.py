@@ -13,6 +13,7 @@ from bot.sandbox.azure_devops.collection import check_build
 from bot.sandbox.azure_devops.people import account, identity, stamp
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import CODE, CODE_WRITE
+from bot.sandbox.azure_devops.surfaces.pull_requests import has_pull_request
 from bot.sandbox.azure_devops.surfaces.statuses import latest
 from bot.sandbox.azure_devops.votes import approvals, votes
 from bot.sandbox.identity import guid
@@ -207,8 +208,11 @@ def policy_evaluation(call: Call) -> object:
     """One of those, by its id."""
     wanted = call.values["evaluationid"].lower()
     for repository in call.collection.repositories(call.project, call):
-        for number in repository.pull_requests:
-            found = next((row for row in _evaluations(call, number) if row["evaluationId"] == wanted), None)
+        for part in repository.part.pull_requests:
+            if not has_pull_request(repository, part.number):
+                continue
+            rows = _evaluations(call, part.number)
+            found = next((row for row in rows if row["evaluationId"] == wanted), None)
             if found is not None:
                 return found
     raise problems.missing(
@@ -219,9 +223,9 @@ def policy_evaluation(call: Call) -> object:
 def _evaluations(call: Call, number: int) -> list[Json]:
     owner, project = call.collection, call.project
     for repository in owner.repositories(project, call):
-        pull_request = repository.pull_requests.get(number)
-        if pull_request is None or "azure-devops" not in pull_request.part.platforms:
+        if not has_pull_request(repository, number):
             continue
+        pull_request = repository.pull_requests[number]
         rows: list[Json] = []
         for policy in effective(owner, repository, f"refs/heads/{pull_request.target}"):
             if not policy.enabled or policy.type == branch_policies.MERGE_STRATEGY:
@@ -303,7 +307,9 @@ def _built(call: Call, repository: Repository, pull_request: PullRequest, policy
     if newest is None:
         return "queued", {}
     position, check = newest
-    stale = check.push is not None and check.push < len(pull_request.pushes)
+    # A check that names no push was made on the newest of those that the scenario begins with.
+    made_on = check.push if check.push is not None else max(1, len(pull_request.part.pushes))
+    stale = made_on < len(pull_request.pushes)
     context: Json = {
         "buildId": check_build(repository, pull_request, position),
         "buildDefinitionId": wanted,

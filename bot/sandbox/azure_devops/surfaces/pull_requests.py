@@ -118,8 +118,15 @@ def work_item_references(owner: Collection, pull_request: PullRequest) -> list[J
     return [{"id": str(each), "url": f"{owner.url}/_apis/wit/workItems/{each}"} for each in numbers]
 
 
+def has_pull_request(repository: Repository, number: int) -> bool:
+    """Whether a repository has a pull request of this number here. Looks at no history, which is costly to make."""
+    return any(part.number == number and "azure-devops" in part.platforms for part in repository.part.pull_requests)
+
+
 def served(repository: Repository) -> list[PullRequest]:
     """A repository's pull requests on this platform, newest first."""
+    if not repository.part.pull_requests:
+        return []
     found = [each for each in repository.pull_requests.values() if "azure-devops" in each.part.platforms]
     return sorted(found, key=lambda each: (each.created_at, each.number), reverse=True)
 
@@ -181,9 +188,8 @@ def pull_request_by_id(call: Call) -> object:
     chosen = [call.maybe_project] if call.maybe_project else owner.projects(call)
     for project in chosen:
         for repository in owner.repositories(project, call) if project else []:
-            found = next((each for each in served(repository) if each.number == wanted), None)
-            if found is not None:
-                return document(call, repository, found, whole=True)
+            if has_pull_request(repository, wanted):
+                return document(call, repository, repository.pull_requests[wanted], whole=True)
     raise problems.pull_request_not_found()
 
 

@@ -104,7 +104,8 @@ def _artifacts(owner: Collection) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for repositories in index.repositories.values():
         for repository in repositories:
-            if not any(part.links.work_items for part in repository.part.pull_requests):
+            linked = any(part.links.work_items for part in repository.part.pull_requests)
+            if not linked and not repository.touched:  # whose history nobody has looked at, nobody has changed
                 continue
             for pull_request in served(repository):
                 for number in pull_request.part.links.work_items:
