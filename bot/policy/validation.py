@@ -80,7 +80,9 @@ def _find(node: Node, loc: Location) -> tuple[list[Node], Location]:
 
 def _path(path: str, location: Location) -> str:
     for part in location:
-        path = f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}" if path else part
+        # A key is anything that somebody has written; a message is one line.
+        word = part if isinstance(part, int) or part.isprintable() else repr(part)
+        path = f"{path}[{part}]" if isinstance(part, int) else f"{path}.{word}" if path else str(word)
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,7 @@ from bot.model.results import Enforcement
 from bot.policy.catalogue import load_catalogue
 from bot.policy.configuration import Comment, Configuration, GateSettings, OnUnknown
 from bot.policy.load import default_configuration, load_configuration, shipped_packs
-from bot.policy.problems import PolicyError
+from bot.policy.problems import PolicyError, Problem
 
 HEAD = "apiVersion: almguard/v1\nkind: Policy\n"
 NAMED = HEAD + "metadata: {name: payments}\n"
@@ -362,6 +361,14 @@ def test_five_hundred_entries_load_in_under_a_second() -> None:
     assert time.perf_counter() - began < 2  # alone on the machine it is 0.4
 
 
+def refusals(text: str) -> tuple[Problem, ...]:
+    try:
+        load(text)
+    except PolicyError as error:
+        return error.problems
+    return ()
+
+
 VALUES = st.recursive(
     st.sampled_from(
         ["block", "1", "-3", "3.10", "off", "~", "true", "'x'", "requirement-link", "pr.draft", '"\\ud800"', "{}"]
@@ -369,7 +376,9 @@ VALUES = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
         st.dictionaries(
-            st.sampled_from(["name", "rule", "enforce", "with", "when", "any_of", "types", "x"]), inner, max_size=4
+            st.sampled_from(["name", "rule", "enforce", "with", "when", "any_of", "types", "x", '"a\\nb"']),
+            inner,
+            max_size=4,
         ).map(lambda pairs: "{" + ", ".join(f"{key}: {value}" for key, value in pairs.items()) + "}"),
     ),
     max_leaves=8,
@@ -380,5 +389,4 @@ VALUES = st.recursive(
     st.sampled_from([NAMED, CONFIG, HEAD]), st.sampled_from(["metadata", "match", "rules", "policies", "gate"]), VALUES
 )
 def test_nothing_but_a_configuration_or_a_policy_error(head: str, key: str, value: str) -> None:
-    with suppress(PolicyError):
-        load(f"{head}{key}: {value}\n")
+    assert all(len(str(problem).splitlines()) == 1 for problem in refusals(f"{head}{key}: {value}\n"))
