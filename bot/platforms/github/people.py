@@ -150,9 +150,7 @@ def team_members(context: Context, request: FactRequest, subject: Subject) -> Re
     asked = tuple(sorted(request.spec.teams)) if request.spec is not None else ()
     owner = subject.organization.name
     lists = {
-        name: Connection(
-            "members_", "members", USER, "membership: ALL", wrap=(f"t{at}_: team(slug: {text(slug(name))})",)
-        )
+        name: Connection("members_", "members", USER, wrap=(f"t{at}_: team(slug: {text(slug(name))})",))
         for at, name in enumerate(asked)
     }
 

@@ -223,6 +223,6 @@ def _raise(branch: Branch, found: Found) -> None:
         raise PlatformError(f"The configuration of {branch.name} cannot be read: {refusal.reason}", refusal.kind)
     if found.node is None:
         raise PlatformError(
-            f"The configuration of {branch.name} cannot be read: the branch is not there for this token, which needs contents: read.",
+            f"The configuration of {branch.name} cannot be read: the token does not see the branch; it needs contents: read.",
             UnknownKind.SCOPE,
         )

@@ -65,18 +65,23 @@ class GitHubPublisher:
 
     def publish(self, publication: Publication) -> Published:
         """Post or update the check and the comment. Raises ``PlatformError`` when not even the check could be posted."""
-        found_checks, found_comments = self._client.transport.gather(
-            [lambda: self._checks(publication), lambda: self._comments(publication.subject)]
+        found_checks: list[list[int]] = []
+        found_comments: list[list[Json] | PlatformError] = []
+        self._client.transport.gather(
+            [
+                lambda: found_checks.append(self._checks(publication)),
+                lambda: found_comments.append(self._comments(publication.subject)),
+            ]
         )
-        tasks: list[Callable[[], Published]] = [lambda: self._check(publication, found_checks)]
-        tasks += self._comment_tasks(publication, found_comments)
+        tasks: list[Callable[[], Published]] = [lambda: self._check(publication, found_checks[0])]
+        tasks += self._comment_tasks(publication, found_comments[0])
         done = self._client.transport.gather(tasks)
         return Published(
             actions=tuple(line for one in done for line in one.actions),
             refused=tuple(line for one in done for line in one.refused),
         )
 
-    def _checks(self, publication: Publication) -> list[Json]:
+    def _checks(self, publication: Publication) -> list[int]:
         """The check runs that an earlier run posted under this name: ids."""
         subject = publication.subject
         seen = self._memory.pull_requests.get(subject.id)
@@ -93,7 +98,7 @@ class GitHubPublisher:
             )
         except Refused:
             return []  # what may not be read may not be updated either: posting will tell
-        return [one["id"] for one in listed if one.get("external_id") == _external(subject)]
+        return [int(one["id"]) for one in listed if one.get("external_id") == _external(subject)]
 
     def _comments(self, subject: PullRequest) -> list[Json] | PlatformError:
         seen = self._memory.pull_requests.get(subject.id)
@@ -111,7 +116,7 @@ class GitHubPublisher:
             )
         return found.all(_COMMENTS)
 
-    def _check(self, publication: Publication, existing: list[Json]) -> Published:
+    def _check(self, publication: Publication, existing: list[int]) -> Published:
         subject = publication.subject
         home = f"/repos/{subject.repository.name}"
         body = _check_body(publication)
@@ -144,9 +149,9 @@ class GitHubPublisher:
             self._client.rest("POST", f"/repos/{subject.repository.name}/statuses/{subject.head_sha}", body=body)
         except Refused as refused:
             raise PlatformError(
-                f"The verdict on {subject.name} could not be posted. As a check run: {why.message} As a commit status: "
-                f"{refused.message} The token needs checks: write, or commit statuses: write; the token of a workflow that a fork's "
-                "pull request starts can have neither: read the verdict in the job's summary there.",
+                f"The verdict on {subject.name} could not be posted. As a check run: {why.message}. As a commit status: "
+                f"{refused.message}. The token needs checks: write, or commit statuses: write. The token of a workflow that a "
+                "fork's pull request starts can have neither: read the verdict in the job's summary there.",
                 UnknownKind.SCOPE,
             ) from refused
         return Published((f"posted the commit status {publication.context!r} on {subject.head_sha[:12]}",))

@@ -28,9 +28,9 @@ from bot.platforms.github.memory import Memory, seen_pull_request
 from bot.platforms.github.query import BUDGET, text
 from bot.platforms.github.reading import denied
 from bot.platforms.github.subjects import (
-    ACTOR,
     PULL_REQUEST,
     REPOSITORY,
+    USER,
     instant,
     organization,
     person,
@@ -44,7 +44,7 @@ CONFIGURATION = (".github/almguard.yml", "almguard.yml")
 COMMENTS = 50
 """Comments that are read along with a pull request, for the publisher: a sticky comment is among the first."""
 
-_RELEASE = f"tagName isDraft createdAt publishedAt url databaseId author {{ {ACTOR} }} tagCommit {{ oid }}"
+_RELEASE = f"tagName isDraft createdAt publishedAt url databaseId author {{ {USER} }} tagCommit {{ oid }}"
 _NEWEST = "orderBy: {field: CREATED_AT, direction: DESC}"
 _DEPLOYMENT = "environment commitOid ref { name }"
 
