@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import problems
 from bot.sandbox.identity import number
+from bot.sandbox.scenario import ArtifactPart
 
 if TYPE_CHECKING:
     from bot.sandbox.azure_devops.branch_policies import Policy
     from bot.sandbox.azure_devops.call import Call
     from bot.sandbox.pull_requests import PullRequest
     from bot.sandbox.scenario import (
-        ArtifactPart,
         CheckPart,
         DeploymentPart,
         EnvironmentPart,
@@ -472,8 +472,6 @@ def check_build(repository: Repository, pull_request: PullRequest, position: int
 
 
 def _assets(release: ReleasePart) -> list[ArtifactPart]:
-    from bot.sandbox.scenario import ArtifactPart
-
     return [ArtifactPart(name=asset.name, digest=asset.digest) for asset in release.assets if not asset.missing]
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.sandbox.azure_devops.branch_policies import resets_votes
 from bot.sandbox.azure_devops.people import account, anyone, find_team, identity, team_identity
+from bot.sandbox.azure_devops.surfaces.repositories import repository_url
 
 if TYPE_CHECKING:
     from bot.sandbox.azure_devops.call import Json
@@ -39,16 +41,12 @@ def vote_of(review: Review, pull_request: PullRequest, *, reset: bool) -> int:
 
 def votes(owner: Collection, repository: Repository, pull_request: PullRequest) -> dict[str, int]:
     """Login to present vote."""
-    from bot.sandbox.azure_devops.branch_policies import resets_votes
-
     reset = resets_votes(owner, repository, pull_request.target)
     return {login: vote_of(each, pull_request, reset=reset) for login, each in current_reviews(pull_request).items()}
 
 
 def reviewers(owner: Collection, repository: Repository, pull_request: PullRequest) -> list[Json]:
     """Everybody who was asked or who voted: IdentityRefWithVote."""
-    from bot.sandbox.azure_devops.surfaces.repositories import repository_url
-
     base = f"{repository_url(owner, repository)}/pullRequests/{pull_request.number}/reviewers"
     cast = votes(owner, repository, pull_request)
     required = {review.by for review in pull_request.reviews if review.part.required}

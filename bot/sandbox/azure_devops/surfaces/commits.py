@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from bot.sandbox.azure_devops import problems
 from bot.sandbox.azure_devops.call import Call, Json, collection, page
 from bot.sandbox.azure_devops.people import identity, stamp
+from bot.sandbox.azure_devops.push_events import push_events
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import CODE
-from bot.sandbox.azure_devops.surfaces.repositories import push_events, readable, repository_url, web_url
+from bot.sandbox.azure_devops.surfaces.repositories import readable, repository_url, web_url
+from bot.sandbox.git_objects import Change
 
 if TYPE_CHECKING:
     from bot.sandbox.azure_devops.collection import Collection
-    from bot.sandbox.git_objects import Change, Commit
+    from bot.sandbox.git_objects import Commit
     from bot.sandbox.world import Repository
 
 CHANGE_TYPES = {"added": "add", "modified": "edit", "removed": "delete", "renamed": "rename"}
@@ -68,11 +70,9 @@ def change_document(change: Change, git_url: str, version: str) -> Json:
 
 def _changes_of(repository: Repository, commit: Commit) -> list[Change]:
     """What a commit changed against its first parent; a first commit added everything."""
-    from bot.sandbox.git_objects import Change as Changed
-
     if commit.parents:
         return repository.git.diff(commit.parents[0], commit.sha)
-    return [Changed(path, None, "added", 0, 0, sha, "") for path, sha in repository.git.files(commit.sha).items()]
+    return [Change(path, None, "added", 0, 0, sha, "") for path, sha in repository.git.files(commit.sha).items()]
 
 
 def _counts(changes: list[Change]) -> dict[str, int]:

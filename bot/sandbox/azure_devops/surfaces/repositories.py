@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import problems
-from bot.sandbox.azure_devops.call import Answer, Call, Json, collection, continued, page
-from bot.sandbox.azure_devops.people import account, identity, stamp
+from bot.sandbox.azure_devops.call import Call, Json, collection, continued
+from bot.sandbox.azure_devops.people import identity, stamp
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import CODE
 from bot.sandbox.azure_devops.surfaces.projects import project_reference
@@ -18,8 +18,6 @@ from bot.sandbox.identity import guid
 if TYPE_CHECKING:
     from bot.sandbox.azure_devops.collection import Collection
     from bot.sandbox.world import Project, Repository
-
-NOTHING = "0" * 40
 
 
 def project_of(owner: Collection, repository: Repository) -> Project:
@@ -191,182 +189,6 @@ def tags(call: Call) -> object:
                 "url": f"{repository_url(call.collection, repository)}/annotatedTags/{tag.object_id}",
             }
     raise problems.object_not_found(wanted, "annotated tag")
-
-
-@answers("branch_stats", "GET", CODE)
-def branch_stats(call: Call) -> object:
-    """How far each branch is ahead of and behind the default branch."""
-    from bot.sandbox.azure_devops.surfaces.commits import commit_document
-
-    repository = readable(call)
-    base = call.text("baseVersionDescriptor.version") or repository.default_branch
-    base_sha = repository.git.refs.get(f"refs/heads/{base}")
-    if base_sha is None:
-        raise problems.version_not_found(f"Branch: {base} ", repository.name)
-    rows: list[Json] = []
-    wanted = call.text("name")
-    for name, sha in sorted(repository.git.refs.items()):
-        if not name.startswith("refs/heads/") or (wanted and name != f"refs/heads/{wanted}"):
-            continue
-        rows.append(
-            {
-                "commit": commit_document(call.collection, repository, repository.git.commits[sha]),
-                "name": name.removeprefix("refs/heads/"),
-                "aheadCount": len(repository.git.log(sha, base_sha)),
-                "behindCount": len(repository.git.log(base_sha, sha)),
-                "isBaseVersion": name == f"refs/heads/{base}",
-            }
-        )
-    if not wanted:
-        return collection(rows)
-    if not rows:
-        raise problems.version_not_found(f"Branch: {wanted} ", repository.name)
-    return rows[0]
-
-
-@dataclass(frozen=True)
-class PushEvent:
-    """One push to one ref."""
-
-    ident: int
-    ref: str
-    by: str
-    at: datetime
-    before: str
-    after: str
-    commits: tuple[str, ...]
-
-
-def push_events(repository: Repository) -> list[PushEvent]:
-    """Every push there was, oldest first, numbered from 1: the branches' own commits, pull requests' pushes, merges."""
-    made: list[tuple[datetime, str, str, str, str, tuple[str, ...]]] = []
-    git = repository.git
-    merged = {each.merge_sha: each for each in repository.pull_requests.values() if each.merge_sha}
-    brought = {sha for each in repository.pull_requests.values() for push in each.pushes for sha in push.commits}
-    default = f"refs/heads/{repository.default_branch}"
-    trunk = _first_parents(repository)
-    for ref, tip in git.refs.items():
-        if not ref.startswith("refs/heads/") or tip in brought:
-            continue
-        sha: str | None = tip
-        while sha:
-            commit = git.commits[sha]
-            parent = commit.parents[0] if commit.parents else None
-            merge = merged.get(sha)
-            by = merge.part.merged_by or merge.author if merge else commit.author.login or commit.committer.login or ""
-            forks = ref != default and (sha in trunk or parent in trunk)
-            shas = () if ref != default and sha in trunk else (sha,)
-            made.append((commit.committed_at, ref, by, NOTHING if forks or not parent else parent, sha, shas))
-            sha = None if forks else parent
-    for pull_request in repository.pull_requests.values():
-        for index, push in enumerate(pull_request.pushes):
-            before = push.before_sha if index else NOTHING
-            made.append((push.at, f"refs/heads/{pull_request.source}", push.by, before, push.head_sha, push.commits))
-    made.sort(key=lambda each: each[0])
-    return [PushEvent(i, ref, by, at, old, new, shas) for i, (at, ref, by, old, new, shas) in enumerate(made, 1)]
-
-
-def _first_parents(repository: Repository) -> set[str]:
-    """The default branch's own line."""
-    found: set[str] = set()
-    sha = repository.tip
-    while sha:
-        found.add(sha)
-        parents = repository.git.commits[sha].parents
-        sha = parents[0] if parents else None
-    return found
-
-
-def push_document(call: Call, repository: Repository, push: PushEvent, *, ref_updates: bool) -> Json:
-    """A GitPush."""
-    owner = call.collection
-    body: Json = {
-        "repository": repository_reference(owner, repository),
-        "pushedBy": identity(owner, push.by or next(iter(owner.world.people))),
-        "pushId": push.ident,
-        "date": stamp(push.at),
-        "url": f"{repository_url(owner, repository)}/pushes/{push.ident}",
-    }
-    if ref_updates:
-        update = {
-            "repositoryId": repository.guid,
-            "name": push.ref,
-            "oldObjectId": push.before,
-            "newObjectId": push.after,
-        }
-        body["refUpdates"] = [update]
-    return body
-
-
-@answers("pushes", "GET", CODE)
-def pushes(call: Call) -> object:
-    """A repository's pushes, newest first, or one of them with what it changed."""
-    from bot.sandbox.azure_devops.surfaces.commits import commit_document
-
-    repository = readable(call)
-    events = push_events(repository)
-    if "pushid" in call.values:
-        wanted = call.whole("pushid")
-        push = next((each for each in events if each.ident == wanted), None)
-        if push is None:
-            raise problems.missing(
-                f"TF401035: The push {wanted} does not exist.", "GitPushNotFoundException", problems.GIT
-            )
-        body = push_document(call, repository, push, ref_updates=True)
-        body["commits"] = [
-            commit_document(call.collection, repository, repository.git.commits[sha]) for sha in push.commits
-        ]
-        return body
-    ref = call.text("searchCriteria.refName") or call.text("refName")
-    pusher = call.text("searchCriteria.pusherId") or call.text("pusherId")
-    after = call.text("searchCriteria.fromDate") or call.text("fromDate")
-    before = call.text("searchCriteria.toDate") or call.text("toDate")
-    updates = call.flag("searchCriteria.includeRefUpdates") or call.flag("includeRefUpdates")
-    rows = [
-        push_document(call, repository, push, ref_updates=updates)
-        for push in reversed(events)
-        if (not ref or push.ref == ref)
-        and (not pusher or account(call.collection, push.by).guid == pusher)
-        and (not after or stamp(push.at) >= after)
-        and (not before or stamp(push.at) <= before)
-    ]
-    return page(call, rows, 100)
-
-
-@answers("push_commits", "GET", CODE)
-def push_commits(call: Call) -> object:
-    """The commits of one push."""
-    body = pushes(call)
-    assert isinstance(body, dict)
-    return collection(body["commits"])
-
-
-@answers("commit_statuses", "GET", CODE)
-def commit_statuses(call: Call) -> object:
-    """The statuses that clients posted on a commit."""
-    repository = readable(call)
-    sha = call.values["commitid"]
-    found = repository.ado_commit_statuses.get(sha, [])
-    from bot.sandbox.azure_devops.surfaces.statuses import latest, status_document
-
-    shown = latest(found) if call.flag("latestOnly") else found
-    return page(call, [status_document(call, each, None) for each in shown], 1000)
-
-
-@answers("commit_statuses", "POST", ("vso.code_status", "vso.code_write"))
-def post_commit_status(call: Call) -> object:
-    """One more status on a commit."""
-    from bot.sandbox.azure_devops.surfaces.statuses import new_status, status_document
-
-    repository = readable(call)
-    sha = call.values["commitid"]
-    if sha not in repository.git.commits:
-        raise problems.object_not_found(sha, "commit")
-    with call.world.lock:
-        listed = repository.ado_commit_statuses.setdefault(sha, [])
-        status = new_status(call, len(listed) + 1, None)
-        listed.append(status)
-    return Answer(status_document(call, status, None), 201)
 
 
 def label_document(call: Call, name: str) -> Json:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from bot.sandbox.azure_devops import problems
 from bot.sandbox.azure_devops.call import Call, Json, collection, page
 from bot.sandbox.azure_devops.people import identity, stamp
+from bot.sandbox.azure_devops.push_events import push_events
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import CODE
 from bot.sandbox.azure_devops.surfaces.commits import CHANGE_TYPES, commit_document, commit_reference
 from bot.sandbox.azure_devops.surfaces.pull_requests import pull_request_url
-from bot.sandbox.azure_devops.surfaces.repositories import push_events
 from bot.sandbox.azure_devops.votes import reviewers
 
 if TYPE_CHECKING:

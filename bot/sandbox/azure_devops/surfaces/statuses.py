@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import problems
-from bot.sandbox.azure_devops.call import Answer, Call, Json, collection
+from bot.sandbox.azure_devops.call import Answer, Call, Json, collection, page
 from bot.sandbox.azure_devops.people import identity, stamp
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import CODE_OR_STATUS, CODE_STATUS
 from bot.sandbox.azure_devops.surfaces.pull_requests import pull_request_url
+from bot.sandbox.azure_devops.surfaces.repositories import readable
 from bot.sandbox.posted import AdoStatus
 
 if TYPE_CHECKING:
@@ -139,6 +140,30 @@ def _remove(call: Call) -> object:
     with call.world.lock:
         pull_request.ado_statuses[:] = [each for each in pull_request.ado_statuses if each.id not in doomed]
     return Answer(None)
+
+
+@answers("commit_statuses", "GET", CODE_OR_STATUS)
+def commit_statuses(call: Call) -> object:
+    """The statuses that clients posted on a commit."""
+    repository = readable(call)
+    sha = call.values["commitid"]
+    found = repository.ado_commit_statuses.get(sha, [])
+    shown = latest(found) if call.flag("latestOnly") else found
+    return page(call, [status_document(call, each, None) for each in shown], 1000)
+
+
+@answers("commit_statuses", "POST", CODE_STATUS)
+def post_commit_status(call: Call) -> object:
+    """One more status on a commit."""
+    repository = readable(call)
+    sha = call.values["commitid"]
+    if sha not in repository.git.commits:
+        raise problems.object_not_found(sha, "commit")
+    with call.world.lock:
+        listed = repository.ado_commit_statuses.setdefault(sha, [])
+        status = new_status(call, len(listed) + 1, None)
+        listed.append(status)
+    return Answer(status_document(call, status, None), 201)
 
 
 for _location in ("pull_request_statuses", "iteration_statuses"):
