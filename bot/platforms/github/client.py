@@ -23,6 +23,7 @@ from bot.platforms.redaction import redact, register
 from bot.platforms.transport import REPEATABLE, Transport
 
 if TYPE_CHECKING:
+    from github import Auth
     from github.Requester import Requester
 
 Json = Any
@@ -200,7 +201,7 @@ class GitHubClient:
         return known[1]
 
     def _make_requester(self, token: str) -> Requester:
-        from github import Auth, Github
+        from github import Github
         from github.Requester import Requester
 
         plain, secure = _connection_classes(self.transport, self.graphql_url)
@@ -209,7 +210,7 @@ class GitHubClient:
             Requester.injectConnectionClasses(plain, secure)
             try:
                 made = Github(
-                    auth=Auth.Token(token) if token else None,
+                    auth=_auth(token),
                     base_url=self.api_url,
                     user_agent="almguard",
                     per_page=100,
@@ -221,6 +222,15 @@ class GitHubClient:
             finally:
                 Requester.resetConnectionClasses()
         return made.requester
+
+
+def _auth(token: str) -> Auth.Auth | None:
+    """A signed claim to be an App (a JWT) is a bearer's token; any other is a ``token``."""
+    from github import Auth
+
+    if not token:
+        return None
+    return Auth.AppAuthToken(token) if token.startswith("eyJ") else Auth.Token(token)
 
 
 def _connection_classes(transport: Transport, graphql_url: str | None) -> tuple[Any, Any]:

@@ -25,10 +25,18 @@ from bot.model.facts.change import (
 )
 from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
 from bot.model.facts.protection import BranchRules, BypassActors, ClassicProtection, SecretScanning
+from bot.model.facts.release import (
+    Deployments,
+    PreviousRelease,
+    ReleaseChanges,
+    ReleaseConfiguration,
+    ReleaseRecord,
+    RollbackProcedures,
+)
 from bot.model.facts.repository import Properties
 from bot.model.results import Gap
 from bot.model.subjects import Branch, Platform, PullRequest, Repository, Subject
-from bot.platforms.github import change, files, links, people, protection, settings
+from bot.platforms.github import change, deployments, files, links, people, protection, releases, settings
 from bot.platforms.github.client import API_URL, GitHubClient
 from bot.platforms.github.memory import Memory
 from bot.platforms.github.query import Found, Piece, ask, batches, text
@@ -52,6 +60,7 @@ GRAPHQL: Mapping[type[Fact], Read] = {
     ClassicProtection: protection.classic_protection,
     BranchRules: protection.branch_rules,
     BypassActors: protection.bypass_actors,
+    Deployments: deployments.deployments,
 }
 """Facts that are merged into queries."""
 
@@ -61,12 +70,21 @@ REST: Mapping[type[Fact], Plan] = {
     LinkedWorkItems: links.linked_work_items,
     SecretScanning: settings.secret_scanning,
     Properties: settings.properties,
+    PreviousRelease: deployments.previous_release,
+    RollbackProcedures: releases.rollback_procedures,
+    ReleaseChanges: releases.release_changes,
+    ReleaseRecord: releases.release_record,
+    ReleaseConfiguration: releases.release_configuration,
 }
 """Facts that take requests of their own."""
 
 AFTER: Mapping[type[Fact], tuple[type[Fact], ...]] = {
     LinkedWorkItems: (Commits,),
     ReviewerPermissions: (Reviews,),
+    PreviousRelease: (Deployments,),
+    RollbackProcedures: (Deployments,),
+    ReleaseRecord: (Deployments,),
+    ReleaseChanges: (PreviousRelease,),
 }
 """What must be known before."""
 
