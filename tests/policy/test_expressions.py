@@ -8,7 +8,6 @@ from contextlib import suppress
 
 import pytest
 from cel_expr_python import cel
-from examples import BOT, NOW, REPOSITORY, pull_request, release
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +29,7 @@ from bot.model.people import Signature
 from bot.model.subjects import Environment, Organization, Pipeline, PullRequest, Release, Repository, Subject, WorkItem
 from bot.policy.expressions import ExpressionError, Undecided, compile_expression, document
 from bot.policy.vocabulary import ROOTS, vocabulary
+from tests.policy.examples import BOT, NOW, REPOSITORY, pull_request, release
 
 
 def files(*paths: str) -> ChangedFiles:

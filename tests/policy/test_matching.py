@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from examples import ADO_REPOSITORY, NOW, ORGANIZATION, PROJECT, REPOSITORY, pull_request, release
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from bot.model.subjects import Subject
 from bot.policy.expressions import Undecided
 from bot.policy.matching import matches, needs_properties
 from bot.policy.models import Match
+from tests.policy.examples import ADO_REPOSITORY, NOW, ORGANIZATION, PROJECT, REPOSITORY, pull_request, release
 
 CRITICAL = Loaded(Properties({"tier": "critical", "regions": "eu,us"}), "", NOW)
 UNREAD = Unavailable(UnknownKind.SCOPE, "the token may not read custom properties")
