@@ -31,7 +31,6 @@ from typing import Any
 
 import pytest
 import yaml
-from case_files import SUBJECTS, CaseError, build, build_known, build_subject
 
 from bot.engine.evaluation import Judgement, evaluate
 from bot.model.analyzers import AnalyzerCatalogue
@@ -40,6 +39,7 @@ from bot.policy.catalogue import load_catalogue
 from bot.rules import Rule
 from bot.rules.declaration import SECTIONS
 from bot.rules.registry import find, rules
+from tests.rules.case_files import SUBJECTS, CaseError, build, build_known, build_subject
 
 FOLDER = Path(__file__).parent
 DEFAULTS = "_defaults.yaml"
