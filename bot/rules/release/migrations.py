@@ -109,7 +109,7 @@ _RUBY_ONE_WAY = re.compile(
 
 def _rails(text: str) -> WayBack | None:
     code = re.sub(r"^[ \t]*#[^\n]*$", "", text, flags=re.M)
-    methods = {match["name"]: _ruby_body(code, match) for match in _RUBY_METHOD.finditer(code)}
+    methods = {name: _ruby_body(code, match) for name, match in _first_of_each(_RUBY_METHOD, code).items()}
     if "change" in methods:
         body = methods["change"]
         one_way = None if re.search(r"\b(?:reversible|up_only)\b", body) else _RUBY_ONE_WAY.search(body)
@@ -126,6 +126,13 @@ def _rails(text: str) -> WayBack | None:
     return WayBack(Reversibility.YES, "has a down")
 
 
+def _first_of_each(pattern: re.Pattern[str], code: str) -> dict[str, re.Match[str]]:
+    found: dict[str, re.Match[str]] = {}
+    for match in pattern.finditer(code):
+        found.setdefault(match["name"], match)
+    return found
+
+
 def _ruby_body(code: str, method: re.Match[str]) -> str:
     """The lines up to the ``end`` with the indent of the ``def``."""
     rest = code[method.end() :]
@@ -138,7 +145,8 @@ _CSHARP_METHOD = re.compile(r"\bvoid[ \t]+(?P<name>Up|Down)[ \t]*\([^)]{0,200}\)
 
 def _entity_framework(text: str) -> WayBack | None:
     code = re.sub(r"//[^\n]*", "", text)
-    methods = {match["name"]: _csharp_body(code, match.end()).strip() for match in _CSHARP_METHOD.finditer(code)}
+    found = _first_of_each(_CSHARP_METHOD, code)
+    methods = {name: _csharp_body(code, match.end()).strip() for name, match in found.items()}
     if "Up" not in methods:
         return None
     if not methods["Up"]:
