@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ado_world import SCENARIO, Ask, ask, connect
 
 from bot.sandbox.scenario import Scenario
 from bot.sandbox.server import Sandbox, load_scenario
+from tests.sandbox.azure_devops.ado_world import SCENARIO, Ask, ask, connect
 
 
 @pytest.fixture(scope="session")

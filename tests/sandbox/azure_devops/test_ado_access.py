@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 
 import pytest
-from ado_world import Ask, ask
 
 from bot.sandbox.server import Sandbox
+from tests.sandbox.azure_devops.ado_world import Ask, ask
 
 REPOSITORY = "Payments/_apis/git/repositories/api"
 

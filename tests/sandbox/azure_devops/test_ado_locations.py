@@ -8,12 +8,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from ado_world import Ask, ask
 
 from bot.sandbox.azure_devops import api  # noqa: F401 - registers every handler
 from bot.sandbox.azure_devops.locations import LOCATIONS, OTHER_HOSTS, Location
 from bot.sandbox.azure_devops.routing import ENDPOINTS
 from bot.sandbox.server import Sandbox
+from tests.sandbox.azure_devops.ado_world import Ask, ask
 
 HERE = [each for each in LOCATIONS.values() if each.area not in OTHER_HOSTS]
 ELSEWHERE = [each for each in LOCATIONS.values() if each.area in OTHER_HOSTS]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ado_world import Ask, connect
 
 from bot.sandbox.server import Sandbox
+from tests.sandbox.azure_devops.ado_world import Ask, ask, connect
 
 
 @pytest.fixture
@@ -334,8 +334,6 @@ def test_posting_a_status_and_a_thread(world: Sandbox) -> None:
 
 
 def test_what_was_posted_can_be_read_back(world: Sandbox) -> None:
-    from ado_world import ask
-
     acme: Ask = ask(f"{world.url}/acme")
     body = {"state": "failed", "context": {"name": "almguard"}, "description": "no"}
     acme("Payments/_apis/git/repositories/api/pullrequests/12/statuses", method="POST", body=body)
@@ -381,8 +379,6 @@ def test_changing_policies(world: Sandbox) -> None:
     wanted.is_blocking = False
     assert policy.update_policy_configuration(wanted, "Payments", made.id).revision == 2
     # What clients changed outlives other changes of the world.
-    from ado_world import ask
-
     ask(world.url)("_sandbox/events", method="POST", body={"repository": "acme/site", "set": {"archived": True}})
     assert policy.get_policy_configuration("Payments", made.id).is_blocking is False
     policy.delete_policy_configuration("Payments", made.id)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ado_world import Ask
+
+from tests.sandbox.azure_devops.ado_world import Ask
 
 PAYMENTS = "Payments/_apis"
 API = f"{PAYMENTS}/git/repositories/api"

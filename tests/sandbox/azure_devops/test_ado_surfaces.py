@@ -7,13 +7,13 @@ import time
 from urllib.parse import quote
 
 import pytest
-from ado_world import Ask, ask
 
 from bot.sandbox.azure_devops.api import AzureDevOps
 from bot.sandbox.scenario import Scenario
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request
 from bot.sandbox.world import World
+from tests.sandbox.azure_devops.ado_world import Ask, ask
 
 PAYMENTS = "Payments/_apis"
 API = f"{PAYMENTS}/git/repositories/api"

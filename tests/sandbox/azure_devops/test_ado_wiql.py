@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from ado_world import Ask
 
 from bot.sandbox.azure_devops.problems import Problem
 from bot.sandbox.azure_devops.wiql import Fields, parse
+from tests.sandbox.azure_devops.ado_world import Ask
 
 TODAY = datetime(2026, 11, 20, tzinfo=UTC)
 ITEMS: list[Fields] = [

@@ -15,7 +15,8 @@ from bot.sandbox.azure_devops.surfaces.repositories import web_url
 from bot.sandbox.identity import guid
 
 if TYPE_CHECKING:
-    from bot.sandbox.azure_devops.collection import Build, Collection, Definition
+    from bot.sandbox.azure_devops.collection import Collection
+    from bot.sandbox.azure_devops.entities import Build, Definition
 
 STATUSES = {"queued": "notStarted", "in_progress": "inProgress", "completed": "completed"}
 RESULTS = {

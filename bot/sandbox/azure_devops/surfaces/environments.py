@@ -15,7 +15,7 @@ from bot.sandbox.azure_devops.surfaces.builds import DURATION, plan_of
 from bot.sandbox.identity import guid
 
 if TYPE_CHECKING:
-    from bot.sandbox.azure_devops.collection import Environment, Record
+    from bot.sandbox.azure_devops.entities import Environment, Record
     from bot.sandbox.scenario import EnvironmentPart
     from bot.sandbox.world import Project
 

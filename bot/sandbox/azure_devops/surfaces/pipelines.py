@@ -14,7 +14,7 @@ from bot.sandbox.azure_devops.surfaces.builds import DURATION, RESULTS, build_no
 from bot.sandbox.azure_devops.surfaces.commits import resolve
 
 if TYPE_CHECKING:
-    from bot.sandbox.azure_devops.collection import Build, Definition
+    from bot.sandbox.azure_devops.entities import Build, Definition
     from bot.sandbox.world import Repository
 
 STATES = {"queued": "inProgress", "in_progress": "inProgress", "completed": "completed"}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from bot.sandbox.azure_devops import branch_policies, problems
 from bot.sandbox.azure_devops.branch_policies import TYPES, Policy, effective
 from bot.sandbox.azure_devops.call import Answer, Call, Json, collection, continued
-from bot.sandbox.azure_devops.collection import check_build
 from bot.sandbox.azure_devops.people import account, identity, stamp
 from bot.sandbox.azure_devops.routing import answers
+from bot.sandbox.azure_devops.run_history import check_build
 from bot.sandbox.azure_devops.scopes import CODE, CODE_WRITE
 from bot.sandbox.azure_devops.surfaces.pull_requests import has_pull_request
 from bot.sandbox.azure_devops.surfaces.statuses import latest

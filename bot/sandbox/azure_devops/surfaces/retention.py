@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import problems
 from bot.sandbox.azure_devops.call import Answer, Call, Json, collection
-from bot.sandbox.azure_devops.collection import PostedLease
+from bot.sandbox.azure_devops.entities import PostedLease
 from bot.sandbox.azure_devops.people import account, stamp
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import BUILD, BUILD_EXECUTE
@@ -15,7 +15,7 @@ from bot.sandbox.azure_devops.surfaces.builds import build_of
 from bot.sandbox.identity import number
 
 if TYPE_CHECKING:
-    from bot.sandbox.azure_devops.collection import Build
+    from bot.sandbox.azure_devops.entities import Build
 
 
 def _lease(ident: int, build: Build, owner_id: str, created: datetime, until: datetime, *, protect: bool) -> Json:

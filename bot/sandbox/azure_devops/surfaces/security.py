@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import people, problems
 from bot.sandbox.azure_devops.call import Call, Json, collection
+from bot.sandbox.azure_devops.groups import groups
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import SECURITY
-from bot.sandbox.azure_devops.surfaces.identities import groups
 
 if TYPE_CHECKING:
     from bot.sandbox.scenario import ProtectionPart

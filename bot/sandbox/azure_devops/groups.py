@@ -1,0 +1,55 @@
+"""Groups: the scenario's teams, and those that every project has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.sandbox.azure_devops import people
+
+if TYPE_CHECKING:
+    from bot.sandbox.azure_devops.collection import Collection
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group: one of the scenario's teams, or one that every project has."""
+
+    name: str
+    ident: str
+    scope: str
+    members: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    """Ids of groups that are members of it."""
+
+
+def groups(owner: Collection) -> list[Group]:
+    """Every group of an organisation."""
+    world = owner.world
+    found = [
+        Group(team.name, team.guid, owner.organization.name, team.members)
+        for team in world.teams_of(owner.organization.name)
+    ]
+    owners = tuple(owner.organization.part.owners)
+    for project in owner.organization.projects:
+        found.append(
+            Group(
+                people.PROJECT_ADMINISTRATORS,
+                people.project_group(project, people.PROJECT_ADMINISTRATORS),
+                project.name,
+                owners,
+            )
+        )
+        writers: dict[str, None] = {}
+        teams: dict[str, None] = {}
+        for repository in owner.current().repositories[project.guid]:
+            for name, permission in repository.part.permissions.items():
+                if permission in ("write", "maintain", "admin"):
+                    team = world.teams.get(name.removeprefix("team:")) if name.startswith("team:") else None
+                    if team is not None:
+                        teams[team.guid] = None
+                    elif not name.startswith("team:"):
+                        writers[name] = None
+        ident = people.project_group(project, people.CONTRIBUTORS)
+        found.append(Group(people.CONTRIBUTORS, ident, project.name, tuple(writers), tuple(teams)))
+    return found
