@@ -214,7 +214,7 @@ def issue_body(call: Call, each: Repository, item: WorkItem) -> Body:
         "closed_at": stamp(item.closed_at),
         "closed_by": None,
         "type": _issue_type(call, each, part.type),
-        "author_association": association(call, each, author),
+        "author_association": association(call.world, each, author),
     }
 
 
@@ -270,7 +270,7 @@ def comment_body(call: Call, each: Repository, comment: IssueComment) -> Body:
         "created_at": stamp(comment.created_at),
         "updated_at": stamp(comment.updated_at),
         "body": comment.body,
-        "author_association": association(call, each, comment.author),
+        "author_association": association(call.world, each, comment.author),
         "performed_via_github_app": app(call, comment.author.removesuffix("[bot]"))
         if comment.author.endswith("[bot]") and comment.posted
         else None,

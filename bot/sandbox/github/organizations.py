@@ -31,8 +31,12 @@ SIMPLE = (
 
 
 @get("/orgs/{org}")
-def organization(call: Call, each: Organization) -> dict[str, object]:
+def organization(call: Call, each: Organization) -> Body:
     """One organisation; its settings show only to owners."""
+    return _body(call, each)
+
+
+def _body(call: Call, each: Organization) -> Body:
     url = f"{call.api}/orgs/{each.name}"
     mine = call.world.repositories_of(each.name)
     public = sum(found.part.visibility == "public" for found in mine)
@@ -118,7 +122,7 @@ def membership(call: Call, each: Organization, login: str) -> Body:
         "role": "admin" if login in each.part.owners else "member",
         "direct_membership": True,
         "organization_url": url,
-        "organization": {name: value for name, value in organization(call, each).items() if name in SIMPLE},
+        "organization": {name: value for name, value in _body(call, each).items() if name in SIMPLE},
         "user": user(call, login),
     }
 

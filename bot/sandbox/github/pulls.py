@@ -139,16 +139,15 @@ def requested_reviewers(call: Call, each: Repository, number: str) -> Body:
 @get("/repos/{owner}/{repo}/commits/{sha}/pulls", "pull_requests")
 def pulls_of_commit(call: Call, each: Repository, sha: str) -> object:
     """The pull requests that a commit came in with, or is in now."""
-    found = [
-        request
-        for request in shown(each)
-        if sha == request.merge_sha or sha in {commit.sha for commit in request.commits()} | set(_pushed(request))
-    ]
+    found = [request for request in shown(each) if contains(request, sha)]
     return call.page(found, lambda request: simple(call, each, request))
 
 
-def _pushed(request: PullRequest) -> list[str]:
-    return list(request.pushes[-1].commits)
+def contains(request: PullRequest, sha: str) -> bool:
+    """Whether a commit is in a pull request, or is what its merge made."""
+    return (
+        sha == request.merge_sha or sha in request.pushes[-1].commits or sha in {each.sha for each in request.commits()}
+    )
 
 
 def _state(request: PullRequest) -> str:
@@ -238,7 +237,7 @@ def simple(call: Call, each: Repository, request: PullRequest) -> Body:
             "commits": {"href": f"{mine}/commits"},
             "statuses": {"href": f"{url}/statuses/{request.head}"},
         },
-        "author_association": association(call, each, part.author),
+        "author_association": association(call.world, each, part.author),
         "auto_merge": None,
     }
 
@@ -282,7 +281,7 @@ def review_body(call: Call, each: Repository, request: PullRequest, review: Revi
         "state": REVIEW_STATES[review.state],
         "html_url": page,
         "pull_request_url": url,
-        "author_association": association(call, each, review.by),
+        "author_association": association(call.world, each, review.by),
         "_links": {"html": {"href": page}, "pull_request": {"href": url}},
         "submitted_at": stamp(review.at),
         "commit_id": review.sha,
@@ -308,7 +307,7 @@ def _review_comment(call: Call, each: Repository, request: PullRequest, thread: 
         "updated_at": stamp(thread.at),
         "html_url": page,
         "pull_request_url": f"{url}/{request.number}",
-        "author_association": association(call, each, thread.by),
+        "author_association": association(call.world, each, thread.by),
         "_links": {
             "self": {"href": mine},
             "html": {"href": page},

@@ -10,7 +10,7 @@ from bot.sandbox.github.nodes import encode
 from bot.sandbox.identity import number
 
 if TYPE_CHECKING:
-    from bot.sandbox.world import Organization, Repository, Team
+    from bot.sandbox.world import Organization, Repository, Team, World
 
 Body = dict[str, object]
 
@@ -303,11 +303,11 @@ def flags(held: str | None) -> dict[str, bool]:
     return {name: rank >= RANKS.index(needed) for name, needed in FLAGS.items()}
 
 
-def association(call: Call, repository_: Repository, login: str) -> str:
+def association(world: World, repository_: Repository, login: str) -> str:
     """How somebody relates to a repository."""
-    if login in call.world.members(repository_.owner):
+    if login in world.members(repository_.owner):
         return "MEMBER"
-    held = call.world.permission(login, repository_)
+    held = world.permission(login, repository_)
     if repository_.part.visibility != "public" and held is not None:
         return "COLLABORATOR"
     return "CONTRIBUTOR" if held is not None else "NONE"

@@ -1,0 +1,1 @@
+"""GitHub's GraphQL API: our own schema file, executed over the world."""

@@ -1,0 +1,143 @@
+"""``POST /api/graphql``: read, check, measure, execute, and word the errors as GitHub does."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import threading
+import traceback
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from graphql import GraphQLError, execute, parse, validate
+from graphql.execution import ExecutionResult
+
+from bot.sandbox.github.access import Access
+from bot.sandbox.github.call import Refusal
+from bot.sandbox.github.graphql.limits import TooLarge, measure
+from bot.sandbox.github.graphql.thing import Context, Denied, load_schema, make
+from bot.sandbox.wire import NotJson, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from graphql import DocumentNode
+
+    from bot.sandbox.github.meters import Meters
+    from bot.sandbox.identity import Token
+    from bot.sandbox.wire import Request
+    from bot.sandbox.world import World
+
+MODULES = ("actors", "checks", "commits", "issues", "pulls", "query", "releases", "repository", "rules")
+MOST_DOCUMENTS = 512
+
+
+class GraphQL:
+    """Answers GraphQL requests."""
+
+    def __init__(self, world: World, api: str, meters: Meters) -> None:
+        self.world = world
+        self.html = api.removesuffix("/api/v3")
+        self.meters = meters
+        for module in MODULES:
+            importlib.import_module(f"bot.sandbox.github.graphql.{module}")
+        self.schema = load_schema()
+        self._documents: OrderedDict[str, DocumentNode | list[GraphQLError]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+
+    def handle(self, request: Request) -> Response:
+        """The answer."""
+        token = self.world.token(request.secret)
+        if token is None or token.expired:
+            message = "Bad credentials" if request.secret else "This endpoint requires you to be authenticated."
+            return Refusal(401, message).response
+        if request.method != "POST":
+            return Refusal(404, "Not Found").response
+        try:
+            body = request.json()
+        except NotJson:
+            return Refusal(400, "Problems parsing JSON").response
+        if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+            return Response(200, {"errors": [{"message": "A query attribute must be specified and must be a string."}]})
+        variables = body.get("variables") or {}
+        response = Response(200, self._run(body["query"], variables, body.get("operationName"), token))
+        response.headers |= self.meters.graphql.headers(token)
+        response.headers["X-GitHub-Request-Id"] = f"SANDQ:{next(self._numbers):X}"
+        response.headers["X-GitHub-Media-Type"] = "github.v4; format=json"
+        return response
+
+    def _run(self, text: str, variables: dict[str, Any], name: str | None, token: Token) -> dict[str, object]:
+        document = self._document(text)
+        if isinstance(document, list):
+            return {"errors": [_invalid(error) for error in document]}
+        try:
+            size = measure(self.schema, document, variables)
+        except TooLarge as wrong:
+            return {"data": None, "errors": [{"type": wrong.kind, "message": wrong.message}]}
+        self.meters.graphql.spend(token, size.cost)
+        context = Context(self.world, Access(token, self.world), self.html, self.meters, size.cost, size.nodes)
+        result = execute(
+            self.schema,
+            document,
+            root_value=make(context, "Query"),
+            context_value=context,
+            variable_values=variables,
+            operation_name=name,
+            is_awaitable=_never,
+        )
+        if not isinstance(result, ExecutionResult):
+            raise TypeError("the sandbox's resolvers are synchronous")
+        answer: dict[str, object] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [_error(error) for error in result.errors]
+        return answer
+
+    def _document(self, text: str) -> DocumentNode | list[GraphQLError]:
+        """The parsed and validated document, remembered; or what is wrong with it."""
+        with self._lock:
+            found = self._documents.get(text)
+            if found is not None:
+                self._documents.move_to_end(text)
+                return found
+        try:
+            document = parse(text)
+            found = validate(self.schema, document) or document
+        except GraphQLError as wrong:
+            found = [wrong]
+        with self._lock:
+            self._documents[text] = found
+            while len(self._documents) > MOST_DOCUMENTS:
+                self._documents.popitem(last=False)
+        return found
+
+
+def _never(_value: object) -> TypeGuard[Awaitable[Any]]:
+    """Nothing here is awaitable: saying so at once saves a look at every value."""
+    return False
+
+
+def _places(error: GraphQLError) -> list[dict[str, int]]:
+    return [{"line": place.line, "column": place.column} for place in error.locations or ()]
+
+
+def _invalid(error: GraphQLError) -> dict[str, object]:
+    """An error of the document."""
+    return {"message": error.message, "locations": _places(error), "extensions": {"code": "undefinedField"}}
+
+
+def _error(error: GraphQLError) -> dict[str, object]:
+    """An error beside the data."""
+    cause = error.original_error if error.original_error is not None else error
+    body: dict[str, object] = {}
+    message = error.message
+    if isinstance(cause, Denied):
+        body["type"] = cause.kind
+    elif not isinstance(cause, GraphQLError):
+        last = traceback.extract_tb(cause.__traceback__)[-1]
+        body["type"] = "INTERNAL"
+        message = f"The sandbox failed: {type(cause).__name__}: {cause} ({Path(last.filename).name}:{last.lineno})"
+    if error.path is not None:
+        body["path"] = list(error.path)
+    return {**body, "locations": _places(error), "message": message}
