@@ -21,7 +21,7 @@ from bot.model import globs
 from bot.model.facts import Fact, FactRequest, UnknownKind
 from bot.model.facts.change import ChangedFiles
 from bot.model.subjects import Subject
-from bot.policy.problems import did_you_mean
+from bot.policy.explanation import HAS, explained
 from bot.policy.syntax_tree import Mistake, SyntaxTree, check
 from bot.policy.vocabulary import Kind, Name, Shape, by_type, plain, request, vocabulary
 
@@ -132,8 +132,15 @@ class Expression:
 
 def compile_expression(text: str, subjects: Iterable[type[Subject]]) -> Expression:
     """Compile a condition for each of these types of subject. Raises ``ExpressionError``."""
-    # mypy takes the hash of a subject for that of its class.
-    programs = {subject: _compile(text, subject) for subject in subjects}  # type: ignore[arg-type]
+    programs: dict[type[Subject], _Program] = {}
+    mistakes: dict[type[Subject], tuple[Mistake, ...]] = {}
+    for subject in subjects:
+        try:
+            programs[subject] = _compile(text, subject)  # type: ignore[arg-type]  # mypy hashes an instance, not its class
+        except ExpressionError as error:
+            mistakes[subject] = error.mistakes
+    if mistakes:
+        raise ExpressionError(dict.fromkeys(_where_several(mistakes, programs)))
     names: set[str] = set()
     facts: set[type[Fact]] = set()
     for subject, program in programs.items():
@@ -144,12 +151,20 @@ def compile_expression(text: str, subjects: Iterable[type[Subject]]) -> Expressi
     return Expression(text, frozenset(names), frozenset(facts), programs)
 
 
+def _where_several(
+    mistakes: Mapping[type[Subject], Iterable[Mistake]], programs: Mapping[type[Subject], _Program]
+) -> Iterator[Mistake]:
+    """What holds for one type of subject and not for another needs the other's name."""
+    for subject, found in mistakes.items():
+        also = f" (the rule judges a {subject.kind.replace('_', ' ')} as well)" if programs else ""
+        yield from (replace(mistake, message=f"{mistake.message}{also}") for mistake in found)
+
+
 def document(subject: Subject, facts: Mapping[str, Fact], now: datetime) -> Document:
     """What expressions see of a subject. ``facts``: those that were loaded, by their names; others are left out."""
     return Document(subject, facts, now)
 
 
-HAS = "has."
 ASKED = re.compile(
     r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|//[^\n]*|(?<![\w.])has\(\s*([A-Za-z_][\w]*(?:\.[\w]+)+)\s*\)"""
 )
@@ -162,7 +177,7 @@ def _compile(text: str, subject: type[Subject]) -> _Program:
     try:
         program = environment.compile(_asked(text, known))
     except RuntimeError as error:
-        raise ExpressionError(_explained(str(error), known)) from error
+        raise ExpressionError(explained(str(error), known)) from error
     tree = SyntaxTree.decode(program.serialize())
     mistakes = check(tree, text, known)
     if not mistakes and program.return_type().name() not in ("BOOL", "DYN"):
@@ -251,47 +266,6 @@ def _any_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
 def _all_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
     wanted = [patterns] if isinstance(patterns, str) else patterns
     return bool(files) and all(globs.matches(path, wanted) for file in files for path in file["paths"])
-
-
-MESSAGE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)$", re.MULTILINE)
-
-
-UNDECLARED = re.compile(r"^undeclared reference to '([^']+)'")
-
-
-def _explained(error: str, known: Mapping[str, Name]) -> list[Mistake]:
-    """CEL's messages, a name that it does not know told in our words."""
-    found = [Mistake(int(line), int(column), message) for line, column, message in MESSAGE.findall(error)]
-    mistakes = [_unknown_name(mistake, known) for mistake in found if "*error*" not in mistake.message]
-    return mistakes or [Mistake(1, 1, error)]
-
-
-def _unknown_name(mistake: Mistake, known: Mapping[str, Name]) -> Mistake:
-    unknown = UNDECLARED.match(mistake.message)
-    if unknown is None:
-        return replace(mistake, message=mistake.message.replace(" (in container '')", ""))
-    name = unknown[1].removeprefix(HAS)
-    parts = name.split(".")
-    message = f"{name!r} alone is no value; it has {', '.join(_below(name, known))}"
-    for depth, part in enumerate(parts):
-        holder = ".".join(parts[:depth])
-        there = _below(holder, known)
-        if part not in there:
-            start = f"{holder}." if holder else ""
-            close = did_you_mean(f"{start}{part}", [f"{start}{word}" for word in there])
-            hint = close or f"; there is {', '.join(there)}"
-            message = f"there is no {'.'.join(parts[: depth + 1])!r} here{hint}"
-            break
-    # CEL points at the last dot of a name.
-    return Mistake(mistake.line, max(1, mistake.column - name.rfind(".")) if "." in name else mistake.column, message)
-
-
-def _below(holder: str, known: Mapping[str, Name]) -> list[str]:
-    """The words that may follow a name and a dot; with no name, those that may begin one."""
-    if not holder:
-        return sorted({name.root for name in known.values()} | {"now"})
-    start = f"{holder}."
-    return list(dict.fromkeys(name[len(start) :].split(".", 1)[0] for name in known if name.startswith(start)))
 
 
 UNBOUND = re.compile(r'No value with name "([^"]+)"')
