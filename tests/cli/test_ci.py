@@ -29,6 +29,13 @@ def environment(tmp_path: Path, event: str, payload: object, **more: str) -> dic
     }
 
 
+def outcome(environ: dict[str, str]) -> CiEvent | CiError:
+    try:
+        return read_event(environ)
+    except CiError as error:
+        return error
+
+
 def pull_request(fork: bool = False, **changes: object) -> dict[str, object]:
     pull = {
         "number": 12,
@@ -51,13 +58,12 @@ def test_every_recorded_pull_request_and_merge_group_is_read_or_refused(shared_d
         event = path.name.split(".", 1)[0]
         payload = json.loads(path.read_text(encoding="utf-8"))
         repository = payload.get("repository", {}).get("full_name", "acme/payments")
-        try:
-            made = read_event(environment(tmp_path, event, payload, GITHUB_REPOSITORY=repository))
-        except CiError as error:
+        made = outcome(environment(tmp_path, event, payload, GITHUB_REPOSITORY=repository))
+        if isinstance(made, CiError):
             refused.append(path.name)
-            assert len(str(error)) > 40
+            assert len(str(made)) > 40
             if event.startswith("pull_request"):
-                assert error.nothing_to_judge, f"{path.name}: {error}"
+                assert made.nothing_to_judge, f"{path.name}: {made}"
                 assert payload["action"] == "closed" or payload["pull_request"]["state"] == "closed"
             continue
         read.append(path.name)
@@ -76,11 +82,7 @@ def test_every_recorded_pull_request_and_merge_group_is_read_or_refused(shared_d
     assert {name for name in read + refused if name.startswith(("pull_request", "merge_group"))} == set(names)
     assert sum(name.startswith("pull_request") for name in read) > 25
     assert not any(name.startswith("merge_group") for name in refused)
-    assert all(
-        name in refused
-        for name in (path.name for path in files)
-        if name.startswith(("push.", "check_run.completed.99"))
-    )
+    assert {path.name for path in files if path.name.startswith("push.")} <= set(refused)
 
 
 def test_a_pull_request(tmp_path: Path) -> None:
@@ -237,11 +239,10 @@ def test_no_payload_is_a_traceback(
 ) -> None:
     for name in ("pull_request", "merge_group", "issue", "check_suite", "release"):
         payload.setdefault(name, {key: value})
-    try:
-        read_event(environment(tmp_path_factory.getbasetemp(), event, payload))
-    except CiError as error:
-        assert "::" not in str(error)
-        assert "\n" not in str(error)
+    said = outcome(environment(tmp_path_factory.getbasetemp(), event, payload))
+    if isinstance(said, CiError):
+        assert "::" not in str(said)
+        assert "\n" not in str(said)
 
 
 AZURE = {
