@@ -97,6 +97,8 @@ def _local(tag: object) -> str:
 
 
 def _from_yaml(text: str) -> Iterator[ChangeSet]:
+    if _deepest(text) > _MOST_NESTED:
+        raise ValueError("it is nested too deeply")
     document = yaml.safe_load(text)
     entries = document.get("databaseChangeLog") if isinstance(document, dict) else None
     if not isinstance(entries, list):
@@ -107,6 +109,19 @@ def _from_yaml(text: str) -> Iterator[ChangeSet]:
             changes = change_set.get("changes")
             names = [name for change in changes or [] if isinstance(change, dict) for name in change]
             yield _change_set(str(change_set.get("id", "?")), bool(change_set.get("rollback")), names)
+
+
+_MOST_NESTED = 100
+"""PyYAML takes seconds to run into Python's recursion limit."""
+
+
+def _deepest(text: str) -> int:
+    """How deeply brackets are nested at most, those in strings counted too."""
+    depth = deepest = 0
+    for match in re.finditer(r"[\[\]{}]", text):
+        depth += 1 if match[0] in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _change_set(name: str, has_rollback: bool, changes: list[str]) -> ChangeSet:

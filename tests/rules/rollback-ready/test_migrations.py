@@ -149,6 +149,7 @@ def rails(body: str) -> str:
         ),
         ("db/changelog/7.yaml", "databaseChangeLog: 7", UNTOLD, "is not a list"),
         ("db/changelog/7.yaml", "databaseChangeLog: [", UNTOLD, "does not parse"),
+        ("db/changelog/7.yaml", "databaseChangeLog: " + "[" * 101, UNTOLD, "nested too deeply"),
         ("db/changelog/7.sql", LIQUIBASE_SQL.format("--rollback create table old;"), YES, "every change set"),
         ("db/changelog/7.sql", LIQUIBASE_SQL.format(""), NO, "change set ana:7: its SQL has no rollback"),
         ("db/changelog/7.sql", LIQUIBASE_SQL.format("--rollback empty"), NO, "its SQL has no rollback"),
@@ -258,7 +259,7 @@ def test_any_text_is_answered(suffix: str, text: str) -> None:
         ("a.rb", "def up\n" * 8_000),
         ("a.cs", "void Up(" * 8_000),
         ("a.cs", "void Up(x) {" * 5_000),
-        ("a.yaml", "databaseChangeLog: " + "[" * 2_000),
+        ("a.yaml", "databaseChangeLog: " + "[" * 50_000),
         ("a.xml", "<databaseChangeLog>" * 3_000),
     ],
 )
