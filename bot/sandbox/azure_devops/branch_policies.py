@@ -10,6 +10,7 @@ import fnmatch
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bot.sandbox.azure_devops.entities import NUMBERS, PerProject
 from bot.sandbox.identity import guid
 
 if TYPE_CHECKING:
@@ -93,23 +94,24 @@ def _reaches(scope: Json, ref: str, default_ref: str) -> bool:
     return ref.lower() == name.lower()
 
 
-def policies(owner: Collection) -> dict[str, list[Policy]]:
+def policies(owner: Collection) -> PerProject[Policy]:
     """Every policy of an organisation, by project: the scenario's, as clients have changed them since."""
     index = owner.current()
     if owner.policies is None or owner.policies_of is not index:
         with owner.world.lock:
-            owner.policies = {
-                guid: _edited(rows, owner.policy_edits.get(guid, {})) for guid, rows in _from_scenario(owner).items()
-            }
+            owner.policies = PerProject(
+                lambda guid: _edited(_from_scenario(owner, guid), owner.policy_edits.get(guid, {})), owner.world.lock
+            )
             owner.policies_of = index
     return owner.policies
 
 
 def edit(owner: Collection, project: Project, ident: int, policy: Policy | None) -> None:
     """Keep what a client made of a policy: another one under its number, a new one, or none."""
-    owner.policy_edits.setdefault(project.guid, {})[ident] = policy
     listed = policies(owner)
-    listed[project.guid] = _edited(listed[project.guid], {ident: policy})
+    changed = _edited(listed[project.guid], {ident: policy})
+    owner.policy_edits.setdefault(project.guid, {})[ident] = policy
+    listed[project.guid] = changed
 
 
 def _edited(rows: list[Policy], edits: dict[int, Policy | None]) -> list[Policy]:
@@ -133,23 +135,21 @@ def effective(owner: Collection, repository: Repository, ref: str) -> list[Polic
     return [each for each in policies(owner)[project.guid] if each.covers(repository.guid, ref, default)]
 
 
-def _from_scenario(owner: Collection) -> dict[str, list[Policy]]:
-    found: dict[str, list[Policy]] = {}
-    last = 0
-    for project in owner.organization.projects:
-        rows: list[Policy] = []
-        for part in owner.organization.part.protection:
-            scopes = _organization_scopes(owner, project, part)
-            if scopes:
-                rows += _policies(owner, project, part, scopes, None)
-        for repository in owner.current().repositories[project.guid]:
-            for part in repository.part.protection:
-                rows += _policies(owner, project, part, [_scope(part.branch, repository.guid)], repository)
-        for row in rows:
-            last += 1
-            row.id = last
-        found[project.guid] = rows
-    return found
+def _from_scenario(owner: Collection, guid: str) -> list[Policy]:
+    index = owner.current()
+    project = index.projects[guid]
+    rows: list[Policy] = []
+    for part in owner.organization.part.protection:
+        scopes = _organization_scopes(owner, project, part)
+        if scopes:
+            rows += _policies(owner, project, part, scopes, None)
+    for repository in index.repositories[guid]:
+        for part in repository.part.protection:
+            rows += _policies(owner, project, part, [_scope(part.branch, repository.guid)], repository)
+    first = owner.organization.projects.index(project) * NUMBERS + 1
+    for ident, row in enumerate(rows, first):
+        row.id = ident
+    return rows
 
 
 def _organization_scopes(owner: Collection, project: Project, part: ProtectionPart) -> list[Json]:

@@ -10,7 +10,7 @@ from bot.sandbox.azure_devops.index import Index
 if TYPE_CHECKING:
     from bot.sandbox.azure_devops.branch_policies import Policy
     from bot.sandbox.azure_devops.call import Call
-    from bot.sandbox.azure_devops.entities import PostedLease
+    from bot.sandbox.azure_devops.entities import PerProject, PostedLease
     from bot.sandbox.pull_requests import PullRequest
     from bot.sandbox.world import Organization, Project, Repository, World
 
@@ -26,7 +26,7 @@ class Collection:
         self.retries: dict[tuple[int, str], int] = {}
         """How many more times clients had a run's stage run again."""
         self.pull_request_properties: dict[tuple[str, int], dict[str, str]] = {}
-        self.policies: dict[str, list[Policy]] | None = None
+        self.policies: PerProject[Policy] | None = None
         """By project, once somebody asks; see branch_policies."""
         self.policies_of: Index | None = None
         self.policy_edits: dict[str, dict[int, Policy | None]] = {}

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from bot.sandbox.scenario import ArtifactPart, DeploymentPart, EnvironmentPart
     from bot.sandbox.world import Project, Repository
+
+T = TypeVar("T")
+
+NUMBERS = 10_000
+"""How many numbers each project has for its things of one kind, so that no project need be looked at to number another's."""
+
+
+class PerProject(dict[str, list[T]]):
+    """Things by their project's id, each project's made when somebody first asks."""
+
+    def __init__(self, make: Callable[[str], list[T]], lock: threading.RLock) -> None:
+        super().__init__()
+        self._make = make
+        self._lock = lock
+
+    def __missing__(self, project: str) -> list[T]:
+        with self._lock:
+            if project not in self:
+                self[project] = self._make(project)
+        return self[project]
 
 
 @dataclass

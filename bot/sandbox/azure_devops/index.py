@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bot.sandbox.azure_devops.entities import Build, Definition, Environment, Record
+from bot.sandbox.azure_devops.entities import NUMBERS, Build, Definition, Environment, PerProject, Record
 from bot.sandbox.azure_devops.run_history import Runs, deploying_build, pipelines_of
 from bot.sandbox.identity import number
 
@@ -26,8 +25,15 @@ class Index:
         self.repositories: dict[str, list[Repository]] = {}
         self.by_name: dict[tuple[str, str], Repository] = {}
         self.by_guid: dict[str, Repository] = {}
+        lock = collection.world.lock
+        self.definitions = PerProject(self._definitions_of, lock)
+        self.environments = PerProject(self._environments_of, lock)
+        self._builds = PerProject(self._builds_in, lock)
+        self._repository_builds = PerProject(lambda guid: Runs(self, self.by_guid[guid]).all(), lock)
+        self._first: dict[str, int] = {}
         named: dict[str, Project] = {}
-        for project in collection.organization.projects:
+        for position, project in enumerate(collection.organization.projects):
+            self._first[project.guid] = position * NUMBERS + 1
             self.projects[project.name.lower()] = self.projects[project.guid.lower()] = project
             self.repositories[project.guid] = []
             named[project.name] = project
@@ -38,18 +44,14 @@ class Index:
                 self.by_name[project.guid, repository.name.lower()] = repository
                 self.by_guid[repository.guid.lower()] = repository
 
-    @cached_property
-    def definitions(self) -> dict[str, list[Definition]]:
-        """By project."""
-        found: dict[str, list[Definition]] = {guid: [] for guid in self.repositories}
-        last = 0
-        for guid, repositories in self.repositories.items():
-            for repository in repositories:
-                for name, part in pipelines_of(repository).items():
-                    last += 1
-                    yaml = (part.azure_path if part else "") or DEFAULT_YAML
-                    enabled = part.enabled if part else True
-                    found[guid].append(Definition(last, name, yaml, enabled, repository, self.projects[guid]))
+    def _definitions_of(self, guid: str) -> list[Definition]:
+        found: list[Definition] = []
+        for repository in self.repositories[guid]:
+            for name, part in pipelines_of(repository).items():
+                ident = self._first[guid] + len(found)
+                yaml = (part.azure_path if part else "") or DEFAULT_YAML
+                enabled = part.enabled if part else True
+                found.append(Definition(ident, name, yaml, enabled, repository, self.projects[guid]))
         return found
 
     def definition_of(self, repository: Repository, name: str) -> Definition:
@@ -60,31 +62,26 @@ class Index:
             each for each in listed if each.name == name
         )
 
-    @cached_property
-    def environments(self) -> dict[str, list[Environment]]:
-        """By project."""
-        found: dict[str, list[Environment]] = {}
-        last = 0
-        for guid, repositories in self.repositories.items():
-            named: dict[str, Environment] = {}
-            for repository in repositories:
-                parts = {part.name: part for part in repository.part.environments}
-                for name in dict.fromkeys([*parts, *(each.environment for each in repository.part.deployments)]):
-                    if name not in named:
-                        last += 1
-                        named[name] = Environment(last, name, self.projects[guid], [], [])
-                    if name in parts:
-                        named[name].parts.append(parts[name])
-                    named[name].repositories.append(repository)
-            found[guid] = list(named.values())
-        return found
+    def _environments_of(self, guid: str) -> list[Environment]:
+        named: dict[str, Environment] = {}
+        for repository in self.repositories[guid]:
+            parts = {part.name: part for part in repository.part.environments}
+            for name in dict.fromkeys([*parts, *(each.environment for each in repository.part.deployments)]):
+                if name not in named:
+                    ident = self._first[guid] + len(named)
+                    named[name] = Environment(ident, name, self.projects[guid], [], [])
+                if name in parts:
+                    named[name].parts.append(parts[name])
+                named[name].repositories.append(repository)
+        return list(named.values())
 
     def builds(self, project: Project) -> list[Build]:
         """A project's runs, newest first."""
-        if project.guid not in self._builds:
-            found = [build for repository in self.repositories[project.guid] for build in self.builds_of(repository)]
-            self._builds[project.guid] = sorted(found, key=lambda build: (build.at, build.id), reverse=True)
         return self._builds[project.guid]
+
+    def _builds_in(self, guid: str) -> list[Build]:
+        found = [build for repository in self.repositories[guid] for build in self.builds_of(repository)]
+        return sorted(found, key=lambda build: (build.at, build.id), reverse=True)
 
     def build(self, project: Project, ident: int) -> Build | None:
         """The run of this id, deleted ones too."""
@@ -92,9 +89,7 @@ class Index:
 
     def builds_of(self, repository: Repository) -> list[Build]:
         """One repository's runs: the scenario's, those of releases without one, and those that checks were."""
-        if repository.guid not in self._repository_builds:
-            self._repository_builds[repository.guid] = list(Runs(self, repository).all())
-        return self._repository_builds[repository.guid]
+        return self._repository_builds[repository.guid.lower()]
 
     def records(self, environment: Environment) -> list[Record]:
         """An environment's deployments through pipelines, newest first."""
@@ -114,11 +109,3 @@ class Index:
             build = builds[deploying_build(repository, part)]
             found.append(Record(ident, environment, build, part, self._world.at(part.at)))
         return found
-
-    @cached_property
-    def _builds(self) -> dict[str, list[Build]]:
-        return {}
-
-    @cached_property
-    def _repository_builds(self) -> dict[str, list[Build]]:
-        return {}

@@ -93,6 +93,8 @@ def access_control_lists(call: Call) -> object:
     member_of = _member_of(call) if wanted and extended else {}
     rows: list[Json] = []
     for project in call.collection.projects(call):
+        if token and not _related(token, f"repoV2/{project.guid}"):
+            continue
         for repository in call.collection.repositories(project, call):
             root = f"repoV2/{project.guid}/{repository.guid}"
             if token and not _related(token, root):
