@@ -355,10 +355,10 @@ class _Recogniser:
         tasks = list(task_files.npm(texts, script))
         if tasks:
             self._tasks(tasks, place, texts, depth)
+        elif name in ("yarn", "pnpm", "bun") and plain[0] == script:
+            self._command(Command(rest[rest.index(script) :], 0), place, {}, depth + 1)
         elif not _present(texts, (task_files.PACKAGE,)):
             self.opaque.append(_shown(words))
-        elif name in ("yarn", "pnpm", "bun"):
-            self._command(Command(rest[rest.index(script) :], 0), place, {}, depth + 1)
 
     def _shell(self, rest: tuple[str, ...], place: _Place, texts: Mapping[str, str], depth: int) -> None:
         for index, word in enumerate(rest):
