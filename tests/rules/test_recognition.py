@@ -371,9 +371,11 @@ def test_actions_and_tasks():
 
 def test_apps():
     checks = [("CodeQL", "github-actions"), ("security/snyk (acme)", ""), ("whatever", "gitguardian"), ("lint", "x")]
-    assert {each.analyzer.id for each in recognise_apps(checks, {}, CATALOGUE)} == {"snyk", "ggshield"}
+    assert {each.analyzer.id for each in recognise_apps(checks, {}, CATALOGUE).sightings} == {"snyk", "ggshield"}
     hooks = recognise_apps([("pre-commit.ci - pr", "pre-commit-ci")], {".pre-commit-config.yaml": HOOKS}, CATALOGUE)
-    assert {each.analyzer.id for each in hooks} == {"ruff", "mypy"}
+    assert {each.analyzer.id for each in hooks.sightings} == {"ruff", "mypy"}
+    broken = recognise_apps([("pre-commit.ci - pr", "pre-commit-ci")], {".pre-commit-config.yaml": "a: ["}, CATALOGUE)
+    assert (broken.sightings, len(broken.unread)) == ((), 1)
 
 
 @pytest.mark.parametrize(

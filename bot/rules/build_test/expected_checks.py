@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from bot.model.analyzers import Analyzer
 from bot.model.facts.change import Check, CheckState
 from bot.model.facts.pipelines import PipelineDefinition
-from bot.rules.build_test.recognition import CI_APPS, Sighting
+from bot.rules.build_test.sightings import Sighting
+from bot.rules.build_test.tools import CI_APPS
 
 PULL_REQUEST_EVENTS = ("pull_request", "pull_request_target")
 """A merge queue judges commits of its own: its checks are not on a pull request's head."""

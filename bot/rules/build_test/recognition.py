@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from bot.model.analyzers import Analyzer
 from bot.model.facts.pipelines import Job, PathSpec, PipelineDefinition, Step
@@ -16,30 +15,15 @@ from bot.rules.build_test import task_files
 from bot.rules.build_test.entry import Entry, entry
 from bot.rules.build_test.launchers import launched, program
 from bot.rules.build_test.shell_commands import Command, commands
+from bot.rules.build_test.sightings import Recognition, Sighting
 from bot.rules.build_test.task_files import Task, UnreadableFileError
+from bot.rules.build_test.tools import Tools, missing_input, missing_option, reports, tolerance, tolerant_input, tools
 
 MAX_CALLS = 5
 """How deep one task may call another, and one workflow another."""
 MAX_COMMANDS = 20_000
 """How many commands of one repository are looked at: tasks that call tasks must not multiply without bounds."""
 
-TOLERANT_OPTIONS = frozenset(
-    ["--exit-zero", "--soft-fail", "--no-fail", "-no-fail", "--no-exit-on-warn", "--no-exit-on-error", "--exit-code=0"]
-)
-"""Options with which a tool reports and succeeds all the same."""
-TOLERANT_INPUTS = (
-    ("soft_fail", "true"),
-    ("soft-fail", "true"),
-    ("exit-code", "0"),
-    ("fail-build", "false"),
-    ("fail", "false"),
-    ("warn-only", "true"),
-    ("args", "--exit-zero"),
-)
-GOALS = frozenset(["mvn", "gradle", "sbt", "rake"])
-"""Programs that take several goals in any order."""
-CI_APPS = frozenset(["github-actions", "azure-pipelines"])
-"""Apps that report what pipelines do: the names of their checks are anybody's, and prove no tool."""
 PRE_COMMIT_APP = "pre-commit-ci"
 NPM_SHORT = {"test": "test", "t": "test", "tst": "test", "start": "start"}
 STRICT_SHELLS = (None, "bash", "sh")
@@ -55,49 +39,6 @@ def task_file_paths(params: object) -> PathSpec:
     return PathSpec(frozenset(task_files.FILES))
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """One place where an analyzer runs."""
-
-    analyzer: Analyzer
-    path: str
-    """The pipeline's file; empty for an app."""
-    line: int | None
-    how: str
-    """``runs "ruff check"`` (by way of ``Makefile: lint``), ``uses github/codeql-action/analyze``."""
-    pipeline: PipelineDefinition | None = None
-    job: str = ""
-    check_name: str = ""
-    """The check that the job reports (matrices unexpanded)."""
-    events: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    """It runs only for changes to these."""
-    obstacles: tuple[str, ...] = ()
-    """Why it does not gate; empty: it does."""
-    app: str = ""
-    """The app that reports it without a pipeline of the repository."""
-
-    @property
-    def gates(self) -> bool:
-        """Whether its failure fails a check on the way in."""
-        return not self.obstacles
-
-    def __str__(self) -> str:
-        place = f"{self.path}:{self.line}" if self.path else f"the app {self.app or 'of ' + self.analyzer.name}"
-        return f"{self.analyzer.name} ({place}, {self.how})"
-
-
-@dataclass(frozen=True, slots=True)
-class Recognition:
-    """What was found, and what could not be looked into."""
-
-    sightings: tuple[Sighting, ...]
-    unread: tuple[str, ...] = ()
-    """Parts of pipelines on the way in that could not be read: something may be in them."""
-    opaque: tuple[str, ...] = ()
-    """Scripts that are called and were not opened."""
-
-
 def recognise(
     definitions: Iterable[PipelineDefinition], texts: Mapping[str, str], analyzers: Iterable[Analyzer], branch: str
 ) -> Recognition:
@@ -107,36 +48,33 @@ def recognise(
 
 def recognise_apps(
     checks: Iterable[tuple[str, str]], texts: Mapping[str, str], analyzers: Iterable[Analyzer]
-) -> Iterator[Sighting]:
+) -> Recognition:
     """The analyzers behind checks that apps reported; (name of the check, app)."""
-    known = tuple(analyzers)
+    known = tools(tuple(analyzers))
+    sightings: list[Sighting] = []
+    unread: list[str] = []
     for name, app in dict.fromkeys(checks):
-        for analyzer in known:
+        for analyzer in known.analyzers:
             if reports(analyzer, name, app):
-                yield Sighting(analyzer, "", None, f"reports the check {name!r}", check_name=name, app=app)
+                sightings.append(Sighting(analyzer, "", None, f"reports the check {name!r}", check_name=name, app=app))
         if app == PRE_COMMIT_APP:
-            for analyzer, hook in _hooks(texts, known):
-                yield Sighting(analyzer, "", None, f"the hook {hook}", check_name=name, app=app)
+            try:
+                hooks = list(_hooks(texts, known))
+            except UnreadableFileError as error:
+                unread.append(str(error))
+                continue
+            sightings.extend(
+                Sighting(analyzer, "", None, f"the hook {hook}", check_name=name, app=app) for analyzer, hook in hooks
+            )
+    return Recognition(tuple(sightings), tuple(unread))
 
 
-def reports(analyzer: Analyzer, check: str, app: str | None) -> bool:
-    """Whether a check by that name from that app is the analyzer's own; never one of a pipeline's jobs."""
-    if app in CI_APPS:
-        return False
-    slugs = {slug.lower() for slug in analyzer.apps}
-    return (app or "").lower() in slugs or any(fnmatchcase(check.lower(), glob.lower()) for glob in analyzer.checks)
-
-
-def _hooks(texts: Mapping[str, str], analyzers: Iterable[Analyzer], only: str = "") -> Iterator[tuple[Analyzer, str]]:
+def _hooks(texts: Mapping[str, str], known: Tools, only: str = "") -> Iterator[tuple[Analyzer, str]]:
     """The analyzers that pre-commit's hooks are."""
-    known = tuple(analyzers)
     for hook in task_files.pre_commit(texts):
-        if only and hook.id != only:
-            continue
-        words = tuple(hook.entry.split())
-        for analyzer in known:
-            by_entry = bool(words) and any(_is_command(launched(words), command) for command in analyzer.commands)
-            if by_entry or hook.id.lower() in (each.lower() for each in analyzer.hooks):
+        if not only or hook.id == only:
+            by_entry = known.of_command(launched(tuple(hook.entry.split())))
+            for analyzer in dict.fromkeys([*known.hooks.get(hook.id.lower(), ()), *by_entry]):
                 yield analyzer, hook.id
 
 
@@ -184,12 +122,9 @@ class _Recogniser:
     ) -> None:
         self.definitions = definitions
         self.texts = texts
-        self.analyzers = analyzers
         self.branch = branch
         self.by_path = {definition.path: definition for definition in definitions}
-        self.commands = [(a, tuple(c.lower().split())) for a in analyzers for c in a.commands]
-        self.actions = _by_name((a, name) for a in analyzers for name in a.actions)
-        self.tasks = _by_name((a, name) for a in analyzers for name in a.tasks)
+        self.tools = tools(analyzers)
         self.sightings: dict[tuple[str, str, int | None, str, str], Sighting] = {}
         self.unread: list[str] = []
         self.opaque: list[str] = []
@@ -214,7 +149,7 @@ class _Recogniser:
 
     def _unexpanded(self, definition: PipelineDefinition) -> None:
         for each in definition.templates:
-            if not each.startswith("./.github/workflows/") and each.partition("@")[0].lower() not in self.actions:
+            if not each.startswith("./.github/workflows/") and each.partition("@")[0].lower() not in self.tools.actions:
                 self.unread.append(f"{definition.path} uses {each}, which was not read")
 
     def _jobs(
@@ -236,7 +171,7 @@ class _Recogniser:
                 self._step(step, replace(place, line=step.line), definition.format)
 
     def _called(self, uses: str, place: _Place, chain: tuple[str, ...]) -> None:
-        for analyzer in self.actions.get(uses.partition("@")[0].lower(), ()):
+        for analyzer in self.tools.actions.get(uses.partition("@")[0].lower(), ()):
             self._see(place.sighting(analyzer, f"calls {uses}"))
         if not uses.startswith("./"):
             return
@@ -255,13 +190,11 @@ class _Recogniser:
         inputs = {key.lower(): value for key, value in (step.inputs or {}).items()}
         if step.uses:
             name = step.uses.partition("@")[0].lower()
-            tolerant = next(
-                (f"its input {k} is {v}" for k, v in TOLERANT_INPUTS if inputs.get(k, "").strip().lower() == v), ""
-            )
-            known = self.actions if format_ == "github" else self.tasks
+            tolerant = tolerant_input(inputs)
+            known = self.tools.actions if format_ == "github" else self.tools.tasks
             for analyzer in known.get(name) or known.get(name.rpartition(".")[2], ()):
-                missing = _missing_input(analyzer, inputs)
-                self._see(place.but(tolerant).but(missing).sighting(analyzer, f"uses {step.uses}"))
+                here = place.but(f"it is used with {tolerant}" if tolerant else missing_input(analyzer, inputs))
+                self._see(here.sighting(analyzer, f"uses {step.uses}"))
             if name == "pre-commit/action":
                 self._pre_commit(place, ())
             if name.startswith("docker://"):
@@ -289,13 +222,10 @@ class _Recogniser:
                 self.unread.append(f"the pipelines run more than {MAX_COMMANDS:,} commands; the rest was not read")
             return
         place = place.but(command.lost)
-        for analyzer, wanted in self.commands:
-            if words[0] == wanted[0] and _matches(words, wanted):
-                tolerant = next((word for word in words if word.lower() in TOLERANT_OPTIONS), "")
-                tolerant = tolerant or ("--exit-code 0" if "--exit-code 0" in " ".join(words) else "")
-                missing = _missing_option(analyzer, words)
-                here = place.but(f"it is run with {tolerant}" if tolerant else missing)
-                self._see(here.sighting(analyzer, f'runs "{_shown(words)}"'))
+        tolerant = tolerance(words)
+        for analyzer in self.tools.of_command(words):
+            here = place.but(f"it is run with {tolerant}" if tolerant else missing_option(analyzer, words))
+            self._see(here.sighting(analyzer, f'runs "{_shown(words)}"'))
         if depth >= MAX_CALLS:
             return
         try:
@@ -379,7 +309,7 @@ class _Recogniser:
 
     def _pre_commit(self, place: _Place, only: tuple[str, ...], texts: Mapping[str, str] | None = None) -> None:
         try:
-            for analyzer, hook in _hooks(self.texts if texts is None else texts, self.analyzers, "".join(only)):
+            for analyzer, hook in _hooks(self.texts if texts is None else texts, self.tools, "".join(only)):
                 self._see(place.sighting(analyzer, f"the pre-commit hook {hook}"))
         except UnreadableFileError as error:
             self.unread.append(str(error))
@@ -390,13 +320,6 @@ class _Recogniser:
         key = (sighting.analyzer.id, sighting.path, sighting.line, sighting.check_name, root)
         if key not in self.sightings or (sighting.gates and not self.sightings[key].gates):
             self.sightings[key] = sighting
-
-
-def _by_name(pairs: Iterable[tuple[Analyzer, str]]) -> dict[str, tuple[Analyzer, ...]]:
-    found: dict[str, tuple[Analyzer, ...]] = {}
-    for analyzer, name in pairs:
-        found[name.lower()] = (*found.get(name.lower(), ()), analyzer)
-    return found
 
 
 def _job_obstacles(job: Job, found: Entry, format_: str) -> Iterator[str]:
@@ -411,52 +334,6 @@ def _job_obstacles(job: Job, found: Entry, format_: str) -> Iterator[str]:
             yield f"the job {job.name} runs on {only['event']} alone"
         elif (_NOT_EVENT.search(condition) or _ONLY_REF.search(condition)) and set(found.events) == {"pull_request"}:
             yield f"the condition of the job {job.name} leaves pull requests out"
-
-
-def _is_command(words: tuple[str, ...], command: str) -> bool:
-    wanted = tuple(command.lower().split())
-    return bool(words) and bool(wanted) and words[0] == wanted[0] and _matches(words, wanted)
-
-
-def _matches(words: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    """Whether the words after the program are the wanted ones, options (and their values) between them left out.
-
-    A wanted option may stand anywhere; and so may each goal of a build tool.
-    """
-    rest = [word.lower() for word in words[1:]]
-    for word in wanted[1:]:
-        if word.startswith("-"):
-            if not any(each == word or each.startswith(f"{word}=") for each in rest):
-                return False
-        elif wanted[0] in GOALS:
-            if not any(each == word or each.endswith(f":{word}") for each in rest):
-                return False
-        else:
-            index, after_option = 0, False
-            while index < len(rest) and rest[index] != word:
-                if not (rest[index].startswith(("-", "+")) or after_option):
-                    return False
-                after_option = rest[index].startswith("-") and "=" not in rest[index]
-                index += 1
-            if index == len(rest):
-                return False
-            rest = rest[index + 1 :]
-    return True
-
-
-def _missing_option(analyzer: Analyzer, words: tuple[str, ...]) -> str:
-    """Some tools report and succeed unless they are told otherwise."""
-    options = [each for each in analyzer.gates_with if not each.endswith(":")]
-    if not options or any(word == each or word.startswith(f"{each}=") for word in words for each in options):
-        return ""
-    return f"without {' or '.join(options)} it succeeds whatever it finds"
-
-
-def _missing_input(analyzer: Analyzer, inputs: Mapping[str, str]) -> str:
-    names = [each.removesuffix(":") for each in analyzer.gates_with if each.endswith(":")]
-    if not names or any(inputs.get(name, "").strip().lower() not in ("", "0", "false") for name in names):
-        return ""
-    return f"without the input {' or '.join(names)} it succeeds whatever it finds"
 
 
 def _named(words: tuple[str, ...], *options: str) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
 from bot.model.findings import Evidence, Finding, Location, Statement, Unknown
 from bot.model.subjects import Branch, Repository
 from bot.rules import RuleParams, Tighter, needs, rule
-from bot.rules.build_test.recognition import Recognition, Sighting, recognise, recognise_apps, task_file_paths
+from bot.rules.build_test.recognition import recognise, recognise_apps, task_file_paths
+from bot.rules.build_test.sightings import Recognition, Sighting
 
 
 class Params(RuleParams):
@@ -75,10 +76,10 @@ def static_analysis_configured(
     texts = contents.texts if isinstance(contents, FileContents) else {}
     analyzers = _asked(params, catalogue)
     found = recognise(pipelines.definitions, texts, analyzers, branch.branch)
-    apps = tuple(recognise_apps(detected.checks, texts, analyzers)) if isinstance(detected, DetectedTools) else ()
-    doubts = tuple(_doubts(found, contents, detected))
+    apps = recognise_apps(detected.checks if isinstance(detected, DetectedTools) else (), texts, analyzers)
+    doubts = tuple(_doubts((*found.unread, *apps.unread), contents, detected))
     for kind in params.kinds:
-        sightings = [each for each in (*found.sightings, *apps) if kind in each.analyzer.kinds]
+        sightings = [each for each in (*found.sightings, *apps.sightings) if kind in each.analyzer.kinds]
         gating = [each for each in sightings if each.gates]
         if gating:
             yield from (_evidence(kind, each) for each in gating)
@@ -97,12 +98,12 @@ def _asked(params: Params, catalogue: AnalyzerCatalogue) -> tuple[Analyzer, ...]
 
 
 def _doubts(
-    found: Recognition,
+    unread: tuple[str, ...],
     contents: FileContents | Unavailable | NotSupported,
     detected: DetectedTools | Unavailable | NotSupported,
 ) -> Iterator[Unknown]:
     """What may hide a tool."""
-    for each in found.unread:
+    for each in dict.fromkeys(unread):
         yield Unknown(UnknownKind.UNREADABLE, each)
     for fact in (contents, detected):
         if isinstance(fact, Unavailable):

@@ -14,7 +14,9 @@ from bot.model.subjects import Branch, PullRequest
 from bot.rules import RuleParams, Tighter, needs, rule
 from bot.rules.build_test.entry import touches
 from bot.rules.build_test.expected_checks import Expected, expected, newest
-from bot.rules.build_test.recognition import Recognition, recognise, recognise_apps, reports, task_file_paths
+from bot.rules.build_test.recognition import recognise, recognise_apps, task_file_paths
+from bot.rules.build_test.sightings import Recognition
+from bot.rules.build_test.tools import reports
 
 NOT_JUDGED = (CheckState.SKIPPED, CheckState.NEUTRAL)
 
@@ -80,7 +82,7 @@ def static_analysis_passed(
     seen = [(check.name, check.app or "") for check in checks.checks]
     known = detected.checks if isinstance(detected, DetectedTools) else ()
     apps = recognise_apps((*known, *seen), texts, analyzers)
-    wanted = expected((*found.sightings, *apps))
+    wanted = expected((*found.sightings, *apps.sightings))
     explicit = (*_tools(params, catalogue, wanted), *params.checks)
     if not wanted and not explicit:
         yield from _nothing(found, contents, base)

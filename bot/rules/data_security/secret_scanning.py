@@ -10,7 +10,8 @@ from bot.model.facts.protection import SecretScanning
 from bot.model.findings import Evidence, Finding, Location, NotApplicable, Statement, Unknown
 from bot.model.subjects import Branch, Platform, Repository
 from bot.rules import RuleParams, Tighter, needs, rule
-from bot.rules.build_test.recognition import Sighting, recognise, recognise_apps, task_file_paths
+from bot.rules.build_test.recognition import recognise, recognise_apps, task_file_paths
+from bot.rules.build_test.sightings import Sighting
 
 
 class Params(RuleParams):
@@ -110,7 +111,9 @@ def _scanners(
         sightings.extend(found.sightings)
         doubts.extend(Unknown(UnknownKind.UNREADABLE, each) for each in found.unread)
     if isinstance(detected, DetectedTools):
-        sightings.extend(recognise_apps(detected.checks, texts, analyzers))
+        apps = recognise_apps(detected.checks, texts, analyzers)
+        sightings.extend(apps.sightings)
+        doubts.extend(Unknown(UnknownKind.UNREADABLE, each) for each in apps.unread)
     return sightings, doubts
 
 
