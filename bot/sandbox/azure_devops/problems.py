@@ -130,6 +130,13 @@ def version_not_found(version: str, repository: str) -> Problem:
     )
 
 
+def no_branches(repository: str) -> Problem:
+    """A repository that nobody has pushed to yet."""
+    return Problem(
+        404, f"VS403403: Cannot find any branches for the {repository} repository.", "GitItemNotFoundException", GIT
+    )
+
+
 def object_not_found(object_id: str, kind: str) -> Problem:
     """No git object of that id."""
     return Problem(

@@ -97,6 +97,14 @@ def test_refusals(get: Ask, path: str, status: int, says: str) -> None:
     assert {"$id", "innerException", "message", "typeName", "typeKey", "errorCode", "eventId"} == set(reply.json)
 
 
+@pytest.mark.parametrize("path", ["commits", "items?scopePath=/", "stats/branches"])
+def test_a_repository_without_any_branch(get: Ask, path: str) -> None:
+    blank = "Web/_apis/git/repositories/blank"
+    assert get(f"{blank}/refs").json == {"count": 0, "value": []}
+    assert "defaultBranch" not in get(blank).json
+    assert get(f"{blank}/{path}").json["message"].startswith("VS403403")
+
+
 def test_items_in_every_form(get: Ask) -> None:
     path = f"{API}/items?path=/src/app.py"
     assert get(path).json["gitObjectType"] == "blob"
@@ -114,7 +122,7 @@ def test_items_in_every_form(get: Ask) -> None:
 
 
 def test_an_organisations_lists_span_its_projects(get: Ask) -> None:
-    assert [each["name"] for each in get("_apis/git/repositories").json["value"]] == ["api", "classic", "site"]
+    assert [each["name"] for each in get("_apis/git/repositories").json["value"]] == ["api", "classic", "site", "blank"]
 
 
 def test_commit_searches(get: Ask) -> None:

@@ -86,6 +86,8 @@ def _counts(changes: list[Change]) -> dict[str, int]:
 def resolve(repository: Repository, kind: str, version: str) -> str:
     """The commit that a version descriptor means; the default branch without one."""
     git = repository.git
+    if not any(ref.startswith("refs/heads/") for ref in git.refs):
+        raise problems.no_branches(repository.name)
     kind = kind.lower() or "branch"
     name = version or repository.default_branch
     found: str | None

@@ -10,7 +10,7 @@ from bot.sandbox.azure_devops.people import account, identity, stamp
 from bot.sandbox.azure_devops.push_events import PushEvent, push_events
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import CODE
-from bot.sandbox.azure_devops.surfaces.commits import commit_document
+from bot.sandbox.azure_devops.surfaces.commits import commit_document, resolve
 from bot.sandbox.azure_devops.surfaces.repositories import readable, repository_reference, repository_url
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ def branch_stats(call: Call) -> object:
     """How far each branch is ahead of and behind the default branch."""
     repository = readable(call)
     base = call.text("baseVersionDescriptor.version") or repository.default_branch
-    base_sha = repository.git.refs.get(f"refs/heads/{base}")
-    if base_sha is None:
-        raise problems.version_not_found(f"Branch: {base} ", repository.name)
+    base_sha = resolve(repository, "branch", base)
     rows: list[Json] = []
     wanted = call.text("name")
     for name, sha in sorted(repository.git.refs.items()):
