@@ -268,8 +268,10 @@ class Approval:
         who = str(self.review.person)
         if self.standing is None:
             return Evidence("approved, counted", who, self.review.url, self.review.at, ok=True)
-        ok = False if isinstance(self.standing, Objection) else None
-        return Evidence("approved, not counted", f"{who} {self.standing.reason}", self.review.url, self.review.at, ok)
+        if isinstance(self.standing, Doubt):
+            return Evidence("approved, in doubt", f"{who}: {self.standing.reason}", self.review.url, self.review.at)
+        said = f"{who} {self.standing.reason}"
+        return Evidence("approved, not counted", said, self.review.url, self.review.at, ok=False)
 
 
 def evidence(given: Sequence[Approval], strangers: tuple[str, ...]) -> tuple[Evidence, ...]:
