@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.engine.ports import PlatformError
 from bot.model.facts.change import Check, Checks, CheckState
 from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops import endpoints
@@ -87,8 +88,14 @@ def _build(reads: Reads, subject: PullRequest, evaluation: Json) -> Check:
 
 
 def _definition(reads: Reads, subject: PullRequest, number: object) -> Json | None:
-    """The build definition, where another fact has brought the list of them."""
-    listed = reads.peek(("definitions", ident(subject.repository.organization)))
+    """The build definition, where another fact needs the list of them too: it is not asked for a name alone."""
+    project = ident(subject.repository.organization)
+    if subject.base.id in reads.parsed:
+        try:
+            reads.definitions(project)
+        except PlatformError:  # told by the fact that needs them; a check is known without
+            return None
+    listed = reads.peek(("definitions", project))
     return next((one for one in listed or () if one.get("id") == number), None)
 
 

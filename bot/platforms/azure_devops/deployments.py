@@ -41,12 +41,13 @@ def history(reads: Reads, repository: Repository, environment: str | None, *, cl
 
 def _of_runs(reads: Reads, repository: Repository, environment: str | None) -> Iterable[Deployment]:
     project = ident(repository.organization)
-    for document in reads.environments(project):
-        name = str(document["name"])
-        if environment is not None and name.lower() != environment.lower():
-            continue
-        rows = records(reads, project, int(document["id"]))
-        runs = builds(reads, project, (int(row["owner"]["id"]) for row in rows))
+    listed = [
+        (str(document["name"]), records(reads, project, int(document["id"])))
+        for document in reads.environments(project)
+        if environment is None or str(document["name"]).lower() == environment.lower()
+    ]
+    runs = builds(reads, project, (int(row["owner"]["id"]) for _, rows in listed for row in rows))
+    for name, rows in listed:
         for attempt in _attempts(rows).values():
             run = runs.get(int(attempt[0]["owner"]["id"]))
             if run is None:
@@ -91,8 +92,8 @@ def _attempts(rows: Iterable[Json]) -> dict[tuple[int, str, int], list[Json]]:
 def _deployment(reads: Reads, repository: Repository, environment: str, attempt: list[Json], run: Json) -> Deployment:
     number = int(run["id"])
     definition = value(run, "definition", "id")
-    listed = reads.peek(("definitions", ident(repository.organization)))
-    path = next((value(one, "process", "yamlFilename") for one in listed or () if one.get("id") == definition), None)
+    listed = reads.definitions(ident(repository.organization))
+    path = next((value(one, "process", "yamlFilename") for one in listed if one.get("id") == definition), None)
     return Deployment(
         environment,
         str(run.get("sourceVersion") or ""),

@@ -12,11 +12,16 @@ from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Repository
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Client, Json, Refused, chunks
+from bot.platforms.azure_devops.client import Client, Refused, chunks
 from bot.platforms.azure_devops.subjects import ident
 
 NO_SUCH_ITEM = ("TF401174", "TF401175", "TF401173")
 """The messages for a path, a version, or an item of it that does not exist. TF401019 is a hidden repository: not these."""
+TEMPLATE_FOLDERS = (
+    ".azure-pipelines", ".azuredevops", ".pipelines", "azure-pipelines", "build", "ci", "eng", "pipelines", "templates",
+)  # fmt: skip
+"""Where templates of pipelines usually are. Those elsewhere are found too, for a request each."""
+MOST_TEMPLATES = 100
 MOST = 20_000_000
 """Bytes of one archive that are unpacked; governance files are small."""
 
@@ -54,10 +59,14 @@ def content(client: Client, repository: Repository, version: Version, path: str)
     return text if isinstance(text, str) else None
 
 
-def contents(client: Client, repository: Repository, version: Version, paths: Sequence[str]) -> dict[str, str]:
-    """Texts by path; what is not there does not exist."""
+def contents(
+    client: Client, repository: Repository, version: Version, paths: Sequence[str], *, templates: bool = False
+) -> dict[str, str]:
+    """Texts by path; what is not there does not exist. With ``templates`` also those that are where templates usually are:
+    whoever reads pipelines will ask for them next.
+    """
     if len(paths) > 1:
-        found = _blobs(client, repository, version, paths)
+        found = _blobs(client, repository, version, paths, TEMPLATE_FOLDERS if templates else ())
         if found is not None:
             if len(found) > 1:
                 return _unpacked(client, repository, version, found)
@@ -78,13 +87,17 @@ def tree(client: Client, repository: Repository, version: Version) -> list[str]:
     return [str(row["path"]).lstrip("/") for row in rows if not row.get("isFolder")]
 
 
-def _blobs(client: Client, repository: Repository, version: Version, paths: Sequence[str]) -> dict[str, str] | None:
+def _blobs(
+    client: Client, repository: Repository, version: Version, paths: Sequence[str], folders: Sequence[str]
+) -> dict[str, str] | None:
     """Object ids by path, of those that exist; None where the service refuses the whole list for one missing path."""
     found: dict[str, str] = {}
-    for some in chunks(paths, 200):
+    wanted = set(paths)
+    asked = [*((path, "none") for path in paths), *((folder, "full") for folder in folders)]
+    for some in chunks(asked, 200):
         descriptors = [
-            {"path": f"/{path}", "recursionLevel": "none", "version": version.name, "versionType": version.kind}
-            for path in some
+            {"path": f"/{path}", "recursionLevel": level, "version": version.name, "versionType": version.kind}
+            for path, level in some
         ]
         try:
             document = client.ask(endpoints.ITEMS_BATCH, repository_route(repository), {"itemDescriptors": descriptors})
@@ -92,15 +105,13 @@ def _blobs(client: Client, repository: Repository, version: Version, paths: Sequ
             if wrong.status == 404 and wrong.words.startswith(NO_SUCH_ITEM):
                 return None
             raise
-        for path, items in zip(some, document.get("value") or [], strict=True):
-            for item in items or ():
-                if _is_file(item, path):
-                    found[path] = str(item["objectId"])
+        beside = [item for items in document.get("value") or () for item in items or ()]
+        for item in beside:
+            path = str(item.get("path", "")).lstrip("/")
+            is_template = path.endswith((".yml", ".yaml")) and len(found) < MOST_TEMPLATES
+            if not item.get("isFolder") and (path in wanted or is_template):
+                found[path] = str(item["objectId"])
     return found
-
-
-def _is_file(item: Json, path: str) -> bool:
-    return not item.get("isFolder") and str(item.get("path", "")).lstrip("/") == path
 
 
 def _unpacked(client: Client, repository: Repository, version: Version, ids: Mapping[str, str]) -> dict[str, str]:

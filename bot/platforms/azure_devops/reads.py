@@ -159,6 +159,8 @@ class Reads:
         known: dict[str, str | None] = self.once((branch.id, "known"), dict)
         missing = [path for path in paths if path not in known]
         if missing:
-            found = contents(self.client, branch.repository, version, missing)
+            templates = branch.id in self.parsed
+            found = contents(self.client, branch.repository, version, missing, templates=templates)
             known.update({path: found.get(path) for path in missing})
+            known.update(found)
         return {path: text for path in paths if (text := known[path]) is not None}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.engine.ports import PlatformError
 from bot.engine.targets import Target
-from bot.model.facts import Unavailable
+from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject, WorkItem
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.client import Json, Refused
@@ -94,29 +94,35 @@ class Resolver:
         return item
 
     def _release(self, repository: Repository, target: Target) -> Release:
-        """A run of that number, else a run of the commit that the tag names, else a classic release, else the tag alone."""
+        """A run of that number, else a classic release of that name, else a run of the tag's commit, else the tag alone."""
         version = str(target.release)
         project = ident(repository.organization)
         query = {"repositoryId": ident(repository), "repositoryType": "TfsGit"}
         runs = self._client.listing(
             endpoints.BUILDS, {"project": project}, {**query, "buildNumber": version, "$top": 100}
         )
-        tag = None if runs else find_tag(self._reads, repository_route(repository), version)
-        commit = str(tag.get("peeledObjectId") or tag["objectId"]) if tag else None
-        if tag is not None:
-            listed = self._client.listing(endpoints.BUILDS, {"project": project}, {**query, "$top": 1000}, pages=2)
-            runs = [run for run in listed if run.get("sourceVersion") == commit]
         if runs:
             return self._run(repository, runs, target.environment)
         classic = self._classic(repository, version, target.environment)
-        if classic is not None:
+        if isinstance(classic, Release):
             return classic
-        if commit is not None:
-            return self._tag(repository, version, commit, target.environment)
-        raise PlatformError(
-            f"{target}: {repository.name} has no run with the number {version!r}, no tag and no classic release of that "
-            "name. Give a build number, a tag or a release's name."
-        )
+        tag = find_tag(self._reads, repository_route(repository), version)
+        if tag is None and classic is not None:
+            raise PlatformError(
+                f"{target}: there is no run and no tag of that name, and classic releases could not be read: {classic}",
+                classic.kind,
+            )
+        if tag is None:
+            raise PlatformError(
+                f"{target}: {repository.name} has no run with the number {version!r}, no tag and no classic release of "
+                "that name. Give a build number, a tag or a release's name."
+            )
+        commit = str(tag.get("peeledObjectId") or tag["objectId"])
+        listed = self._client.listing(endpoints.BUILDS, {"project": project}, {**query, "$top": 1000}, pages=2)
+        runs = [run for run in listed if run.get("sourceVersion") == commit]
+        if runs:
+            return self._run(repository, runs, target.environment)
+        return self._tag(repository, version, commit, target.environment)
 
     def _run(self, repository: Repository, runs: list[Json], environment: str | None) -> Release:
         """The run that deployed, of several of one commit; else the newest."""
@@ -128,7 +134,8 @@ class Resolver:
         newest = max(runs, key=lambda run: int(run["id"]))
         return self._reads.subjects.run(newest, repository, environment)
 
-    def _classic(self, repository: Repository, version: str, environment: str | None) -> Release | None:
+    def _classic(self, repository: Repository, version: str, environment: str | None) -> Release | Refused | None:
+        """The classic release of that name; the refusal, where the token may not read releases: it may not need to."""
         if not self._client.has(endpoints.RELEASES):
             return None
         project = ident(repository.organization)
@@ -138,6 +145,8 @@ class Resolver:
         except Refused as wrong:
             if wrong.status == 404:
                 return None
+            if wrong.kind is UnknownKind.SCOPE:
+                return wrong
             raise
         for row in rows:
             commit = commit_of(row, repository)

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bot.model.facts.change import (
+    Change,
+    ChangedFiles,
+    Checks,
+    CheckState,
+    Commits,
+    LinkedWorkItems,
+    LinkForm,
+    LinkSource,
+    LinkSpec,
+    Opinion,
+    Pushes,
+    ReviewerPermissions,
+    Reviews,
+    TeamMembers,
+    TeamSpec,
+)
+from bot.model.people import Permission
+from bot.model.subjects import PullRequestState
+from tests.platforms.azure_devops.ado_reader import Reader
+
+
+def at(day: int, hour: int = 12) -> datetime:
+    month = 10 if day > 5 else 11
+    return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+def test_the_pull_request_as_a_subject(reader, pull_request):
+    assert pull_request.name == "acme/Payments/payments!12"
+    assert pull_request.id.endswith(f"/pull_request/{pull_request.repository.id.rpartition('/')[2]}/12")
+    assert pull_request.base.branch == "main"
+    assert pull_request.base.is_default
+    assert pull_request.state is PullRequestState.OPEN
+    assert pull_request.iteration == 2
+    assert pull_request.author.login == "ana@example.com"
+    assert pull_request.title == "Add refunds AB#7"
+    assert pull_request.url.endswith("/acme/Payments/_git/payments/pullrequest/12")
+    assert pull_request.repository.organization.project == "Payments"
+    assert len(pull_request.head_sha) == len(pull_request.base_sha) == 40
+
+
+def test_votes_get_their_time_and_head_from_the_threads_about_them(reader: Reader, pull_request):
+    reviews = reader.value(Reviews, pull_request)
+    pushes = reader.value(Pushes, pull_request)
+    first, second = (push.head for push in pushes.pushes)
+    votes = [one for one in reviews.reviews if one.opinion is not Opinion.COMMENTED]
+    assert [(one.person.login, one.opinion, one.at, one.commit) for one in votes] == [
+        ("dee@example.com", Opinion.CHANGES_REQUESTED, at(30, 0), first),
+        ("ben@example.com", Opinion.APPROVED, at(31), second),
+    ]
+    assert reviews.requested == ("cid@example.com",), "the team has voted, through Ben"
+    said = [one for one in reviews.reviews if one.opinion is Opinion.COMMENTED]
+    assert [(one.person.login, one.body) for one in said] == [("ben@example.com", "Why?")]
+
+
+def test_a_vote_without_a_thread_has_no_head(reader: Reader, pull_request, sandbox):
+    # The ids of system threads are not the scenario's: without them nothing tells when a vote was cast.
+    document = reader.provider.reads.pull_request(pull_request)
+    reader.provider.reads.keep((pull_request.id, "document"), document)
+    reader.provider.reads.keep((pull_request.id, "threads"), [])
+    reviews = reader.value(Reviews, pull_request)
+    assert {one.commit for one in reviews.reviews} == {None}
+    assert {one.at for one in reviews.reviews} == {None}
+
+
+def test_commits_are_oldest_first_and_matched_to_known_people(reader: Reader, pull_request):
+    commits = reader.value(Commits, pull_request).commits
+    assert [one.message.splitlines()[0] for one in commits] == ["One", "Two"]
+    assert commits[-1].sha == pull_request.head_sha
+    assert commits[0].author.person == pull_request.author
+    # Cid is a requested reviewer, and so is known.
+    assert commits[1].author.person is not None
+    assert commits[1].author.person.login == "cid@example.com"
+
+
+def test_pushes_are_iterations(reader: Reader, pull_request):
+    pushes = reader.value(Pushes, pull_request).pushes
+    assert [(push.person.login, push.at) for push in pushes] == [
+        ("ana@example.com", at(29)),
+        ("cid@example.com", at(30)),
+    ]
+    assert pushes[1].before == pushes[0].head
+    assert pushes[1].head == pull_request.head_sha
+
+
+def test_files_and_renames(reader: Reader, pull_request):
+    files = reader.value(ChangedFiles, pull_request).files
+    assert {(one.path, one.change, one.old_path) for one in files} == {
+        ("docs/b.md", Change.ADDED, None),
+        ("docs/c.md", Change.RENAMED, "docs/a.md"),
+        ("src/app.py", Change.MODIFIED, None),
+    }
+
+
+def test_work_items_by_relation_keyword_and_mention(reader: Reader, pull_request):
+    links = reader.value(LinkedWorkItems, pull_request).links
+    by_form = {(one.form, one.where.split()[0]): one for one in links}
+    related = by_form[LinkForm.RELATION, "relation"]
+    assert (related.text, related.item.number, related.item.type) == ("AB#7", "7", "User Story")
+    assert related.item.scope == "Payments"
+    assert by_form[LinkForm.KEYWORD, "title"].item.number == "7"
+    assert by_form[LinkForm.KEYWORD, "commit"].item.number == "7"
+    mention = by_form[LinkForm.MENTION, "body"]
+    assert (mention.source, mention.item.number) == (LinkSource.AZURE_BOARDS, "8")
+    assert mention.item.is_closed
+    assert mention.item.closed_at == at(23)
+    assert not related.item.is_closed
+    assert len(links) == 4, "#9 is in code: said by nobody"
+
+
+def test_a_missing_work_item_and_one_of_another_host(reader_for, sandbox):
+    part = sandbox.world.repository("acme", "payments").pull_requests[12].part
+    part.title, part.body = "AB#999", "acme/shop#3 and https://dev.azure.com/other/P/_workitems/edit/4 and PAY-3"
+    reader = reader_for()
+    pull_request = reader.subject()
+    links = {one.text: one for one in reader.value(LinkedWorkItems, pull_request, LinkSpec(frozenset({"PAY"}))).links}
+    assert links["AB#999"].missing
+    assert not links["acme/shop#3"].missing
+    assert "does not reach" in links["acme/shop#3"].unreadable
+    assert "other" in links["https://dev.azure.com/other/P/_workitems/edit/4"].unreadable
+    assert links["PAY-3"].unchecked
+
+
+def test_pull_requests_that_hang_on_an_item_are_counted(reader: Reader, pull_request):
+    links = reader.value(LinkedWorkItems, pull_request, LinkSpec(count_pull_requests=True)).links
+    assert links[0].item.linked_pull_requests == 1
+
+
+def test_checks_are_build_validations_and_statuses(reader: Reader, pull_request):
+    checks = {one.name: one for one in reader.value(Checks, pull_request).checks}
+    assert checks["ci"].state is CheckState.SUCCESS
+    assert checks["ci"].event == "pull_request"
+    assert "buildId=" in checks["ci"].url
+    assert checks["scan/sonar"].state is CheckState.SUCCESS
+
+
+def test_a_status_of_an_older_push_is_not_on_the_head(reader_for, sandbox):
+    pull_request = sandbox.world.repository("acme", "payments").pull_requests[12]
+    for status in pull_request.ado_statuses:
+        status.iteration = 1
+    reader = reader_for()
+    checks = {one.name: one.state for one in reader.value(Checks, reader.subject()).checks}
+    assert checks["scan/sonar"] is CheckState.PENDING
+
+
+def test_what_reviewers_may_do_comes_through_groups_too(reader: Reader, pull_request):
+    levels = reader.value(ReviewerPermissions, pull_request).levels
+    people = {one.person.login: one.person.id for one in reader.value(Reviews, pull_request).reviews}
+    assert levels[people["ben@example.com"]] is Permission.WRITE
+    assert levels[people["dee@example.com"]] is Permission.READ
+    assert Permission.WRITE in [level for who, level in levels.items() if who not in people.values()], (
+        "Cid, by his team"
+    )
+
+
+def test_members_of_groups(reader: Reader, pull_request):
+    asked = TeamSpec(frozenset({"payments-team", "acme/payments-team", "Contributors", "nobodies"}))
+    teams = reader.value(TeamMembers, pull_request.repository, asked)
+    logins = {name: {one.login for one in people} for name, people in teams.members.items()}
+    assert logins["payments-team"] == logins["acme/payments-team"] == {"ben@example.com", "cid@example.com"}
+    assert "cid@example.com" in logins["Contributors"], "a member of a group within the group"
+    assert teams.missing == {"nobodies"}
+    voter = next(
+        one.person for one in reader.value(Reviews, pull_request).reviews if one.person.login.startswith("ben")
+    )
+    assert voter.id in {one.id for one in teams.members["payments-team"]}, "one person, whatever tells of them"
