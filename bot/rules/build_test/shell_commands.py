@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 MAX_SCRIPT = 200_000
 OPERATORS = ("&&", "||", ";;", "|&", ";", "|", "&", "(", ")", "\n")
@@ -19,6 +20,7 @@ HEADERS = frozenset({"for", "case", "select", "function"})
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _HEREDOC = re.compile(r"<<(?P<dash>-?)[ \t]*(?P<quote>['\"]?)(?P<word>[\w.-]+)(?P=quote)")
+_PLAIN = re.compile(r"[^\s;|&()<>'\"\\$`]+")
 _REDIRECTION = re.compile(r"(?:\d+|&)?(?:>>|>\||>&|<&|<<<|<>|>|<)")
 
 
@@ -33,6 +35,7 @@ class Command:
     """Why a failure of it does not fail the script; empty: it does."""
 
 
+@lru_cache(maxsize=2048)
 def commands(script: str, *, stops_on_error: bool = True, pipefail: bool = False) -> tuple[Command, ...]:
     """The commands that a script runs, in order.
 
@@ -234,6 +237,11 @@ def _word(script: str, position: int) -> tuple[str, int]:
     pieces: list[str] = []
     end = len(script)
     while position < end:
+        plain = _PLAIN.match(script, position)
+        if plain:
+            pieces.append(plain[0])
+            position = plain.end()
+            continue
         character = script[position]
         if character in " \t\r\n;|&()<>":
             break
