@@ -349,7 +349,8 @@ class World:
                 yield ("repositories", index, *missing.where), str(missing)
 
     def meet(self, names: Iterable[str]) -> None:
-        """Give an account to everyone named who has none."""
+        """Give an account to everyone named who has none. What is known of members is worked out anew."""
+        self.__dict__.pop("_named_by_repositories", None)
         for login in names:
             if login and login not in self.people:
                 self.people[login] = person(login, self.scenario.people.get(login))

@@ -132,6 +132,7 @@ def update_check_run(call: Call, each: Repository, ident: str) -> Body:
     return run_body(call, each, run)
 
 
+@get("/repos/{owner}/{repo}/statuses/{ref*}", "statuses")
 @get("/repos/{owner}/{repo}/commits/{ref*}/statuses", "statuses")
 def statuses(call: Call, each: Repository, ref: str) -> object:
     """Every status of a commit, newest first."""

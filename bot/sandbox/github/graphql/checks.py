@@ -222,6 +222,7 @@ class CheckSuiteThing(Thing, of="CheckSuite"):
                 "state": "ACTIVE" if workflow.enabled else "DISABLED_MANUALLY",
                 "url": f"{self.c.html}/{self.it.full_name}/actions/workflows/{workflow.path.rpartition('/')[2]}",
             },
+            "file": {"id": encode("WorkflowRunFile", self.it.full_name, ident), "path": workflow.path},
         }
 
     def _workflow(self) -> Workflow:

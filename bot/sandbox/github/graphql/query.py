@@ -52,6 +52,14 @@ class QueryThing(Thing, of="Query"):
             raise Denied("NOT_FOUND", f"Could not resolve to a User with the login of '{login}'.")
         return found
 
+    def repository_owner(self, login: str) -> Any:
+        """Whoever owns repositories: an organisation or a user. Null, without an error, for nobody."""
+        organization = self.c.world.organization(login)
+        if organization is not None:
+            return self.new("Organization", organization)
+        found = actor(self.c, login) if login in self.c.world.people else None
+        return found if found is not None and found.typename == "User" else None
+
     def nodes(self, ids: list[str]) -> list[Any]:
         """Several things by their ids; what is not there is null, with an error."""
         found = []
