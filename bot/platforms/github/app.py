@@ -39,8 +39,8 @@ class InstallationToken:
             signed = str(Auth.AppAuth(self._app_id, self._key).create_jwt())
         except Exception as wrong:  # PyJWT and cryptography raise of many types, with the key's text in none of them
             raise PlatformError(
-                f"The GitHub App's private key cannot be used ({type(wrong).__name__}). ALMGUARD_APP_PRIVATE_KEY takes the whole "
-                "PEM file, with its BEGIN and END lines."
+                f"The GitHub App's private key cannot be used ({type(wrong).__name__}). ALMGUARD_APP_PRIVATE_KEY takes the "
+                "whole PEM file, with its BEGIN and END lines."
             ) from None
         client = GitHubClient(signed, self._api_url, transport=self._transport)
         try:

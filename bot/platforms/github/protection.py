@@ -319,7 +319,7 @@ def _actor(actor: Json) -> tuple[str, str]:
         case "App":
             return f"app {actor['slug']}", "app"
         case "User":
-            return str(actor["login"]), "user"
+            return str(actor.get("login") or "a user whom this schema of GitHub's does not name"), "user"
         case _:
             return "somebody whom this token is not shown", "user"
 

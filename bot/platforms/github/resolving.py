@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from urllib.parse import quote
 
 from bot.engine.ports import PlatformError
@@ -31,6 +33,7 @@ from bot.platforms.github.subjects import (
     PULL_REQUEST,
     REPOSITORY,
     USER,
+    hides_branch,
     instant,
     organization,
     person,
@@ -55,6 +58,8 @@ class Resolver:
     def __init__(self, client: GitHubClient, memory: Memory) -> None:
         self._client = client
         self._memory = memory
+        self._branches: dict[str, str] = {}
+        self._listing = False
 
     def resolve(self, target: Target) -> Subject:
         """The subject that a target names. Raises ``PlatformError``."""
@@ -66,7 +71,23 @@ class Resolver:
             return self._numbered(target, target.pull_request)
         if target.release is not None:
             return self._release(target, target.release)
-        return repository(self._client.host, self._repository(target, REPOSITORY))
+        return self._made(self._repository(target, REPOSITORY))
+
+    def _made(self, node: Json) -> Repository:
+        """The repository. Without contents: read GraphQL hides its default branch; REST tells the name to every token."""
+        home = repository(self._client.host, node)
+        if not hides_branch(node):
+            return home
+        if home.name not in self._branches:
+            self._branches.update(self._default_branches(home))
+        return replace(home, default_branch=self._branches[home.name])
+
+    def _default_branches(self, home: Repository) -> Iterator[tuple[str, str]]:
+        one = self._client.rest("GET", f"/repos/{home.name}")
+        yield home.name, str(one["default_branch"])
+        with suppress(Refused):  # a user account has no such list, and a token may not be shown it
+            for each in self._client.pages(f"/orgs/{home.organization.name}/repos") if self._listing else ():
+                yield str(each["full_name"]), str(each["default_branch"])
 
     def _ask(self, target: Target, selection: str) -> Graph:
         try:
@@ -111,7 +132,7 @@ class Resolver:
             target,
             f"{REPOSITORY} found: issueOrPullRequest(number: {number}) {{ __typename ... on PullRequest {{ {change} }} }}",
         )
-        home = repository(self._client.host, node)
+        home = self._made(node)
         found = node.get("found")
         if found is None:
             errors = [error for error in node["errors"] if error.path[:2] == ("it", "found")]
@@ -159,7 +180,7 @@ class Resolver:
             "... on Tag { target { oid ... on Commit { committedDate } } } } } "
             f"deployments(first: 100, {_NEWEST}{environment}) {{ nodes {{ {_DEPLOYMENT} }} }}",
         )
-        home = repository(self._client.host, node)
+        home = self._made(node)
         found = release(self._client.host, home, version, node.get("release"), node.get("ref"))
         if found is None:
             raise PlatformError(
@@ -174,6 +195,7 @@ class Resolver:
 
     def discover(self, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
         """Every subject of these kinds under an organisation or a repository."""
+        self._listing = isinstance(root, Organization)
         if isinstance(root, Organization):
             if Organization in kinds:
                 yield root
@@ -230,7 +252,7 @@ class Resolver:
             after = page["pageInfo"]["endCursor"]
 
     def _of_repository(self, node: Json, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
-        home = repository(self._client.host, node)
+        home = self._made(node)
         if Repository in kinds:
             yield home
         if Branch in kinds and home.default is not None:
@@ -269,19 +291,11 @@ def in_environment(found: Release, environment: str | None) -> Release:
     """The release as it was deployed to an environment."""
     if environment is None:
         return found
-    return Release(
+    return replace(
+        found,
         id=f"{found.id}/environment/{environment}",
         name=f"{found.name} in {environment}",
-        platform=found.platform,
-        url=found.url,
-        repository=found.repository,
-        version=found.version,
-        commit=found.commit,
-        created_at=found.created_at,
         environment=environment,
-        release_kind=found.release_kind,
-        author=found.author,
-        run_id=found.run_id,
     )
 
 

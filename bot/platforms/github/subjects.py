@@ -27,7 +27,7 @@ USER = "__typename login databaseId name"
 OWNER = "owner { __typename login url ... on Organization { databaseId } ... on User { databaseId } }"
 
 REPOSITORY = (
-    "databaseId name nameWithOwner url isArchived isFork visibility pushedAt defaultBranchRef { name } "
+    "databaseId name nameWithOwner url isArchived isFork isEmpty visibility pushedAt defaultBranchRef { name } "
     f"primaryLanguage {{ name }} repositoryTopics(first: 20) {{ nodes {{ topic {{ name }} }} }} {OWNER}"
 )
 
@@ -92,6 +92,11 @@ def organization(host: str, owner: Json) -> Organization:
         platform=Platform.GITHUB,
         url=str(owner.get("url") or ""),
     )
+
+
+def hides_branch(node: Json) -> bool:
+    """Whether a repository has a default branch that this token is not shown: it may not read contents."""
+    return node.get("defaultBranchRef") is None and not node.get("isEmpty")
 
 
 def repository(host: str, node: Json) -> Repository:

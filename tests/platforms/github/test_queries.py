@@ -76,7 +76,11 @@ def subjects(number: int = 1) -> dict[type[Subject], Subject]:
         "h/pull_request/1", "acme/pay#1", Platform.GITHUB, "", base=branch, number=1, title="", body="",
         author=Person("h/user/1", "ana"), head_sha="a" * 40, base_sha="b" * 40, source_branch="x", created_at=NOW,
     )  # fmt: skip
-    return {Repository: home, Branch: branch, PullRequest: change}
+    release = Release(
+        "h/release/1", "acme/pay@v1", Platform.GITHUB, "", repository=home, version="v1", commit="a" * 40, created_at=NOW,
+        environment="production",
+    )  # fmt: skip
+    return {Repository: home, Branch: branch, PullRequest: change, Release: release}
 
 
 def check(schema: GraphQLSchema, queries: list[str]) -> None:
