@@ -32,6 +32,8 @@ BYPASSES = (
     (PULL_REQUEST_BYPASS, "Bypass policies when completing pull requests"),
     (FORCE_PUSH, "Force push"),
 )
+AT_ONCE = 25
+"""Identities in one request: their descriptors stand in the address, whose length is limited."""
 DEEPEST = 8
 """How many levels of groups within groups are followed."""
 
@@ -40,6 +42,7 @@ DEEPEST = 8
 class Entry:
     """What one identity may and may not do at one place, what it inherits included."""
 
+    descriptor: str
     allow: int
     deny: int
     own_allow: int
@@ -56,7 +59,7 @@ def reviewer_permissions(wanted: Wanted) -> tuple[ReviewerPermissions, str]:
     reads = wanted.reads
     levels: dict[str, Permission] = {}
     people = {person.id: person for person in _reviewers(reads, subject)}
-    for some in chunks(sorted(people), 50):
+    for some in chunks(sorted(people), AT_ONCE):
         descriptors = {
             reads.subjects.member(one).id: str(one["descriptor"]) for one in identities(reads, "identityIds", some)
         }
@@ -120,6 +123,7 @@ def _entries(access_control_list: Json) -> dict[str, Entry]:
         extended = entry.get("extendedInfo") or {}
         allow, deny = int(entry.get("allow") or 0), int(entry.get("deny") or 0)
         found[str(descriptor).lower()] = Entry(
+            str(descriptor),
             allow | int(extended.get("effectiveAllow") or 0),
             deny | int(extended.get("effectiveDeny") or 0),
             allow,
@@ -134,10 +138,10 @@ def bypass_actors(wanted: Wanted) -> tuple[BypassActors, str]:
     reads = wanted.reads
     repository = subject.repository
     able = _able(_project_lists(reads, repository.organization), subject)
-    names = _names(reads, [descriptor for descriptor, _ in able])
+    names = _names(reads, repository.organization) if able else {}
     actors = [
         BypassActor(
-            _displayed(names.get(descriptor), descriptor),
+            _displayed(names.get(descriptor), entry.descriptor),
             "group" if (names.get(descriptor) or {}).get("isContainer") else "user",
             f"permission {', '.join(text for bit, text in BYPASSES if entry.permits(bit))}",
             can_force_push=entry.permits(FORCE_PUSH),
@@ -165,19 +169,31 @@ def _able(lists: Mapping[str, Mapping[str, Entry]], branch: Branch) -> list[tupl
     effective: dict[str, Entry] = {}
     for length in range(1, len(parts) + 1):
         for descriptor, entry in lists.get("/".join(parts[:length]), {}).items():
-            before = effective.get(descriptor, Entry(0, 0, 0, 0))
+            before = effective.get(descriptor, Entry(entry.descriptor, 0, 0, 0, 0))
             allow = (before.allow & ~entry.own_deny) | entry.allow
             deny = (before.deny & ~entry.own_allow) | entry.deny
-            effective[descriptor] = Entry(allow, deny, entry.own_allow, entry.own_deny)
-    return [pair for pair in effective.items() if any(pair[1].permits(bit) for bit, _ in BYPASSES)]
+            effective[descriptor] = Entry(entry.descriptor, allow, deny, entry.own_allow, entry.own_deny)
+    return [pair for pair in effective.items() if _bypasses(pair[1])]
 
 
-def _names(reads: Reads, descriptors: Sequence[str]) -> dict[str, Json]:
-    found: dict[str, Json] = {}
-    for some in chunks(sorted(descriptors), 50):
-        for one in identities(reads, "descriptors", some):
-            found[str(one.get("descriptor")).lower()] = one
-    return found
+def _bypasses(entry: Entry) -> bool:
+    return any(entry.permits(bit) for bit, _ in BYPASSES)
+
+
+def _names(reads: Reads, project: Organization) -> dict[str, Json]:
+    """Everybody who can bypass anything in the project, by descriptor: asked for together, not for each repository."""
+
+    def read() -> dict[str, Json]:
+        able = {
+            entry.descriptor
+            for entries in _project_lists(reads, project).values()
+            for entry in entries.values()
+            if _bypasses(entry)
+        }
+        found = [one for some in chunks(sorted(able), AT_ONCE) for one in identities(reads, "descriptors", some)]
+        return {str(one.get("descriptor")).lower(): one for one in found}
+
+    return reads.once(("bypass names", ident(project)), read)
 
 
 def _displayed(identity: Json | None, descriptor: str) -> str:
@@ -235,7 +251,7 @@ def _people(reads: Reads, group: Json) -> tuple[Person, ...]:
             return tuple(found.values())
         seen |= set(fresh)
         waiting = []
-        for some in chunks(fresh, 50):
+        for some in chunks(fresh, AT_ONCE):
             for one in identities(reads, "descriptors", some, members=True):
                 if one.get("isContainer"):
                     waiting += [str(member) for member in one.get("members") or ()]

@@ -226,35 +226,56 @@ def detected_tools(wanted: Wanted) -> tuple[DetectedTools, str]:
 def secret_scanning(wanted: Wanted) -> tuple[SecretScanning, str]:
     """GitHub Advanced Security for Azure DevOps: whether it is on for the repository."""
     subject: Repository = wanted.subject
-    client = wanted.reads.client
-    project, repository = ident(subject.organization), ident(subject)
-    path = f"{project}/_apis/management/repositories/{repository}/enablement"
-    page = f"{subject.organization.url}/_settings/repositories?repo={repository}"
-    try:
-        document = client.read_address(Host.SECURITY, path, "7.2-preview.1", "vso.advsec")
-    except Refused as wrong:
-        if wrong.status != 404:
-            raise
-        if "TF401019" in wrong.words:
-            raise PlatformError(str(wrong), UnknownKind.SCOPE) from None
-        raise NoSuchThing(
-            f"GitHub Advanced Security for Azure DevOps does not exist on {client.url}, or is not offered for this "
-            "repository (404)."
-        ) from None
+    document = _enablement(wanted.reads, subject)
     # Since secrets and code are sold apart there is an own switch for secrets; older servers have one for both.
     enabled = document.get("secretProtectionEnabled")
     if enabled is None:
         enabled = value(document, "secretProtectionFeatures", "secretProtectionEnabled")
     if enabled is None:
         enabled = document.get("advSecEnabled")
-    push = document.get("blockPushes")
     if enabled is None:
         raise PlatformError(
             f"{subject.name}: the answer about Advanced Security does not say whether it is on. The owner of the token "
             "needs the permission 'Advanced Security: read alerts'.",
             UnknownKind.LICENCE,
         )
+    push = document.get("blockPushes")
+    page = f"{subject.organization.url}/_settings/repositories?repo={ident(subject)}"
     return SecretScanning(bool(enabled), None if push is None else bool(push)), page
+
+
+def _enablement(reads: Reads, subject: Repository) -> Json:
+    """The repository's settings: of many repositories together where many are asked about, else its own."""
+    project, repository = ident(subject.organization), ident(subject)
+    if project in reads.scanned:
+        rows = reads.once(("enablement", project), lambda: _project_enablement(reads, project))
+        if repository in rows:
+            return rows[repository]
+    path = f"{project}/_apis/management/repositories/{repository}/enablement"
+    try:
+        return reads.client.read_address(Host.SECURITY, path, "7.2-preview.1", "vso.advsec")
+    except Refused as wrong:
+        if wrong.status != 404:
+            raise
+        if "TF401019" in wrong.words:
+            raise PlatformError(str(wrong), UnknownKind.SCOPE) from None
+        raise NoSuchThing(
+            f"GitHub Advanced Security for Azure DevOps does not exist on {reads.client.url}, or is not offered for this "
+            "repository (404)."
+        ) from None
+
+
+def _project_enablement(reads: Reads, project: str) -> dict[str, Json]:
+    """The settings of a project's repositories, by id; those that are not here are asked about one by one."""
+    path = f"{project}/_apis/management/enablement?includeAllProperties=true"
+    try:
+        document = reads.client.read_address(Host.SECURITY, path, "7.2-preview.1", "vso.advsec")
+    except Refused as wrong:
+        if wrong.status == 404:
+            return {}
+        raise
+    rows = document.get("reposEnablementStatus") or ()
+    return {str(row["repositoryId"]).lower(): row for row in rows if row.get("repositoryId")}
 
 
 def properties(wanted: Wanted) -> tuple[Properties, str]:

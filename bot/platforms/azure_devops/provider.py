@@ -33,6 +33,7 @@ from bot.platforms.azure_devops.files import Version, content
 from bot.platforms.azure_devops.loading import Loader, NoSuchThing, Wanted
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.resolving import Resolver
+from bot.platforms.azure_devops.subjects import ident
 from bot.platforms.transport import Transport
 
 LOADERS: Mapping[type[Fact], Loader] = {
@@ -111,11 +112,7 @@ class AzureDevOpsProvider:
             for request, subjects in needs.items()
             for subject in subjects
         ]
-        for request, subject, _ in wanted:
-            if request.type is pipeline_facts.FileContents and request.spec and isinstance(subject, Branch):
-                self.reads.want(subject, request.spec.paths)
-            elif request.type is pipeline_facts.Pipelines:
-                self.reads.parsed.add(subject.id)
+        self._foresee(needs)
         for some in _portions(wanted):
             first: list[Callable[[], Answer | None]] = [
                 functools.partial(_in_advance, read)
@@ -166,6 +163,17 @@ class AzureDevOpsProvider:
     def close(self) -> None:
         """End connections and threads."""
         self.client.close()
+
+    def _foresee(self, needs: Mapping[FactRequest, Sequence[Subject]]) -> None:
+        """Tell the shared reads what is coming, so that they ask for it together."""
+        for request, subjects in needs.items():
+            for subject in subjects:
+                if request.type is pipeline_facts.FileContents and request.spec and isinstance(subject, Branch):
+                    self.reads.want(subject, request.spec.paths)
+                elif request.type is pipeline_facts.Pipelines:
+                    self.reads.parsed.add(subject.id)
+                elif len(subjects) > 1 and isinstance(subject, Repository):
+                    self.reads.scanned.add(ident(subject.organization))
 
     def _answer(self, request: FactRequest, wanted: Wanted) -> Answer:
         loader = LOADERS.get(request.type)

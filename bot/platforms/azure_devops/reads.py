@@ -30,6 +30,8 @@ class Reads:
         self._wanted: dict[str, set[str]] = {}
         self.judged: dict[str, PullRequest] = {}
         """Pull requests that were resolved, by the id of the branch that they go into: their evaluations hold its policies."""
+        self.scanned: set[str] = set()
+        """Projects of which many repositories are asked about."""
         self.parsed: set[str] = set()
         """Branches of which pipelines will be read, with other files."""
 

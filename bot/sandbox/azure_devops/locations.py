@@ -75,6 +75,10 @@ UNLISTED = {
             "enablement", "", "management", "enablement",
             "{project}/_apis/management/repositories/{repository}/enablement", 3, "7.1", "7.2", "0.0",
         ),
+        Location(
+            "project_enablement", "", "management", "enablement",
+            "{project}/_apis/management/enablement", 3, "7.1", "7.2", "0.0",
+        ),
     )
 }  # fmt: skip
 """Served at their paths without being announced."""

@@ -55,6 +55,20 @@ def enablement(call: Call) -> object:
     repository = call.repository
     if not _available(repository):
         raise _not_enabled(repository)
+    return _settings(call, repository)
+
+
+@answers("project_enablement", "GET", ADVSEC)
+def project_enablement(call: Call) -> object:
+    """The same of all of a project's repositories, with ``includeAllProperties``."""
+    rows = [_settings(call, each) for each in call.collection.repositories(call.project, call) if _available(each)]
+    return {
+        "enableOnCreate": False,
+        "reposEnablementStatus": rows if call.flag("includeAllProperties") else [],
+    }
+
+
+def _settings(call: Call, repository: Repository) -> Json:
     security = repository.part.security
     project = call.collection.current().projects[repository.project.lower()]
     return {
