@@ -67,8 +67,6 @@ texts = st.one_of(
                 "![",
                 "https://e.example",
                 "www.e.example",
-            ]
-            + [
                 "```",
                 "`",
                 "\n",

@@ -4,13 +4,13 @@ import re
 import unicodedata
 
 import pytest
-from hostile import BIDI, HOSTILE, texts
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.report.sanitize import address, bounded, code, log_line, markdown, plain
+from tests.report.hostile import BIDI, HOSTILE, texts
 
 COMMONMARK = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 MENTION = re.compile(r"(?<![\w`])@[A-Za-z0-9]")

@@ -223,7 +223,10 @@ def test_many_at_once_get_each_their_own_answer(sandbox: Sandbox) -> None:
 
 def test_it_serves_as_a_process_and_says_when_it_is_ready(tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
-    code = f"from pathlib import Path; from bot.sandbox.server import serve; serve(Path({str(SHOP)!r}), 0, Path({str(ready)!r}))"
+    code = (
+        "from pathlib import Path; from bot.sandbox.server import serve; "
+        f"serve(Path({str(SHOP)!r}), 0, Path({str(ready)!r}))"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):

@@ -257,7 +257,7 @@ def test_real_pipelines_parse_or_say_where_not(shared_data: Path):
 
 
 KEYS = st.sampled_from(
-    "stages jobs steps variables extends template parameters job script resources a name".split()
+    ["stages", "jobs", "steps", "variables", "extends", "template", "parameters", "job", "script", "resources", "a", "name"]
     + ["${{ if eq(parameters.a, 1) }}", "${{ each x in parameters.a }}", "${{ else }}", "${{ insert }}"]
 )
 TEXTS = st.sampled_from(["t.yml", "u.yml@self", "${{ parameters.a }}", "a ${{ x }} b", "${{ x.y", "}} ${{"]) | st.text(
