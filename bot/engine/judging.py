@@ -9,7 +9,7 @@ from bot.engine.evaluation import Evaluator, Judgement
 from bot.engine.loading import Needs, load
 from bot.engine.ports import Known, Progress, Provider, Silence
 from bot.engine.reach import can_reach, reach
-from bot.model.facts import Answer, Fact, FactRequest, Loaded, Unavailable, UnknownKind
+from bot.model.facts import Answer, Fact, FactRequest, Loaded, Unavailable
 from bot.model.facts.change import Checks
 from bot.model.facts.repository import Properties
 from bot.model.results import Enforcement, Gap, Outcome, Result, Unknowing
@@ -134,9 +134,9 @@ def _conditions(entry: CompiledEntry) -> tuple[Expression, ...]:
 def _condition_facts(choice: _Selected) -> Iterator[FactRequest]:
     kind = choice.evaluator.variant.subject
     for expression in _conditions(choice.entry):
-        for fact in expression.facts():
-            if can_reach(kind, fact.subject):
-                yield FactRequest(fact)
+        for request in expression.requests():
+            if can_reach(kind, request.type.subject):
+                yield request
 
 
 def _evaluate(
@@ -149,7 +149,7 @@ def _evaluate(
         conditions = _conditions(entry)
         for subject in choice.subjects:
             if subject.id in choice.undecided:
-                judgement = _undecided(choice.undecided[subject.id].reason, UnknownKind.SCOPE)
+                judgement = _undecided(choice.undecided[subject.id])
             elif conditions:
                 judgement = _conditional(choice, subject, known, documents)
             else:
@@ -200,14 +200,13 @@ def _doubts(
         if (holder := reach(subject, fact.subject)) is not None
         and isinstance(missing := known.answer(fact, holder), Unavailable)
     ]
-    if unread:
-        yield from unread
-    else:
-        yield Unknowing(UnknownKind.UNREADABLE, f"{word}: {expression.text}: {answer.reason}")
+    yield from unread or [Unknowing(answer.kind, f"{word}: {expression.text}: {answer.reason}")]
 
 
-def _undecided(reason: str, kind: UnknownKind) -> Judgement:
-    return Judgement(Outcome.UNKNOWN, unknown=(Unknowing(kind, f"whether the policy selects it: {reason}"),))
+def _undecided(match: Undecided) -> Judgement:
+    return Judgement(
+        Outcome.UNKNOWN, unknown=(Unknowing(match.kind, f"whether the policy selects it: {match.reason}"),)
+    )
 
 
 class _Documents:

@@ -39,8 +39,12 @@ LINKED: dict[str, Any] = {"body": "Fixes #101", "links": {"work_items": [101]}}
 PASSED = {"name": "semgrep", "pipeline": "ci", "conclusion": "success"}
 APPROVED = {"by": "bo", "state": "approved", "at": "-20h"}
 GOOD: dict[str, Any] = {**LINKED, "reviews": [APPROVED], "checks": [PASSED]}
-PUSH = {"at": "-2d", "commits": [{"files": {"src/a.py": "A = 1\n"}}]}
 LATER = {"at": "-2h", "commits": [{"files": {"src/b.py": "B = 1\n"}}]}
+
+
+def push(number: int) -> dict[str, Any]:
+    """The first push; each pull request has a head of its own, for equal commits would share their checks."""
+    return {"at": "-2d", "commits": [{"files": {"src/a.py": f"A = {number}\n"}}]}
 
 
 def checked(**check: Any) -> dict[str, Any]:
@@ -74,7 +78,7 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
         {"approvals": "fail"},
     ),
     "approved, then pushed to": (
-        {**GOOD, "pushes": [PUSH, LATER], "checks": [{**PASSED, "at": "-1h"}]},
+        {**GOOD, "pushes": [LATER], "checks": [{**PASSED, "at": "-1h"}]},
         "waiting",
         {"approvals": "fail"},
     ),
@@ -110,7 +114,11 @@ def world() -> dict[str, Any]:
                 "pipelines": [{"name": "ci", "path": ".github/workflows/ci.yml", "azure_path": "azure-pipelines.yml"}],
                 "protection": [{"branch": "main", "approvals": 1, "checks": [{"name": "semgrep", "pipeline": "ci"}]}],
                 "pull_requests": [
-                    {"number": 11 + n, "title": name, "author": "ana", "source": f"ana/{n}", "pushes": [PUSH], **change}
+                    {
+                        **{"number": 11 + n, "title": name, "author": "ana", "source": f"ana/{n}"},
+                        **change,
+                        "pushes": [push(n), *change.get("pushes", ())],
+                    }
                     for n, (name, (change, _, _)) in enumerate(CASES.items())
                 ],
             }
