@@ -78,6 +78,8 @@ def report(run: Run) -> str:
 def _render(template: str, run: Run, limit: int, details: tuple[Detail, ...]) -> str:
     text = ""
     for detail in details:
+        if detail is not details[-1] and _at_least(run, detail) > limit:
+            continue
         text = (
             environment()
             .get_template(template)
@@ -100,6 +102,15 @@ def _render(template: str, run: Run, limit: int, details: tuple[Detail, ...]) ->
         if len(text) <= limit:
             return text
     raise AssertionError(f"{template}: {len(text)} characters with the least detail; the limit is {limit}")
+
+
+def _at_least(run: Run, detail: Detail) -> int:
+    """Characters that a text of that detail cannot have less of: one that is too long is not worth writing."""
+    amount = 0
+    for result in run.results[: detail.results]:
+        for finding in result.findings[: detail.findings]:
+            amount += len("- ") + len("  - : ") * min(len(finding.evidence), detail.evidence)
+    return amount
 
 
 class _Names:

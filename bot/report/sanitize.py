@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 ELLIPSIS = "…"
 ZERO_WIDTH_SPACE = "\u200b"
@@ -47,8 +48,10 @@ def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
 def plain(text: str, limit: int = TEXT_LIMIT) -> str:
     """One line of visible characters: no control characters, terminal escapes, bidi marks or zero-width characters."""
     # What is far beyond the limit is not worth reading: a title may be megabytes long.
-    text = _ESCAPE.sub("", text[: limit * 4 + 1_000])
-    text = _SPACES.sub(" ", text)
+    text = text[: limit * 2 + 200]
+    if text.isascii() and text.isprintable():
+        return bounded(re.sub(" {2,}", " ", text).strip(), limit)
+    text = _SPACES.sub(" ", _ESCAPE.sub("", text))
     kept: list[str] = []
     marks = 0
     for character in text:
@@ -77,7 +80,12 @@ def markdown(text: str, limit: int = TEXT_LIMIT) -> str:
 
     ``limit`` counts characters as they are seen, so that no escape is ever cut in two.
     """
-    text = plain(text, limit)
+    return _markdown(plain(text, limit))
+
+
+@lru_cache(maxsize=2_048)
+def _markdown(text: str) -> str:
+    # The same titles and reasons stand in thousands of results.
     start = _LINE_START.match(text)
     text = _REFERENCE.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, text)
     text = _MARKDOWN.sub(lambda found: "\\" + found[0], text)
