@@ -140,7 +140,7 @@ def _parameters(params: type[BaseModel], prefix: str = "", inherited: Tighter = 
             name=_cell(f"`{shown}`"),
             type=_cell(_type(described, definitions)),
             default=_cell(
-                "required" if field.is_required() else f"`{_default(field.get_default(call_default_factory=True))}`"
+                "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
             ),
             tighter=_cell(TIGHTER[tighter]),
             text=_cell(field.description or ""),
