@@ -290,8 +290,13 @@ def test_events_on_the_way_in(event: str):
 def test_path_filters_are_kept():
     found = entry(pipeline(triggers=(Trigger("pull_request", paths=("src/**",)),)), "main")
     assert found.paths == ("src/**",)
-    both = (Trigger("pull_request", paths=("src/**",)), Trigger("merge_group"))
-    assert entry(pipeline(triggers=both), "main").paths == ()
+    assert found.filters == (("src/**",),)
+    queue = entry(pipeline(triggers=(Trigger("pull_request", paths=("src/**",)), Trigger("merge_group"))), "main")
+    assert (queue.paths, queue.filters) == ((), (("src/**",),))
+    two = entry(
+        pipeline(triggers=(Trigger("pull_request", paths=("a",)), Trigger("pull_request", paths=("b",)))), "main"
+    )
+    assert (two.paths, two.filters) == (("a", "b"), (("a",), ("b",)))
 
 
 @pytest.mark.parametrize(
@@ -324,6 +329,10 @@ def test_a_path_filter_needs_one_file():
     assert touches(["docs/a.md", "src/a.py"], ("**", "!docs/**"))
     assert not touches(["docs/a.md"], ("**", "!docs/**"))
     assert not touches([], ("src/**",))
+    assert touches(["src/deep/a.cs"], ("/src/*",), "azure")
+    assert not touches(["src/deep/a.cs"], ("/src/*",))
+    assert touches(["src/a.cs"], ("!/docs/*",), "azure")
+    assert not touches(["docs/deep/a.md"], ("!/docs/*",), "azure")
 
 
 def test_called_workflows_run_under_their_caller():

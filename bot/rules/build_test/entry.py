@@ -24,6 +24,8 @@ class Entry:
     """The events that start it for such a change."""
     paths: tuple[str, ...] = ()
     """It starts only for changes to these; empty: for every change."""
+    filters: tuple[tuple[str, ...], ...] = ()
+    """The path filters of the triggers that pull requests have, each enough by itself; empty: every pull request starts it."""
     obstacle: str = ""
     """Why it does not gate, although (or because) of how it starts."""
     unclear: str = ""
@@ -39,16 +41,20 @@ def entry(definition: PipelineDefinition, branch: str) -> Entry:
         return Entry((), obstacle=_never(definition))
     if not open_to:
         return Entry((), obstacle=f"its branch filter leaves out {branch}, or it does not start on new commits")
-    paths = () if any(not trigger.paths for trigger in open_to) else open_to[0].paths
+    paths = tuple(dict.fromkeys(path for each in _filters(open_to) for path in each))
+    filters = _filters([trigger for trigger in open_to if trigger.event != "merge_group"])
     if definition.enabled is False:
-        return Entry(events, paths, obstacle="the pipeline is disabled")
+        return Entry(events, paths, filters, obstacle="the pipeline is disabled")
     if definition.format == "azure" and not any(trigger.blocking for trigger in open_to):
         if any(trigger.blocking is None for trigger in open_to):
             return Entry(
-                events, paths, unclear=f"whether a build validation runs {definition.path} cannot be told from here"
+                events,
+                paths,
+                filters,
+                unclear=f"whether a build validation runs {definition.path} cannot be told from here",
             )
-        return Entry(events, paths, obstacle="its build validation is optional")
-    return Entry(events, paths)
+        return Entry(events, paths, filters, obstacle="its build validation is optional")
+    return Entry(events, paths, filters)
 
 
 def covers(definition: PipelineDefinition, trigger: Trigger, branch: str) -> bool:
@@ -63,9 +69,14 @@ def covers(definition: PipelineDefinition, trigger: Trigger, branch: str) -> boo
     return not patterns or filtered(branch, patterns)
 
 
-def touches(paths: Iterable[str], patterns: tuple[str, ...]) -> bool:
+def touches(paths: Iterable[str], patterns: tuple[str, ...], format_: str = "github") -> bool:
     """Whether some changed path passes a path filter; an empty filter lets everything through."""
-    return not patterns or any(filtered(path.lstrip("/"), tuple(p.lstrip("/") for p in patterns)) for path in paths)
+    if format_ == "azure":
+        patterns = tuple(_azure_pattern(pattern) for pattern in patterns)
+        if patterns and all(pattern.startswith("!") for pattern in patterns):
+            patterns = ("**", *patterns)  # to exclude alone is to include the rest
+    rooted = tuple(("!" if p.startswith("!") else "") + p.removeprefix("!").lstrip("/") for p in patterns)
+    return not patterns or any(filtered(path.lstrip("/"), rooted) for path in paths)
 
 
 def filtered(name: str, patterns: tuple[str, ...]) -> bool:
@@ -79,6 +90,11 @@ def filtered(name: str, patterns: tuple[str, ...]) -> bool:
         if taken is excludes and _compiled(pattern.removeprefix("!")).fullmatch(name):
             taken = not excludes
     return taken
+
+
+def _filters(triggers: list[Trigger]) -> tuple[tuple[str, ...], ...]:
+    """The path filters of triggers; none where one of them has none."""
+    return () if any(not trigger.paths for trigger in triggers) else tuple(trigger.paths for trigger in triggers)
 
 
 def _never(definition: PipelineDefinition) -> str:

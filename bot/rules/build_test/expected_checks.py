@@ -37,8 +37,8 @@ class Expected:
     app: str
     """The app, where no pipeline of the repository reports it."""
     analyzers: tuple[Analyzer, ...]
-    paths: tuple[str, ...] = ()
-    """It is reported only for changes to these."""
+    filters: tuple[tuple[str, ...], ...] = ()
+    """It is reported only where the change passes one of these path filters; empty: always."""
 
     @property
     def tools(self) -> str:
@@ -79,7 +79,7 @@ def expected(sightings: Iterable[Sighting]) -> tuple[Expected, ...]:
         key = (pipeline.path if pipeline else "", name, sighting.app)
         known = found.get(key)
         analyzers = (*known.analyzers, sighting.analyzer) if known else (sighting.analyzer,)
-        found[key] = Expected(name, pipeline, sighting.app, tuple(dict.fromkeys(analyzers)), sighting.paths)
+        found[key] = Expected(name, pipeline, sighting.app, tuple(dict.fromkeys(analyzers)), sighting.filters)
     return tuple(found.values())
 
 

@@ -106,6 +106,7 @@ class _Place:
             self.check_name,
             self.entry.events,
             self.entry.paths,
+            self.entry.filters,
             tuple(dict.fromkeys(self.obstacles)),
         )
 

@@ -25,6 +25,8 @@ class Sighting:
     events: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     """It runs only for changes to these."""
+    filters: tuple[tuple[str, ...], ...] = ()
+    """The path filters by which a pull request starts it, each enough by itself; empty: every one does."""
     obstacles: tuple[str, ...] = ()
     """Why it does not gate; empty: it does."""
     app: str = ""

@@ -159,11 +159,14 @@ def _judge(
 
 
 def _absent(wanted: Expected, files: ChangedFiles | Unavailable | NotSupported) -> Iterator[Statement]:
-    if wanted.paths and isinstance(files, ChangedFiles):
-        if not touches((path for file in files.files for path in file.paths), wanted.paths):
-            yield Evidence(wanted.tools, f"not started: the change is outside {', '.join(wanted.paths)}", ok=True)
+    if wanted.filters and isinstance(files, ChangedFiles):
+        paths = [path for file in files.files for path in file.paths]
+        format_ = wanted.pipeline.format if wanted.pipeline else "github"
+        if not any(touches(paths, each, format_) for each in wanted.filters):
+            outside = " and ".join(", ".join(each) for each in wanted.filters)
+            yield Evidence(wanted.tools, f"not started: the change is outside {outside}", ok=True)
             return
-    elif wanted.paths and isinstance(files, Unavailable):
+    elif wanted.filters and isinstance(files, Unavailable):
         yield Unknown(files.kind, f"Whether {wanted.name!r} should have started is not known: {files.reason}")
         return
     origin = f" of {wanted.pipeline.path}" if wanted.pipeline else ""
