@@ -78,7 +78,7 @@ class Judging:
     def using(self, configuration: Configuration) -> Configuration:
         """Note that a configuration is applied."""
         self.configurations.setdefault(configuration.digest, configuration)
-        self.session.connections = configuration.connections
+        self.session.connect(configuration.connections)
         return configuration
 
     def below(self, provider: Provider, root: Subject, configuration: Configuration) -> list[Subject]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +18,8 @@ from bot.model.subjects import Platform, WorkItem
 if TYPE_CHECKING:
     from bot.platforms.azure_devops.provider import AzureDevOpsProvider
     from bot.platforms.github.provider import GitHubProvider
+    from bot.platforms.github.reading import Connected
+    from bot.platforms.transport import Transport
     from bot.policy.configuration import Connection
 
 GITHUB_API = "https://api.github.com"
@@ -30,7 +32,8 @@ class Session:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    connections: tuple[Connection, ...] = ()
+    _transport: Transport | None = None
+    _connections: tuple[Connected, ...] = ()
     _providers: dict[str, Provider] = field(default_factory=dict)
 
     def provider(self, target: Target) -> Provider:
@@ -48,7 +51,8 @@ class Session:
         if target.platform is Platform.GITHUB:
             from bot.platforms.github.publisher import GitHubPublisher
 
-            return GitHubPublisher(self._github())
+            provider = self._github()
+            return GitHubPublisher(provider.client, provider.memory)
         if target.platform is Platform.AZURE_DEVOPS:
             from bot.platforms.azure_devops.publisher import AzureDevOpsPublisher
 
@@ -57,12 +61,12 @@ class Session:
 
     def requests(self) -> dict[str, int]:
         """HTTP requests sent so far, by platform."""
-        totals: dict[str, int] = {}
-        for provider in self._providers.values():
-            if provider.platform is not Platform.LOCAL:
-                name = provider.platform.value.replace("-", "_")
-                totals[name] = totals.get(name, 0) + provider.requests()
-        return totals
+        used = {provider.platform for provider in self._providers.values()} - {Platform.LOCAL}
+        return {
+            platform.value.replace("-", "_"): self.transport.requests(platform)
+            for platform in Platform
+            if platform in used
+        }
 
     def depth(self) -> int:
         """The longest chain of round trips."""
@@ -72,24 +76,55 @@ class Session:
         """End every provider."""
         for provider in self._providers.values():
             provider.close()
+        if self._transport is not None:
+            self._transport.close()
+
+    def connect(self, connections: Sequence[Connection]) -> None:
+        """Take a configuration's word for where ``AB#12`` leads."""
+        from bot.platforms.github.reading import Connected
+
+        self._connections = tuple(Connected(glob, one.work_items) for one in connections for glob in one.match)
+        if "github" in self._providers:
+            self._github().connect(self._connections)
+
+    @property
+    def transport(self) -> Transport:
+        """The one HTTP path of the run; waiting is said on stderr."""
+        from bot.platforms.transport import Transport
+
+        if self._transport is None:
+            self._transport = Transport(on_wait=_say_waiting)
+        return self._transport
+
+    def _github_token(self) -> str | Callable[[], str]:
+        """A GitHub App's installation where one is given, else the token."""
+        app, key = self.environ.get("ALMGUARD_APP_ID"), self.environ.get("ALMGUARD_APP_PRIVATE_KEY")
+        if app and key:
+            from bot.platforms.github.app import InstallationToken
+
+            api = self.environ.get("GITHUB_API_URL", GITHUB_API).rstrip("/")
+            owner = self.environ.get("ALMGUARD_APP_OWNER") or self.environ.get("GITHUB_REPOSITORY_OWNER")
+            return InstallationToken(app, key, owner, api_url=api, transport=self.transport)
+        token = self.environ.get("GITHUB_TOKEN") or self.environ.get("GH_TOKEN")
+        if not token:
+            raise Refusal(
+                "No GitHub token: set GITHUB_TOKEN (or GH_TOKEN). In a workflow: env: GITHUB_TOKEN: ${{ github.token }}. "
+                "'almguard demo' needs none."
+            )
+        return token
 
     def _github(self) -> GitHubProvider:
         from bot.platforms.github.provider import GitHubProvider
 
         if "github" not in self._providers:
-            token = self.environ.get("GITHUB_TOKEN") or self.environ.get("GH_TOKEN")
-            if not token:
-                raise Refusal(
-                    "No GitHub token: set GITHUB_TOKEN (or GH_TOKEN). In a workflow: env: GITHUB_TOKEN: ${{ github.token }}. "
-                    "'almguard demo' needs none."
-                )
             api = self.environ.get("GITHUB_API_URL", GITHUB_API).rstrip("/")
             self._providers["github"] = GitHubProvider(
-                token,
+                self._github_token(),
                 api_url=api,
                 graphql_url=self.environ.get("GITHUB_GRAPHQL_URL") or graphql_url(api),
                 work_item_reader=self.read_work_items,
-                connections=tuple((c.match, c.work_items) for c in self.connections),
+                connections=self._connections,
+                transport=self.transport,
                 now=self.now,
             )
         provider = self._providers["github"]
@@ -109,7 +144,11 @@ class Session:
                     "SYSTEM_ACCESSTOKEN: $(System.AccessToken) under env:. 'almguard demo' needs none."
                 )
             self._providers[key] = AzureDevOpsProvider(
-                token, collection_url(self.environ, organization), bearer=pat is None, now=self.now
+                token,
+                collection_url(self.environ, organization),
+                bearer=pat is None,
+                now=self.now,
+                transport=self.transport,
             )
         provider = self._providers[key]
         assert isinstance(provider, AzureDevOpsProvider)
@@ -163,3 +202,10 @@ def collection_url(environ: Mapping[str, str], organization: str) -> str:
     if given.lower().endswith(".visualstudio.com"):
         return f"{AZURE_DEVOPS}/{organization}"
     return f"{base}/{organization}"
+
+
+def _say_waiting(why: str, seconds: float) -> None:
+    """Waiting is always shown."""
+    import click
+
+    click.echo(f"almguard: waiting {seconds:.0f} s: {why}", err=True)

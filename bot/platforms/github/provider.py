@@ -127,6 +127,10 @@ class GitHubProvider:
         self._read_work_items = work_item_reader
         self._resolver = Resolver(self.client, self.memory)
 
+    def connect(self, connections: Sequence[Connected]) -> None:
+        """Say where ``AB#12`` leads; a configuration is known only once a target was resolved."""
+        self._connections = tuple(connections)
+
     def resolve(self, target: Target) -> Subject:
         """The subject that a target names. Raises ``PlatformError``."""
         return self._resolver.resolve(target)
