@@ -221,13 +221,13 @@ def _requests_for_changes(newest: Sequence[Review], who: Eligibility) -> Iterato
         if isinstance(standing, Doubt):
             yield Unknown(standing.kind, f"whether the changes that {person} requested block: {standing.reason}")
         elif isinstance(standing, Objection):
-            yield Evidence("requested changes, not counted", f"{person} {standing.reason}", review.url, review.at)
+            yield Evidence("requested changes, not counted", f"{person} {standing.reason}", review.url)
         else:
             yield Finding(
                 f"{person} requested changes.",
                 f"Settle it with {person}, who then approves; or dismiss the review (GitHub) or have the vote reset "
                 "(Azure DevOps) by somebody who may.",
-                (Evidence("requested changes", str(person), review.url, review.at, ok=False),),
+                (Evidence("requested changes", str(person), review.url, ok=False),),
                 discriminator=f"changes-requested/{person.id}",
             )
 
@@ -267,11 +267,11 @@ class Approval:
         """A line of the table."""
         who = str(self.review.person)
         if self.standing is None:
-            return Evidence("approved, counted", who, self.review.url, self.review.at, ok=True)
+            return Evidence("approved, counted", who, self.review.url, ok=True)
         if isinstance(self.standing, Doubt):
-            return Evidence("approved, in doubt", f"{who}: {self.standing.reason}", self.review.url, self.review.at)
+            return Evidence("approved, in doubt", f"{who}: {self.standing.reason}", self.review.url)
         said = f"{who} {self.standing.reason}"
-        return Evidence("approved, not counted", said, self.review.url, self.review.at, ok=False)
+        return Evidence("approved, not counted", said, self.review.url, ok=False)
 
 
 def evidence(given: Sequence[Approval], strangers: tuple[str, ...]) -> tuple[Evidence, ...]:
