@@ -10,8 +10,6 @@ from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from tests.report.test_sanitize import AUTOLINK, MENTION, REFERENCE
-from tests.report.test_terminal import hostile_run
 
 from bot.model.findings import Evidence, Finding, Location
 from bot.model.results import Outcome, Run, Verdict
@@ -19,6 +17,8 @@ from bot.report import markdown
 from bot.report.sanitize import address
 from tests.report import golden, runs
 from tests.report.hostile import HOSTILE, texts
+from tests.report.test_sanitize import AUTOLINK, MENTION, REFERENCE
+from tests.report.test_terminal import hostile_run
 
 COMMONMARK = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 OURS = {"<details>", "<summary>", "</summary>", "</details>", "<sub>", "</sub>"}
