@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.model.facts.change import Check, CheckState
@@ -472,6 +472,7 @@ WORDS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=12), st.text(max_size=40))
 def test_nothing_makes_it_raise(words: list[str], text: str):
     files = dict.fromkeys(

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.model.facts.pipelines import PipelineDefinition, Trigger
@@ -257,7 +257,20 @@ def test_real_pipelines_parse_or_say_where_not(shared_data: Path):
 
 
 KEYS = st.sampled_from(
-    ["stages", "jobs", "steps", "variables", "extends", "template", "parameters", "job", "script", "resources", "a", "name"]
+    [
+        "stages",
+        "jobs",
+        "steps",
+        "variables",
+        "extends",
+        "template",
+        "parameters",
+        "job",
+        "script",
+        "resources",
+        "a",
+        "name",
+    ]
     + ["${{ if eq(parameters.a, 1) }}", "${{ each x in parameters.a }}", "${{ else }}", "${{ insert }}"]
 )
 TEXTS = st.sampled_from(["t.yml", "u.yml@self", "${{ parameters.a }}", "a ${{ x }} b", "${{ x.y", "}} ${{"]) | st.text(
@@ -270,6 +283,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_no_document_makes_it_raise(root: object, template: object):
     brought = yaml.safe_dump(template)
@@ -278,6 +292,7 @@ def test_no_document_makes_it_raise(root: object, template: object):
     parse("a.yml", yaml.safe_dump(root), read=lambda path: brought)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_makes_it_raise(text: str):
     parse("a.yml", text, read=lambda path: None)

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.model.facts.pipelines import Trigger
@@ -148,12 +148,14 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_no_document_makes_it_raise(value: object):
     definition = parse("w.yml", yaml.safe_dump(value))
     assert definition.jobs or definition.error
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_makes_it_raise(text: str):
     parse("w.yml", text)
