@@ -10,7 +10,7 @@ from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.client import Json, value
 from bot.platforms.azure_devops.loading import Ahead, Loader, Wanted
-from bot.platforms.azure_devops.policy_types import BUILD, STATUS
+from bot.platforms.azure_devops.policy_types import BUILD
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.subjects import ident, instant
 
@@ -22,6 +22,7 @@ EVALUATION = {
     "broken": CheckState.FAILURE,
     "notapplicable": CheckState.SKIPPED,
 }
+NOT_STARTED = ("queued", "running")
 STATE = {
     "notset": CheckState.PENDING,
     "pending": CheckState.PENDING,
@@ -34,21 +35,19 @@ STATE = {
 
 
 def checks(wanted: Wanted) -> tuple[Checks, str]:
-    """Build validations as their policies stand, and the newest status of each context on the newest iteration."""
+    """Build validations that have run, as their policies stand, and the newest status of each context on the newest iteration.
+
+    A validation that no build was started for, and a status that nobody has posted, are missing: not pending.
+    """
     subject: PullRequest = wanted.subject
     reads = wanted.reads
-    reported = _statuses(reads, subject)
-    names = {check.name for check in reported}
-    found: list[Check] = []
-    for evaluation in evaluations(reads, subject):
-        kind = str(value(evaluation, "configuration", "type", "id") or "").lower()
-        if kind == BUILD:
-            found.append(_build(reads, subject, evaluation))
-        elif kind == STATUS:
-            check = _awaited(subject, evaluation)
-            if check.name not in names:
-                found.append(check)
-    return Checks((*found, *reported)), subject.url
+    builds = [
+        _build(reads, subject, evaluation)
+        for evaluation in evaluations(reads, subject)
+        if str(value(evaluation, "configuration", "type", "id") or "").lower() == BUILD
+        and (value(evaluation, "context", "buildId") or str(evaluation.get("status")).lower() not in NOT_STARTED)
+    ]
+    return Checks((*builds, *_statuses(reads, subject))), subject.url
 
 
 def evaluations(reads: Reads, subject: PullRequest) -> list[Json]:
@@ -97,20 +96,6 @@ def _definition(reads: Reads, subject: PullRequest, number: object) -> Json | No
             return None
     listed = reads.peek(("definitions", project))
     return next((one for one in listed or () if one.get("id") == number), None)
-
-
-def _awaited(subject: PullRequest, evaluation: Json) -> Check:
-    """A status that a policy asks for and that nobody has posted on this iteration."""
-    settings = value(evaluation, "configuration", "settings") or {}
-    state = EVALUATION.get(str(evaluation.get("status") or "").lower(), CheckState.PENDING)
-    if state is CheckState.SUCCESS:  # of an older push, because the policy lets it stand: not on this head
-        state = CheckState.PENDING
-    return Check(
-        name=_name(settings.get("statusGenre"), settings.get("statusName")),
-        state=state,
-        url=subject.url,
-        detail=str(evaluation.get("status") or ""),
-    )
 
 
 def _statuses(reads: Reads, subject: PullRequest) -> list[Check]:

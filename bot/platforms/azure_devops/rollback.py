@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
@@ -25,6 +25,9 @@ from bot.platforms.azure_devops.deployments import builds, history
 from bot.platforms.azure_devops.loading import Loader, Wanted
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.subjects import ident, instant
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+"""Until when a classic release is kept that somebody has marked so."""
 
 
 def previous_release(wanted: Wanted) -> tuple[PreviousRelease, str]:
@@ -82,8 +85,30 @@ def _kept(reads: Reads, subject: Release, previous: Deployment) -> tuple[tuple[A
         some, exists, until = _run_kept(reads, project, run)
         artifacts += some if exists else [Artifact(f"run {run}", "run", available=False)]
         ends.append(until)
+    if document.get("keepForever"):
+        ends.append(FOREVER)
+    else:
+        ends.append(_retained(reads, project, document, previous.environment))
     known = [end for end in ends if end is not None]
-    return tuple(artifacts), True, min(known) if known and len(known) == len(ends) else None
+    return tuple(artifacts), True, min(known) if len(known) == len(ends) else None
+
+
+def _retained(reads: Reads, project: str, release: Json, environment: str) -> datetime | None:
+    """Until when the definition keeps a release for the environment's sake; it may be kept longer."""
+    made = instant(release.get("createdOn"))
+    for one in _definition(reads, project, release).get("environments") or ():
+        days = value(one, "retentionPolicy", "daysToKeep")
+        if str(one.get("name")).lower() == environment.lower() and days is not None and made is not None:
+            return made + timedelta(days=int(days))
+    return None
+
+
+def _definition(reads: Reads, project: str, release: Json) -> Json:
+    number = int(value(release, "releaseDefinition", "id"))
+    route = {"project": project, "definitionId": str(number)}
+    return reads.once(
+        ("release definition", project, number), lambda: reads.client.get(endpoints.RELEASE_DEFINITIONS, route)
+    )
 
 
 def _run_kept(reads: Reads, project: str, run: int) -> tuple[tuple[Artifact, ...], bool, datetime | None]:
@@ -110,12 +135,14 @@ def artifact_rows(reads: Reads, project: str, run: int) -> list[Json]:
 
 def _artifact(row: Json) -> Artifact:
     resource = row.get("resource") or {}
+    # A pipeline artifact is kept by its content: the id of its root is a hash over all of it.
+    root = value(resource, "properties", "RootId")
     data = str(resource.get("data") or "")
     return Artifact(
         str(row.get("name")),
         "artifact",
         available=True,  # the service lists no artifact that it has deleted; artifacts live as long as their run
-        digest=data if data.startswith("sha256:") else None,
+        digest=data if data.startswith("sha256:") else f"root:{root}" if root else None,
         url=str(resource.get("downloadUrl") or resource.get("url") or ""),
     )
 
@@ -141,7 +168,7 @@ def rollback_procedures(wanted: Wanted) -> tuple[RollbackProcedures, str]:
     subject: Release = wanted.subject
     previous = wanted.known.value(PreviousRelease, subject)
     found: list[Procedure] = []
-    if previous is not None and previous.deployment is not None:
+    if previous is not None and previous.deployment is not None and previous.run_exists is not False:
         found.append(_again(subject, previous))
     if subject.release_kind == "classic":
         found += _redeploy_triggers(wanted.reads, subject)
@@ -163,10 +190,7 @@ def _redeploy_triggers(reads: Reads, subject: Release) -> Iterable[Procedure]:
     if subject.run_id is None or (release := classic_release(reads, project, subject.run_id)) is None:
         return
     number = int(value(release, "releaseDefinition", "id"))
-    route = {"project": project, "definitionId": str(number)}
-    definition = reads.once(
-        ("release definition", project, number), lambda: reads.client.get(endpoints.RELEASE_DEFINITIONS, route)
-    )
+    definition = _definition(reads, project, release)
     for environment in definition.get("environments") or ():
         name = str(environment.get("name"))
         if subject.environment is not None and name.lower() != subject.environment.lower():

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
+from bot.engine.ports import Known
 from bot.model.facts.change import (
     Change,
     ChangedFiles,
@@ -21,6 +24,9 @@ from bot.model.facts.change import (
 )
 from bot.model.people import Permission
 from bot.model.subjects import PullRequestState
+from bot.platforms.azure_devops.provider import AzureDevOpsProvider
+from bot.sandbox.scenario import Scenario
+from bot.sandbox.server import Sandbox
 from tests.platforms.azure_devops.ado_reader import Reader
 
 
@@ -144,7 +150,66 @@ def test_a_status_of_an_older_push_is_not_on_the_head(reader_for, sandbox):
         status.iteration = 1
     reader = reader_for()
     checks = {one.name: one.state for one in reader.value(Checks, reader.subject()).checks}
-    assert checks["scan/sonar"] is CheckState.PENDING
+    assert "scan/sonar" not in checks
+
+
+@pytest.mark.parametrize(
+    ("state", "conclusion", "expected"),
+    [
+        ("queued", "success", CheckState.PENDING),
+        ("in_progress", "success", CheckState.PENDING),
+        ("completed", "failure", CheckState.FAILURE),
+        ("completed", "cancelled", CheckState.FAILURE),
+    ],
+)
+def test_states_of_builds(reader_for, sandbox, state, conclusion, expected):
+    check = sandbox.world.repository("acme", "payments").pull_requests[12].part.checks[0]
+    check.state, check.conclusion = state, conclusion
+    reader = reader_for()
+    checks = {one.name: one.state for one in reader.value(Checks, reader.subject()).checks}
+    assert checks["ci"] is expected
+
+
+def test_a_validation_without_a_build_is_missing(reader_for, sandbox):
+    del sandbox.world.repository("acme", "payments").pull_requests[12].part.checks[0]
+    reader = reader_for()
+    assert "ci" not in {one.name for one in reader.value(Checks, reader.subject()).checks}
+
+
+def test_a_vote_that_was_thrown_away_is_dismissed(reader_for, sandbox):
+    reader = reader_for()
+    pull_request = reader.subject()
+    document = reader.provider.reads.pull_request(pull_request)
+    ben = next(one for one in document["reviewers"] if one["uniqueName"].startswith("ben"))
+    ben["vote"] = 0
+    reviews = reader.value(Reviews, pull_request)
+    dismissed = next(one for one in reviews.reviews if one.opinion is Opinion.DISMISSED)
+    assert dismissed.person.login == "ben@example.com"
+    assert "ben@example.com" in reviews.requested
+
+
+def test_a_change_of_many_files_and_commits_is_read_whole(reader_for, sandbox):
+    files = {f"many/{number}.txt": "x" for number in range(2100)}
+    commits = [{"message": f"Commit {number}", "files": {f"c{number}": "x"}} for number in range(105)]
+    scenario = {
+        "repositories": [
+            {
+                "name": "big",
+                "pull_requests": [
+                    {"number": 1, "author": "ana", "pushes": [{"commits": [{"files": files}, *commits]}]}
+                ],
+            }
+        ]
+    }
+    with Sandbox(Scenario.model_validate(scenario)) as big:
+        provider = AzureDevOpsProvider("sandbox-token", big.azure_devops + "acme")
+        reader = Reader(provider, Known())
+        pull_request = reader.subject("ado:acme/acme/big!1")
+        assert len(reader.value(ChangedFiles, pull_request).files) == 2205
+        found = reader.value(Commits, pull_request).commits
+        assert len(found) == 106
+        assert found[-1].sha == pull_request.head_sha
+        provider.close()
 
 
 def test_what_reviewers_may_do_comes_through_groups_too(reader: Reader, pull_request):

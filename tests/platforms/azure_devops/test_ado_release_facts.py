@@ -63,6 +63,7 @@ def test_a_classic_release(reader: Reader, sandbox):
     ]
     previous = reader.value(PreviousRelease, found)
     assert (previous.deployment.version, previous.run_exists, previous.is_first) == ("R-1", True, False)
+    assert previous.leased_until.year == 9999, "it is kept for ever"
     assert reader.value(ReleaseRecord, found).notes == "Second classic"
     (again,) = reader.value(RollbackProcedures, found).procedures
     assert (again.kind, again.enabled) == ("stage_rerun", True)
@@ -79,7 +80,7 @@ def test_a_redeploy_trigger_of_a_classic_definition(reader: Reader):
     trigger = {"triggerType": "rollbackRedeploy", "triggerContent": '{"action": "RedeployLastSuccessful"}'}
     reader.provider.reads.keep(
         ("release definition", project, definition),
-        {"environments": [{"name": "shop", "environmentTriggers": [trigger]}, {"name": "other"}]},
+        {"environments": [{"name": "shop", "environmentTriggers": [trigger], "retentionPolicy": {"daysToKeep": 30}}]},
     )
     kinds = [one.kind for one in reader.value(RollbackProcedures, found).procedures]
     assert kinds == ["stage_rerun", "redeploy_trigger"]
@@ -126,8 +127,7 @@ def test_a_run_that_retention_has_deleted(reader_for, sandbox):
     release = reader.subject(NEWEST)
     previous = reader.value(PreviousRelease, release)
     assert (previous.deployment.version, previous.run_exists, previous.artifacts) == ("v1.0.0", False, ())
-    (procedure,) = reader.value(RollbackProcedures, release).procedures
-    assert not procedure.enabled
+    assert reader.value(RollbackProcedures, release).procedures == ()
 
 
 def test_rehearsals_are_real_returns(reader: Reader, release):
