@@ -132,6 +132,8 @@ def test_an_unchanged_answer_is_304_and_costs_nothing(shop: Sandbox) -> None:
         ("workflow-token", f"{PAY}/branches/main/protection", 403, "Resource not accessible by integration"),
         ("workflow-token", "/orgs/acme/members", 403, "Resource not accessible by integration"),
         ("workflow-token", "/orgs/acme/rulesets", 403, "Resource not accessible by integration"),
+        ("greedy-workflow-token", "/orgs/acme/members", 403, "Resource not accessible by integration"),
+        ("greedy-workflow-token", f"{PAY}/branches/main/protection", 403, "Resource not accessible by integration"),
         ("app-token", f"{PAY}/branches/release/1/protection", 404, "Branch not protected"),
         ("app-token", f"{PAY}/branches/none/protection", 404, "Branch not found"),
         ("app-token", "/repos/acme/attic/code-scanning/alerts", 403, "Advanced Security must be enabled"),
