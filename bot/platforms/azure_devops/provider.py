@@ -29,7 +29,7 @@ from bot.platforms.azure_devops import deployments as deployed
 from bot.platforms.azure_devops import release as releases
 from bot.platforms.azure_devops.client import Client, unavailable
 from bot.platforms.azure_devops.discovery import Discovery
-from bot.platforms.azure_devops.files import Version, content
+from bot.platforms.azure_devops.files import Version, content, tree
 from bot.platforms.azure_devops.loading import Loader, NoSuchThing, Wanted
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.resolving import Resolver
@@ -133,14 +133,17 @@ class AzureDevOpsProvider:
         branch = _base(subject)
         if branch is None:
             return None
-        version = Version(branch.branch, "branch")
-        if isinstance(subject, PullRequest) and subject.base_sha:
-            version = Version(subject.base_sha, "commit")
+        version = _version(subject, branch)
         for path in paths:
             text = content(self.client, branch.repository, version, path)
             if text is not None:
                 return ConfigurationFile(path, text, f"{branch.name}:{path}")
         return None
+
+    def paths(self, subject: Subject) -> Sequence[str]:
+        """Every path on the base branch."""
+        branch = _base(subject)
+        return () if branch is None else tree(self.client, branch.repository, _version(subject, branch))
 
     def read_work_items(self, project_target: str, ids: Sequence[int]) -> Mapping[int, WorkItem | Unavailable | None]:
         """Work items that another platform mentions: an item; None where there is none (or none that the token's owner may
@@ -211,6 +214,13 @@ def _portions(
     """So many at once that a long scan's answers stream."""
     for start in range(0, len(wanted), size):
         yield wanted[start : start + size]
+
+
+def _version(subject: Subject, branch: Branch) -> Version:
+    """The base as a pull request was read with it, else the branch's tip."""
+    if isinstance(subject, PullRequest) and subject.base_sha:
+        return Version(subject.base_sha, "commit")
+    return Version(branch.branch, "branch")
 
 
 def _base(subject: Subject) -> Branch | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 from bot.engine.ports import ConfigurationFile, Known, PlatformError
 from bot.engine.targets import Target
@@ -196,6 +197,21 @@ class GitHubProvider:
             if content is not None:
                 return ConfigurationFile(path, content, f"{branch.name}:{path}")
         return None
+
+    def paths(self, subject: Subject) -> Sequence[str]:
+        """Every path on the base branch. https://docs.github.com/en/rest/git/trees"""
+        branch = _branch_of_configuration(subject)
+        if branch is None:
+            return ()
+        home = branch.repository.name
+        tree = self.client.rest("GET", f"/repos/{home}/git/trees/{quote(branch.branch, safe='')}", {"recursive": "1"})
+        if tree.get("truncated"):
+            raise PlatformError(
+                f"{branch.name} has more files than GitHub lists: name the policy files of the configuration instead of "
+                "using a glob.",
+                UnknownKind.TRUNCATED,
+            )
+        return tuple(str(entry["path"]) for entry in tree["tree"] if entry["type"] == "blob")
 
     def _texts(self, branch: Branch, paths: Sequence[str]) -> dict[str, str | None]:
         fields = " ".join(

@@ -114,6 +114,11 @@ class Git:
                     found[path] = details.partition(" ")[2]
         return found
 
+    def paths(self) -> tuple[str, ...]:
+        """Every path of HEAD."""
+        listed = self.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD").decode(errors="replace")
+        return tuple(path for path in listed.split("\0") if path)
+
     def text(self, path: str) -> str | None:
         """The text of a regular file of HEAD; None where there is no such file. Raises ``GitError``, also for one too large."""
         entry = (

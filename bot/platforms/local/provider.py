@@ -123,6 +123,11 @@ class LocalProvider:
                 return ConfigurationFile(path, committed, f"{self._path}@HEAD:{path}")
         return None
 
+    def paths(self, subject: Subject) -> Sequence[str]:
+        """Every path of HEAD."""
+        del subject
+        return self._git.paths()
+
     def requests(self) -> int:
         """None are sent."""
         return 0
