@@ -26,7 +26,7 @@ from bot.platforms.azure_devops.files import Version, contents, repository_route
 from bot.platforms.azure_devops.loading import Loader, Wanted
 from bot.platforms.azure_devops.pipelines import yaml_path
 from bot.platforms.azure_devops.reads import Reads
-from bot.platforms.azure_devops.rollback import artifacts_of, classic_release
+from bot.platforms.azure_devops.rollback import artifacts_of, classic_release, earlier
 from bot.platforms.azure_devops.subjects import ident
 from bot.platforms.pipelines import azure_pipeline
 
@@ -40,11 +40,7 @@ def release_changes(wanted: Wanted) -> tuple[ReleaseChanges, str]:
     subject: Release = wanted.subject
     spec: GlobSpec = wanted.spec or GlobSpec()
     reads = wanted.reads
-    previous = wanted.known.value(PreviousRelease, subject)
-    if previous is None:
-        raise PlatformError(
-            f"What is new in {subject.name} is not known, because its previous release is not.", UnknownKind.SCOPE
-        )
+    previous = earlier(wanted, PreviousRelease)
     if previous.deployment is None:
         return ReleaseChanges((), frozenset(), (), 0), subject.url
     base = previous.deployment.commit

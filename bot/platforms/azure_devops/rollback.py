@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from bot.engine.ports import PlatformError
-from bot.model.facts import UnknownKind
+from bot.model.facts import Fact, Loaded, Unavailable, UnknownKind
 from bot.model.facts.release import (
     Artifact,
     Deployment,
@@ -25,6 +26,8 @@ from bot.platforms.azure_devops.deployments import builds, history
 from bot.platforms.azure_devops.loading import Loader, Wanted
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.subjects import ident, instant
+
+F = TypeVar("F", bound=Fact)
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 """Until when a classic release is kept that somebody has marked so."""
@@ -54,13 +57,17 @@ def previous_release(wanted: Wanted) -> tuple[PreviousRelease, str]:
 
 def deployed(wanted: Wanted) -> tuple[Deployment, ...]:
     """The deployments that an earlier round has loaded."""
-    known = wanted.known.value(Deployments, wanted.subject)
-    if known is None:
-        raise PlatformError(
-            f"What was deployed before {wanted.subject.name} is not known: the deployments could not be read.",
-            UnknownKind.SCOPE,
-        )
-    return known.deployments
+    return earlier(wanted, Deployments).deployments
+
+
+def earlier(wanted: Wanted, fact: type[F]) -> F:
+    """A fact about the same subject that an earlier round has loaded; where it could not, this one cannot either."""
+    answer = wanted.known.answer(fact, wanted.subject)
+    if isinstance(answer, Loaded) and isinstance(answer.value, fact):
+        return answer.value
+    if isinstance(answer, Unavailable):
+        raise PlatformError(f"{fact.name} of {wanted.subject.name} could not be read: {answer.reason}", answer.kind)
+    raise PlatformError(f"{fact.name} of {wanted.subject.name} is not known.", UnknownKind.UNREADABLE)
 
 
 def _kept(reads: Reads, subject: Release, previous: Deployment) -> tuple[tuple[Artifact, ...], bool, datetime | None]:
