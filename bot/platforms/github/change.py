@@ -117,7 +117,10 @@ def commits(context: Context, _request: FactRequest, subject: Subject) -> Readin
         return Commits(tuple(_with_update_merges(context, subject, read)))
 
     return Reading(
-        Piece(place(subject), connections=(listed,), weight=1400), parse, f"{subject.url}/commits", "contents: read"
+        Piece(place(subject), connections=(listed,), weight=1400),
+        parse,
+        f"{subject.url}/commits",
+        "pull requests: read",
     )
 
 

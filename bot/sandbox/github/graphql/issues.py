@@ -87,6 +87,17 @@ class IssueThing(Thing, of="Issue"):
         found = self.c.world.issue(self.it, ident) if ident is not None else None
         return self.new("Issue", self.it, found) if found else None
 
+    def closed_by_pull_requests_references(self, include_closed_prs: bool = False) -> Many:
+        """The pull requests of this repository that close it."""
+        from bot.sandbox.github.graphql.pulls import closing_numbers
+
+        found = [
+            request
+            for request in self.it.pull_requests.values()
+            if (include_closed_prs or request.part.state == "open") and self.number in closing_numbers(self.it, request)
+        ]
+        return Many(found, lambda request: self.new("PullRequest", self.it, request))
+
     def comments(self) -> Many:
         """What was said."""
         return comments_of(self, self.it, self.number)

@@ -254,11 +254,8 @@ class PullRequestThing(Thing, of="PullRequest"):
     ) -> Many:
         """The issues that merging closes: linked by hand, or by a closing keyword in the body."""
         del order_by
-        numbers = list(self.part.links.work_items)
-        if not user_linked_only:
-            numbers += closed_by(self.it, self.part.body)
-            numbers += [each for commit in self.request.commits() for each in closed_by(self.it, commit.message)]
-        found = [self.c.world.issue(self.it, each) for each in dict.fromkeys(numbers)]
+        numbers = closing_numbers(self.it, self.request, by_hand=user_linked_only)
+        found = [self.c.world.issue(self.it, each) for each in numbers]
         return Many([item for item in found if item is not None], lambda item: self.new("Issue", self.it, item))
 
     def timeline_items(self, item_types: list[str] | None = None, since: str | None = None) -> Many:
@@ -311,6 +308,15 @@ class PullRequestThing(Thing, of="PullRequest"):
             "afterCommit": self.new("Commit", self.it, commits[push.head_sha]),
             "ref": self.head_ref(),
         }
+
+
+def closing_numbers(repository: Repository, request: PullRequest, *, by_hand: bool = False) -> list[int]:
+    """The issues of this repository that a pull request closes, each once."""
+    numbers = list(request.part.links.work_items)
+    if not by_hand:
+        numbers += closed_by(repository, request.part.body)
+        numbers += [each for commit in request.commits() for each in closed_by(repository, commit.message)]
+    return list(dict.fromkeys(numbers))
 
 
 def closed_by(repository: Repository, text: str) -> list[int]:

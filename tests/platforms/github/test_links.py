@@ -1,0 +1,111 @@
+"""What a pull request is linked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.engine.ports import PlatformError
+from bot.model.facts import FactRequest, Unavailable, UnknownKind
+from bot.model.facts.change import LinkedWorkItems, LinkForm, LinkSource, LinkSpec, WorkItemLink
+from bot.model.subjects import Platform, WorkItem
+from bot.platforms.github.reading import Connected
+
+from .conftest import House, value
+
+IT = "github:acme/payments#12"
+ASKED = FactRequest(LinkedWorkItems, LinkSpec(frozenset({"PAY"})))
+
+
+def links(house: House, request: FactRequest = ASKED, **options: object) -> dict[tuple[str, str], WorkItemLink]:
+    found = value(house.provider(**options), IT, request).links
+    return {(one.where.partition(" ")[0], one.text): one for one in found}
+
+
+def item(number: int) -> WorkItem:
+    return WorkItem(f"ado/{number}", f"AB#{number}", Platform.AZURE_DEVOPS, "", number=str(number), title="", type="Bug",
+                    state="Active", is_closed=False)  # fmt: skip
+
+
+def test_every_form(house: House) -> None:
+    found = links(house)
+    related = found["relation", "acme/payments#7"]
+    assert (related.form, related.source) == (LinkForm.RELATION, LinkSource.GITHUB_ISSUES)
+    closing = found["body", "Closes #7"]
+    assert closing.form is LinkForm.KEYWORD
+    assert closing.item is not None
+    assert (closing.item.number, closing.item.type, closing.item.state) == ("7", "Bug", "open")
+    assert closing.item.scope == "acme/payments"
+    assert not closing.item.is_pull_request
+    mention = found["body", "#8"]
+    assert mention.form is LinkForm.MENTION
+    assert mention.item is not None
+    assert mention.item.is_closed
+    assert mention.item.closed_at is not None
+    assert found["body", "#4711"].missing
+    hidden = found["body", "acme/hidden#1"]
+    assert not hidden.missing
+    assert "not there for this token" in hidden.unreadable
+    jira = found["commit", "PAY-9"]
+    assert jira.unchecked
+    assert jira.source is LinkSource.JIRA
+    assert not any("#99" in text for _, text in found)
+
+
+def test_boards_need_a_connection(house: House) -> None:
+    board = links(house)["body", "AB#45"]
+    assert board.source is LinkSource.AZURE_BOARDS
+    assert board.unreadable_kind is UnknownKind.SCOPE
+    assert "connections" in board.unreadable
+
+
+def test_boards_are_read_through_a_connection(house: House) -> None:
+    asked: list[tuple[str, Sequence[int]]] = []
+
+    def read(project: str, numbers: Sequence[int]) -> dict[int, WorkItem | Unavailable | None]:
+        asked.append((project, numbers))
+        return {45: item(45)}
+
+    connection = (Connected("acme/*", "ado:acme/Payments"),)
+    board = links(house, connections=connection, work_item_reader=read)["body", "AB#45"]
+    assert asked == [("ado:acme/Payments", [45])]
+    assert board.item == item(45)
+
+
+def test_boards_that_fail_are_unreadable(house: House) -> None:
+    def read(project: str, numbers: Sequence[int]) -> dict[int, WorkItem | Unavailable | None]:
+        raise PlatformError("the server is away", UnknownKind.TRANSIENT)
+
+    connection = (Connected("acme/*", "ado:acme/Payments"),)
+    board = links(house, connections=connection, work_item_reader=read)["body", "AB#45"]
+    assert (board.unreadable, board.unreadable_kind) == ("the server is away", UnknownKind.TRANSIENT)
+
+
+def test_pull_requests_of_an_item_are_counted_when_asked(house: House) -> None:
+    found = links(house, FactRequest(LinkedWorkItems, LinkSpec(count_pull_requests=True)))
+    assert found["body", "Closes #7"].item.linked_pull_requests is not None  # type: ignore[union-attr]
+    assert links(house)["body", "Closes #7"].item.linked_pull_requests is None  # type: ignore[union-attr]
+
+
+def test_a_number_may_be_a_pull_request(build) -> None:
+    house = build(
+        {
+            "repositories": [
+                {"name": "app", "pull_requests": [
+                    {"number": 1, "author": "ana", "body": "See #2"}, {"number": 2, "author": "ana"}]},
+            ]
+        }
+    )  # fmt: skip
+    found = value(house.provider("sandbox-token"), "github:acme/app#1", LinkedWorkItems).links
+    assert found[0].item is not None
+    assert found[0].item.is_pull_request
+
+
+def test_a_text_full_of_mentions_is_not_read_to_the_end(build) -> None:
+    body = " ".join(f"#{number}" for number in range(10, 200))
+    house = build({"repositories": [{"name": "app", "pull_requests": [{"number": 1, "author": "ana", "body": body}]}]})
+    provider = house.provider("sandbox-token")
+    found = value(provider, "github:acme/app#1", LinkedWorkItems).links
+    assert len(found) == 190
+    assert sum(one.missing for one in found) == 50
+    assert {one.unreadable_kind for one in found if one.unreadable} == {UnknownKind.TRUNCATED}
+    assert provider.requests() < 60
