@@ -1,4 +1,4 @@
-"""The azure-devops SDK, with everything that it gets wrong put right: loaded late, one adapter, whole pages, plain errors.
+"""Requests to one organisation: whole pages, POSTs that only read, failures that say what would cure them.
 
 The SDK signs, discovers locations and negotiates versions. Bulk reads go through its ``_send`` and stay JSON, because its
 own methods drop continuation tokens and check settings, and take eight times as long to parse.
@@ -6,13 +6,9 @@ own methods drop continuation tokens and check settings, and take eight times as
 
 from __future__ import annotations
 
-import base64
 import itertools
-import os
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlsplit
 
@@ -20,13 +16,13 @@ from bot.engine.ports import PlatformError
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Platform
 from bot.platforms.answers import refused_token
-from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.endpoints import Endpoint, Host
+from bot.platforms.azure_devops.sdk import Refused, connect, learn
 from bot.platforms.redaction import redact
 from bot.platforms.transport import REPEATABLE, Transport
 
 if TYPE_CHECKING:
-    from requests import Response, Session
+    from requests import Response
 
 Json: TypeAlias = dict[str, Any]
 """A document of the platform, as it came."""
@@ -38,23 +34,6 @@ ABSENT = 0
 """Stands for a status where nothing was asked, because the server has no such thing."""
 MOST_PAGES = 500
 """A list that is longer than this is not read to its end; it is said to be truncated."""
-
-
-class Refused(PlatformError):  # noqa: N818 - an answer of the platform, not a mistake
-    """The platform answered, and the answer was no."""
-
-    def __init__(self, message: str, kind: UnknownKind | None, status: int, words: str) -> None:
-        super().__init__(message, kind)
-        self.status = status
-        self.words = words
-        """What the server said."""
-
-    @property
-    def is_of_another_version(self) -> bool:
-        """Whether the server does not know the version, or the place, that was asked for."""
-        return any(
-            said in self.words for said in ("out of range for this server", "under preview", "The controller for path")
-        )
 
 
 class Client:
@@ -158,7 +137,7 @@ class Client:
         with self._lock:
             client = self._sdk.get(base)
             if client is None:
-                client = self._sdk[base] = self._connect(base)
+                client = self._sdk[base] = connect(base, self._token, self._bearer, self._adapter)
         return client
 
     def has(self, endpoint: Endpoint) -> bool:
@@ -220,7 +199,7 @@ class Client:
                     raise
             with self._lock:
                 if client.normalized_url not in self._learnt:
-                    self._learn(client)
+                    learn(client)
                     self._learnt.add(client.normalized_url)
             return send()
         except Refused as wrong:
@@ -257,53 +236,6 @@ class Client:
             return self.url
         return f"https://{host.value}/{self.organization}"
 
-    def _connect(self, base: str) -> Any:
-        """The SDK's client for a base address. An empty list of areas, and locations known beforehand, save asking for both.
-
-        The service's ids and routes never change. A server that is older says so when it is asked, see ``_learn``.
-        """
-        _prepare_cache_folder()
-        from azure.devops._models import ApiResourceLocation
-        from azure.devops.client import Client as SdkClient
-        from azure.devops.connection import Connection
-
-        connection = Connection(base_url=base, creds=_credentials(self._token, self._bearer, self._adapter))
-        connection._resource_areas = []
-        client = connection.clients_v7_1.get_git_client()
-        client._handle_error = _refuse
-        SdkClient._locations_cache.setdefault(
-            client.normalized_url,
-            [
-                ApiResourceLocation(
-                    id=endpoint.location,
-                    area="",
-                    resource_name="",
-                    route_template=endpoint.route,
-                    resource_version=9,
-                    min_version=1.0,
-                    max_version=7.2,
-                    released_version="7.1",
-                )
-                for endpoint in endpoints.every()
-            ],
-        )
-        return client
-
-    def _learn(self, client: Any) -> None:
-        """Ask the server itself where its resources are, and in which versions."""
-        from azure.devops.client import Client as SdkClient
-
-        SdkClient._locations_cache.pop(client.normalized_url, None)
-        try:
-            try:
-                client._get_resource_location(client.normalized_url, "")
-            except OSError:  # the locations are here; only their copy on disk could not be written
-                client._get_resource_location(client.normalized_url, "")
-        except ValueError as wrong:  # what msrest raises for what it cannot read
-            raise refused_token(
-                Platform.AZURE_DEVOPS, f"OPTIONS {self.url}/_apis", "the list of its APIs was not JSON"
-            ) from wrong
-
 
 def unavailable(wrong: PlatformError, url: str = "") -> Unavailable:
     """A failure as an answer about a fact: whatever was not found may also be hidden from this token."""
@@ -330,22 +262,6 @@ def _written(raw: object) -> str:
     return quote(text, safe="")
 
 
-def _refuse(request: Any, response: Response) -> None:
-    """Stands in for the SDK's own, which loses the status."""
-    words = ""
-    try:
-        document = response.json()
-        if isinstance(document, dict):
-            words = str(document.get("message") or value(document, "value", "Message") or "")
-    except ValueError:
-        words = response.text if "text/plain" in response.headers.get("Content-Type", "") else ""
-    words = redact(" ".join(words.split())[:500])
-    status = response.status_code
-    asked = redact(f"{request.method} {request.url}")
-    kind = {401: UnknownKind.SCOPE, 403: UnknownKind.SCOPE, 404: None}.get(status, UnknownKind.UNREADABLE)
-    raise Refused(f"{asked}: {status} {words or response.reason}", kind, status, words)
-
-
 def _named(wrong: Refused, endpoint: Endpoint) -> Refused:
     """The refusal, with what would lift it."""
     if wrong.kind is UnknownKind.SCOPE:
@@ -357,39 +273,3 @@ def _named(wrong: Refused, endpoint: Endpoint) -> Refused:
         advice = f" It does not exist, or this token (scope {endpoint.scope}) may not see it."
         return Refused(f"{wrong}{advice}", wrong.kind, wrong.status, wrong.words)
     return wrong
-
-
-def _credentials(token: str, bearer: bool, adapter: Any) -> Any:
-    """Signs the session that msrest made, and mounts the adapter on it: a session of our own would be ignored."""
-    from msrest.authentication import Authentication
-
-    header = f"Bearer {token}" if bearer else f"Basic {base64.b64encode(f':{token}'.encode()).decode()}"
-
-    def sign(request: Any) -> Any:
-        request.headers["Authorization"] = header
-        return request
-
-    class Credentials(Authentication):
-        def signed_session(self, session: Session | None = None) -> Session:
-            signed: Session = super().signed_session(session)
-            signed.auth = sign  # a session with an authentication of its own is not given what ~/.netrc says
-            signed.mount("https://", adapter)
-            signed.mount("http://", adapter)
-            return signed
-
-    return Credentials()
-
-
-def _prepare_cache_folder() -> None:
-    """The SDK's import fails when its folder cannot be made, so it is pointed at one that can."""
-    named = os.environ.get("AZURE_DEVOPS_CACHE_DIR")
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    for folder in filter(None, (named, os.path.join(home, "almguard", "azure-devops"))):
-        try:
-            Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            os.environ["AZURE_DEVOPS_CACHE_DIR"] = folder
-            return
-    os.environ["AZURE_DEVOPS_CACHE_DIR"] = tempfile.mkdtemp(prefix="almguard-azure-devops-")

@@ -10,9 +10,10 @@ from bot.model.facts import UnknownKind
 from bot.model.facts.release import Deployment, Deployments, DeploymentState
 from bot.model.subjects import Release, Repository
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Json, Refused, chunks, value
+from bot.platforms.azure_devops.client import Json, chunks, value
 from bot.platforms.azure_devops.loading import Ahead, Loader, Wanted
 from bot.platforms.azure_devops.reads import Reads
+from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident, instant
 
 SUCCESS = ("succeeded", "succeededwithissues")

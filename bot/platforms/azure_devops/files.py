@@ -12,7 +12,8 @@ from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Repository
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Client, Refused, chunks
+from bot.platforms.azure_devops.client import Client, chunks
+from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident
 
 NO_SUCH_ITEM = ("TF401174", "TF401175", "TF401173")

@@ -15,10 +15,11 @@ from bot.model.subjects import Branch, Repository
 from bot.platforms.azure_devops import endpoints, policy_types
 from bot.platforms.azure_devops.access import identities
 from bot.platforms.azure_devops.checks import evaluations
-from bot.platforms.azure_devops.client import Json, Refused, chunks, value
+from bot.platforms.azure_devops.client import Json, chunks, value
 from bot.platforms.azure_devops.endpoints import Host
 from bot.platforms.azure_devops.loading import Ahead, Loader, NoSuchThing, Wanted
 from bot.platforms.azure_devops.reads import Reads
+from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident
 
 

@@ -12,9 +12,10 @@ from bot.engine.ports import PlatformError, Publication, Published
 from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops.change import MARKER, thread_property
-from bot.platforms.azure_devops.client import Json, Refused, value
+from bot.platforms.azure_devops.client import Json, value
 from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.provider import AzureDevOpsProvider
+from bot.platforms.azure_devops.sdk import Refused
 
 GENRE = "almguard"
 LONGEST_DESCRIPTION = 250

@@ -20,13 +20,14 @@ from bot.model.facts.release import (
 from bot.model.references import find_references
 from bot.model.subjects import Release
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Json, Refused, chunks, value
+from bot.platforms.azure_devops.client import Json, chunks, value
 from bot.platforms.azure_devops.deployments import builds
 from bot.platforms.azure_devops.files import Version, contents, repository_route, tree
 from bot.platforms.azure_devops.loading import Loader, Wanted
 from bot.platforms.azure_devops.pipelines import yaml_path
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.rollback import artifacts_of, classic_release, earlier
+from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident
 from bot.platforms.pipelines import azure_pipeline
 

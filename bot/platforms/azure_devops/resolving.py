@@ -10,11 +10,12 @@ from bot.engine.targets import Target
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject, WorkItem
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Json, Refused
+from bot.platforms.azure_devops.client import Json
 from bot.platforms.azure_devops.deployments import classic_deployments, commit_of, history
 from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.release import find_tag
+from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident, required_instant
 from bot.platforms.azure_devops.work_items import read_items
 

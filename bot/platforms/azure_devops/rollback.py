@@ -21,10 +21,11 @@ from bot.model.facts.release import (
 )
 from bot.model.subjects import Release
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Json, Refused, value
+from bot.platforms.azure_devops.client import Json, value
 from bot.platforms.azure_devops.deployments import builds, history
 from bot.platforms.azure_devops.loading import Loader, Wanted
 from bot.platforms.azure_devops.reads import Reads
+from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident, instant
 
 F = TypeVar("F", bound=Fact)

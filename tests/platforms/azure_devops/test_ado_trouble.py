@@ -259,10 +259,10 @@ def test_hosts_of_the_hosted_service():
 def test_nothing_is_imported_before_it_is_needed_and_the_cache_folder_may_be_anywhere(tmp_path):
     script = (
         "import os, sys\n"
-        "from bot.platforms.azure_devops.client import _prepare_cache_folder\n"
+        "from bot.platforms.azure_devops.sdk import prepare_cache_folder\n"
         "from bot.platforms.azure_devops.publisher import AzureDevOpsPublisher\n"
         "assert 'azure.devops' not in sys.modules and 'msrest' not in sys.modules\n"
-        "_prepare_cache_folder()\n"
+        "prepare_cache_folder()\n"
         "import azure.devops.connection\n"
         "print(os.environ['AZURE_DEVOPS_CACHE_DIR'])\n"
     )
