@@ -203,7 +203,7 @@ class World:
         for repository in scenario.repositories:
             self.add(repository)
         for item in scenario.work_items:
-            self._plan(item)
+            self.plan(item)
 
     @property
     def first_organization(self) -> str:
@@ -367,7 +367,8 @@ class World:
     def _project(self, organization: str, part: ProjectPart) -> Project:
         return Project(part, organization, guid("project", organization, part.name))
 
-    def _plan(self, part: WorkItemPart) -> None:
+    def plan(self, part: WorkItemPart) -> WorkItem:
+        """One more work item."""
         repository = None
         if part.repository:
             owner, _, name = part.repository.rpartition("/")
@@ -381,15 +382,15 @@ class World:
         created = self.at(part.created_at)
         closed = part.closed_at if part.closed_at is not None else (part.changed_at or -timedelta(days=1))
         is_closed = part.state in ("Closed", "Removed")
-        self.work_items.append(
-            WorkItem(
-                part=part,
-                id=part.id,
-                repository=repository,
-                organization=organization,
-                project=project,
-                created_at=created,
-                changed_at=self.at(part.changed_at) if part.changed_at is not None else created,
-                closed_at=max(created, self.at(closed)) if is_closed else None,
-            )
+        item = WorkItem(
+            part=part,
+            id=part.id,
+            repository=repository,
+            organization=organization,
+            project=project,
+            created_at=created,
+            changed_at=self.at(part.changed_at) if part.changed_at is not None else created,
+            closed_at=max(created, self.at(closed)) if is_closed else None,
         )
+        self.work_items.append(item)
+        return item

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.sandbox.github.call import Call, missing, stamp
+from bot.sandbox.github.call import Call, invalid, missing, stamp
 from bot.sandbox.github.nodes import encode
 from bot.sandbox.github.pulls import minimal
 from bot.sandbox.github.render import EPOCH, Body, simple_repository, user
@@ -101,6 +101,18 @@ def runs(call: Call, each: Repository) -> object:
 def run(call: Call, each: Repository, ident: str) -> Body:
     """One run."""
     return run_body(call, each, _run(each, ident))
+
+
+@post("/repos/{owner}/{repo}/actions/runs/{ident}/deployment_protection_rule", "deployments")
+def answer_protection_rule(call: Call, each: Repository, ident: str) -> Response:
+    """An App's word on whether a waiting deployment may go on."""
+    _run(each, ident)
+    data = call.body("environment_name", "state", resource="DeploymentProtectionRule")
+    if data["state"] not in ("approved", "rejected"):
+        raise invalid("DeploymentProtectionRule", "state", "invalid")
+    if all(part.name != data["environment_name"] for part in each.part.environments):
+        raise invalid("DeploymentProtectionRule", "environment_name", "invalid")
+    return Response(204)
 
 
 @get("/repos/{owner}/{repo}/actions/runs/{ident}/artifacts", "actions")

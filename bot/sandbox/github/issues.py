@@ -12,6 +12,7 @@ from bot.sandbox.github.routing import delete, get, patch, post
 from bot.sandbox.identity import number as stable_number
 from bot.sandbox.posted import IssueComment
 from bot.sandbox.pull_requests import PullRequest
+from bot.sandbox.scenario import WorkItemPart
 from bot.sandbox.wire import Response
 
 if TYPE_CHECKING:
@@ -48,6 +49,55 @@ def issues(call: Call, each: Repository) -> object:
         ]
     found.sort(key=lambda pair: -pair[0])
     return call.page(found, lambda pair: _either(call, each, pair[1]))
+
+
+@post("/repos/{owner}/{repo}/issues", "issues")
+def open_issue(call: Call, each: Repository) -> Response:
+    """A new issue, with the next number."""
+    data = call.body("title", resource="Issue")
+    names = data.get("labels") or []
+    if not isinstance(names, list):
+        raise invalid("Issue", "labels", "invalid")
+    with call.world.lock:
+        used = [0, *each.pull_requests, *(item.id for item in issues_of(each))]
+        item = call.world.plan(
+            WorkItemPart(
+                id=max(used) + 1,
+                type="Issue",
+                title=str(data["title"]),
+                body=str(data.get("body") or ""),
+                repository=each.full_name,
+                created_at=call.world.clock(),
+                created_by=call.token.poster,
+                labels=[str(name) for name in names],
+                platforms=["github"],
+            )
+        )
+    return Response(201, issue_body(call, each, item))
+
+
+@patch("/repos/{owner}/{repo}/issues/{number}", "issues")
+def edit_issue(call: Call, each: Repository, number: str) -> Body:
+    """Change an issue's title, body, labels or state."""
+    item = call.world.issue(each, int(number)) if number.isdigit() else None
+    if item is None:
+        raise missing()
+    data = call.body(resource="Issue")
+    changed: dict[str, object] = {key: str(data[key] or "") for key in ("title", "body") if key in data}
+    names = data.get("labels")
+    if isinstance(names, list):
+        changed["labels"] = [str(name["name"] if isinstance(name, dict) else name) for name in names]
+    state = data.get("state")
+    if state not in (None, "open", "closed"):
+        raise invalid("Issue", "state", "invalid")
+    if state is not None:
+        gone = NOT_PLANNED if data.get("state_reason") == "not_planned" else "Closed"
+        changed["state"] = gone if state == "closed" else "Active"
+    with call.world.lock:
+        item.part = item.part.model_copy(update=changed)
+        item.changed_at = call.world.clock()
+        item.closed_at = item.changed_at if item.closed else None
+    return issue_body(call, each, item)
 
 
 @get("/repos/{owner}/{repo}/issues/{number}", TALK)

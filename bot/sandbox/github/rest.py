@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.call import Call, Refusal, missing
+from bot.sandbox.github.installations import is_app_call
 from bot.sandbox.github.routing import ROUTES
 from bot.sandbox.wire import NotJson, Response
 
@@ -24,6 +25,7 @@ FAMILIES = (
     "commits",
     "contents",
     "deployments",
+    "installations",
     "issues",
     "organizations",
     "protection",
@@ -52,6 +54,8 @@ class Rest:
     def handle(self, request: Request) -> Response:
         """The answer."""
         token = self.world.token(request.secret)
+        if token is None and is_app_call(request.path.removeprefix("/api/v3"), request.secret):
+            token = next((each for each in self.world.tokens.values() if each.kind == "app"), None)
         if token is None or token.expired:
             message = "Bad credentials" if request.secret else "Requires authentication"
             response = Refusal(401, message).response

@@ -92,6 +92,19 @@ def organizations_of(call: Call, login: str) -> object:
     return call.page(mine, lambda each: account(call, each.name, each.id, "Organization"))
 
 
+@get("/users/{login}/repos")
+def repositories_of(call: Call, login: str) -> object:
+    """The public repositories of an organisation; people of a scenario have none."""
+    if login not in call.world.people and call.world.organization(login) is None:
+        raise missing()
+    found = [
+        each
+        for each in call.world.repositories_of(login)
+        if call.access.sees(each) and each.part.visibility == "public"
+    ]
+    return call.page(found, lambda each: repository(call, each))
+
+
 @get("/installation/repositories")
 def installation(call: Call) -> object:
     """Everything that an App's installation reaches."""

@@ -19,6 +19,8 @@ CALLS: dict[str, Callable[[Any, Sandbox], Any]] = {
     "/meta": lambda g, _: g.meta.get(),
     "/rate_limit": lambda g, _: g.rate_limit.get(),
     "/installation/repositories": lambda g, _: g.apps.list_repos_accessible_to_installation(),
+    "/app": lambda g, _: g.apps.get_authenticated(),
+    "/repos/installation": lambda g, _: g.apps.get_repo_installation(**R),
     "/users/ana": lambda g, _: g.users.get_by_username("ana"),
     "/orgs/acme": lambda g, _: g.orgs.get("acme"),
     "/orgs/acme/repos": lambda g, _: g.repos.list_for_org("acme"),

@@ -186,6 +186,14 @@ def test_who_may_bypass_shows_only_to_administrators(shop: Sandbox) -> None:
         ("app-token", f"{PAY}/statuses/SHA", {"state": "odd"}, 422, "state"),
         ("app-token", f"{PAY}/statuses/SHA", {"state": "success", "description": "d" * 141}, 422, "description"),
         ("app-token", f"{PAY}/issues/2/comments", {}, 422, "body"),
+        ("app-token", f"{PAY}/issues", {"body": "x"}, 422, "title"),
+        (
+            "app-token",
+            f"{PAY}/actions/runs/501/deployment_protection_rule",
+            {"environment_name": "odd", "state": "approved"},
+            422,
+            "environment_name",
+        ),
         ("app-token", f"{PAY}/issues/2/comments", {"body": "b" * 65537}, 422, "data"),
         ("app-token", "/repos/acme/attic/statuses/SHA", {"state": "success"}, 403, None),
     ],
@@ -277,3 +285,28 @@ def test_the_pusher_is_in_the_activity_and_nowhere_else(shop: Sandbox) -> None:
         ("ana", "push"),
         ("ben", "branch_creation"),
     ]
+
+
+def test_issues_are_opened_changed_and_found_again(hub: Github) -> None:
+    repository = hub.get_repo("acme/web")
+    issue = repository.create_issue("Unprotected", body="why", labels=["governance"])
+    assert (issue.number, issue.user.login, [label.name for label in issue.labels]) == (
+        2,
+        "almguard[bot]",
+        ["governance"],
+    )
+    assert [each.number for each in repository.get_issues(labels=["governance"])] == [2]
+    issue.edit(state="closed", state_reason="not_planned")
+    again = repository.get_issue(2)
+    assert (again.state, again.state_reason, again.body) == ("closed", "not_planned", "why")
+    assert list(repository.get_issues(labels=["governance"])) == []
+
+
+def test_an_app_signs_in_for_its_installation(shop: Sandbox) -> None:
+    jwt = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2ln"
+    installation = ask(shop, f"{PAY}/installation", jwt).json()
+    made = ask(shop, f"/app/installations/{installation['id']}/access_tokens", jwt, "POST")
+    assert (made.status_code, made.json()["token"]) == (201, "app-token")
+    assert ask(shop, "/app", jwt).json()["slug"] == "almguard"
+    assert ask(shop, "/app/installations/1", jwt).status_code == 404
+    assert ask(shop, PAY, jwt).status_code == 401  # the JWT itself reads nothing else
