@@ -10,7 +10,7 @@ import time
 
 from served import served
 
-TARGETS = {"GitHub": "github:acme", "Azure DevOps": "ado:acme"}
+TARGETS = {"GitHub": "github:grown", "Azure DevOps": "ado:grown"}
 
 
 def main() -> None:

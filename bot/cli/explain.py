@@ -24,7 +24,7 @@ def command(
     outputs: tuple[tuple[str, Path], ...],
     exit_zero: bool,
     now: datetime | None,
-    verbose: bool,
+    verbose: bool,  # noqa: ARG001 - an explanation always shows everything
 ) -> int:
     """Explain a rule (what, why, evidence, parameters), or judge a target and show every entry in full.
 

@@ -47,6 +47,9 @@ def command(
     from bot.cli.session import session
 
     event = None if targets else _event()
+    if isinstance(event, str):
+        click.echo(f"almguard: {event}", err=True)
+        return 0
     chosen = event.targets if event else tuple(target(text, environment) for text in targets)
     given = given_configuration(config)
     with session(now) as opened, progress() as bar:
@@ -70,8 +73,8 @@ def command(
     return judging.exit_code(exit_zero=exit_zero)
 
 
-def _event() -> CiEvent:
-    """What this CI job is about."""
+def _event() -> CiEvent | str:
+    """What this CI job is about; or why there is nothing to judge, which is no failure."""
     import os
 
     from bot.cli.ci import CiError, read_event
@@ -80,6 +83,8 @@ def _event() -> CiEvent:
     try:
         return read_event(os.environ)
     except CiError as error:
+        if error.nothing_to_judge:
+            return str(error)
         raise Refusal(str(error)) from None
 
 
@@ -108,7 +113,7 @@ def post_verdict(
         results=tuple(result for result in run.results if result.subject.id == subject.id),
     )
     settings = judging.configurations[gate.policy_digest].gate
-    in_group = event is not None and event.head_sha is not None and event.head_sha != subject.head_sha
+    in_group = event is not None and event.event == "merge_group"
     publication = Publication(
         subject=replace(subject, head_sha=event.head_sha) if event and event.head_sha and in_group else subject,
         context=settings.context(subject.base.branch),

@@ -13,23 +13,28 @@ from bot.cli.failures import Refusal
 @click.option("--scenario", type=click.Path(path_type=Path), help="The scenario file; without one, the demo's.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; 0 takes a free one.")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written, with the addresses, once it answers.")
-@click.option("--repositories", type=click.IntRange(1, 100_000), help="Grow the organisation to so many repositories.")
+@click.option(
+    "--repositories", type=click.IntRange(1, 100_000), help="Add an organisation, grown, of so many repositories."
+)
 def command(scenario: Path | None, port: int, ready_file: Path | None, repositories: int | None) -> None:
     """Serve a local GitHub and Azure DevOps on 127.0.0.1, with state, until interrupted.
 
     What is asked is listed at /_sandbox/requests, what was posted at /_sandbox/state; /_sandbox/faults breaks things.
     """
+    from bot.sandbox.grow import grow
     from bot.sandbox.server import ScenarioError, load_scenario, serve
     from bot.sandbox.world import World
 
     try:
-        loaded = World(load_scenario(scenario or demo_scenario()))
+        loaded = load_scenario(scenario or demo_scenario())
     except ScenarioError as error:
         raise Refusal(str(error)) from None
     except OSError as error:
         raise Refusal(f"{scenario}: the scenario cannot be read: {error.strerror or error}") from None
+    if repositories is not None:
+        loaded = grow(loaded, repositories)
     try:
-        serve(loaded, port, ready_file)
+        serve(World(loaded), port, ready_file)
     except OSError as error:
         raise Refusal(f"port {port}: the sandbox cannot listen there: {error.strerror or error}") from None
 
