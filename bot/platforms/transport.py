@@ -89,7 +89,7 @@ class Transport:
         # GitHub: 900 points a minute, 100 at once, or a secondary limit follows. Azure DevOps tells by Retry-After.
         self._rates = {Platform.GITHUB: (15.0, 90), Platform.AZURE_DEVOPS: (40.0, 120)} | dict(rates or {})
         self._on_request = on_request
-        self._sleep = sleep
+        self.sleep = sleep
         self._lock = threading.Lock()
         self._counts: dict[Platform, int] = {}
         self._depths: dict[Platform, int] = {}
@@ -290,7 +290,7 @@ class TransportAdapter(HTTPAdapter):
 
     def _pace(self, request: PreparedRequest) -> None:
         """Wait for a turn. A steady pace costs no budget; a server's word to slow down does."""
-        self._limiter.turn(self._transport._sleep)
+        self._limiter.turn(self._transport.sleep)
         held = self._limiter.held()
         if held <= 0:
             return

@@ -33,6 +33,9 @@ API_URL = "https://api.github.com"
 _PUBLIC_VERSION = "2022-11-28"
 _inject = threading.Lock()
 
+_MOST_IN_VAIN = 16
+"""After so many queries one after the other that were too much, it is not their size."""
+
 
 class Refused(Exception):  # noqa: N818 - reads as what it says
     """GitHub answered a REST request with 4xx, and meant it."""
@@ -97,6 +100,7 @@ class GitHubClient:
         self._token = token if isinstance(token, str) else ""
         self._threads = threading.local()
         self._lock = threading.Lock()
+        self._in_vain = 0
         register(self._token)
 
     @cached_property
@@ -136,12 +140,19 @@ class GitHubClient:
             )
         except Refused as refused:
             if refused.status in (502, 504):
+                self._in_vain += 1
+                if self._in_vain > _MOST_IN_VAIN:
+                    raise PlatformError(
+                        f"GitHub answers no GraphQL query, however small ({refused}). Run again later.",
+                        UnknownKind.TRANSIENT,
+                    ) from refused
                 raise TooMuch(str(refused)) from refused
             raise PlatformError(
                 f"GitHub refused a GraphQL query: {refused.status} {refused.message}. "
                 f"Check the token's permissions, and GITHUB_GRAPHQL_URL ({self.graphql_url or requester.graphql_url}).",
                 UnknownKind.SCOPE if refused.status in (401, 403) else UnknownKind.TRANSIENT,
             ) from refused
+        self._in_vain = 0
         return _graph(answer)
 
     def close(self) -> None:

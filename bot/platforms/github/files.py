@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from bot.model.facts import FactRequest
@@ -12,7 +12,7 @@ from bot.model.facts.change import CodeOwners, OwnedPaths
 from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
 from bot.model.subjects import Branch, Subject
 from bot.platforms.github.client import Json, Refused
-from bot.platforms.github.query import Connection, Found, Piece, repository, text
+from bot.platforms.github.query import Connection, Found, Piece, ask, repository, text
 from bot.platforms.github.reading import Context, Reading
 from bot.platforms.pipelines import github_workflow
 
@@ -24,6 +24,12 @@ _MOST_STATES = 5
 """Of so few branches the workflows' states are read one by one; a scan of thousands leaves them open."""
 
 BLOB = "... on Blob { oid text isBinary isTruncated }"
+"""A file with its text, for a few."""
+
+_NAMED = "... on Blob { oid isBinary }"
+"""A file by its name alone, for many: equal files are fetched once, and known ones not at all."""
+
+_BLOBS_AT_ONCE = 200
 
 
 def place(branch: Branch) -> tuple[str, ...]:
@@ -56,12 +62,17 @@ def file_contents(context: Context, request: FactRequest, subject: Subject) -> R
                 texts[path] = blob_text(context, subject, blob)
         return FileContents(texts)
 
-    piece = _files("f", paths, subject)
+    piece = _files(context, "f", paths, subject)
     return Reading(piece, parse, address(subject), "contents: read")
 
 
-def _files(letter: str, paths: Sequence[str], branch: Branch) -> Piece:
-    fields = [f"{letter}{at}_: file(path: {text(path)}) {{ object {{ {BLOB} }} }}" for at, path in enumerate(paths)]
+def _blob(context: Context) -> str:
+    return BLOB if context.few else _NAMED
+
+
+def _files(context: Context, letter: str, paths: Sequence[str], branch: Branch) -> Piece:
+    blob = _blob(context)
+    fields = [f"{letter}{at}_: file(path: {text(path)}) {{ object {{ {blob} }} }}" for at, path in enumerate(paths)]
     keys = tuple(f"{letter}{at}_" for at in range(len(paths)))
     return Piece(place(branch), " ".join(["oid", *fields]), keys=keys, weight=len(paths) + 1)
 
@@ -72,12 +83,42 @@ def blob_text(context: Context, branch: Branch, blob: Json) -> str:
         return ""
     if blob.get("text") is not None and not blob.get("isTruncated"):
         return str(blob["text"])
-    known = context.memory.blobs.get(blob["oid"])
+    known = context.memory.blobs.get(str(blob["oid"]))
     if known is None:
         answer = context.client.rest("GET", f"/repos/{branch.repository.name}/git/blobs/{blob['oid']}")
         known = base64.b64decode(answer["content"]).decode("utf-8", errors="replace")
         context.memory.blobs[blob["oid"]] = known
     return known
+
+
+def fetch_missing(context: Context, asked: Sequence[tuple[str, Json]]) -> None:
+    """Get the texts of files that were only named: ``owner/name`` and what was found there. What fails is asked alone later."""
+    wanted: dict[str, str] = {}
+    for home, node in asked:
+        for oid in _named_blobs(node):
+            if oid not in context.memory.blobs:
+                wanted.setdefault(oid, home)
+    pieces = [
+        Piece((repository(home), f'object(oid: "{oid}")'), BLOB, keys=("oid", "text")) for oid, home in wanted.items()
+    ]
+    for start in range(0, len(pieces), _BLOBS_AT_ONCE):
+        for found in ask(context.client, pieces[start : start + _BLOBS_AT_ONCE]):
+            blob = found.node
+            if blob and blob.get("text") is not None and not blob.get("isTruncated"):
+                context.memory.blobs[str(blob["oid"])] = str(blob["text"])
+
+
+def _named_blobs(node: Json) -> Iterator[str]:
+    """Every file in an answer that came without its text."""
+    if isinstance(node, list):
+        for one in node:
+            yield from _named_blobs(one)
+    elif isinstance(node, dict):
+        if "isBinary" in node and "text" not in node and not node["isBinary"]:
+            yield str(node["oid"])
+        for one in node.values():
+            if isinstance(one, dict | list):
+                yield from _named_blobs(one)
 
 
 def code_owners(context: Context, _request: FactRequest, subject: Subject) -> Reading:
@@ -92,7 +133,7 @@ def code_owners(context: Context, _request: FactRequest, subject: Subject) -> Re
                 return CodeOwners(tuple(owned_paths(blob_text(context, subject, blob))), path)
         return CodeOwners((), None)
 
-    piece = _files("o", CODEOWNERS, subject)
+    piece = _files(context, "o", CODEOWNERS, subject)
     return Reading(piece, parse, address(subject), "contents: read")
 
 
@@ -111,7 +152,7 @@ def owned_paths(content: str) -> Iterable[OwnedPaths]:
 def pipelines(context: Context, request: FactRequest, subject: Subject) -> Reading:
     """``Pipelines``: the workflow files, parsed."""
     assert isinstance(subject, Branch)
-    entries = f"... on Tree {{ entries {{ name object {{ {BLOB} }} }} }}"
+    entries = f"... on Tree {{ entries {{ name object {{ {_blob(context)} }} }} }}"
     folder = f"workflows_: file(path: {text(WORKFLOWS)}) {{ object {{ {entries} }} }}"
 
     def parse(found: Found) -> Pipelines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
 from bot.platforms.github.client import Json
@@ -33,7 +34,7 @@ class Memory:
     """By pull request: which of its reviewers (by ``Person.id``) may push."""
     repositories_of: dict[str, int] = field(default_factory=dict)
     """By owner: how many repositories there are."""
-    blobs: dict[str, str] = field(default_factory=dict)
+    blobs: MutableMapping[str, str] = field(default_factory=dict)
     """Texts by blob: content never changes under its name."""
     unprotected_is_hidden: set[str] = field(default_factory=set)
     """Owners of whose repositories this token was refused to read classic protection."""

@@ -6,7 +6,7 @@ are batched; every fact that REST alone tells becomes a task. All queries and ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -36,7 +36,7 @@ from bot.model.facts.release import (
 )
 from bot.model.facts.repository import Properties
 from bot.model.results import Gap
-from bot.model.subjects import Branch, Platform, PullRequest, Repository, Subject
+from bot.model.subjects import Branch, Platform, PullRequest, Release, Repository, Subject
 from bot.platforms.github import change, deployments, files, links, people, protection, releases, settings
 from bot.platforms.github.client import API_URL, GitHubClient
 from bot.platforms.github.memory import Memory
@@ -90,6 +90,11 @@ AFTER: Mapping[type[Fact], tuple[type[Fact], ...]] = {
 """What must be known before."""
 
 _AT_ONCE = 24
+_PLANNED = 400
+"""Repositories whose queries are planned at a time: plans for ten thousand would fill the memory."""
+
+_FEW = 5
+"""Up to so many repositories files are read with their texts; of more, by name first."""
 
 
 class GitHubProvider:
@@ -107,6 +112,7 @@ class GitHubProvider:
         connections: Sequence[Connected] = (),
         work_item_reader: WorkItemReader | None = None,
         transport: Transport | None = None,
+        blobs: MutableMapping[str, str] | None = None,
     ) -> None:
         """Make a provider.
 
@@ -118,11 +124,12 @@ class GitHubProvider:
             connections: where ``AB#12`` leads from which repositories.
             work_item_reader: reads those work items.
             transport: shared with the other platforms; by default the provider's own, closed with it.
+            blobs: texts of files by their hash, kept from run to run; what is in it is not fetched again.
         """
         self._own = transport is None
         self.transport = transport or Transport()
         self.client = GitHubClient(token, api_url, graphql_url, self.transport)
-        self.memory = Memory()
+        self.memory = Memory() if blobs is None else Memory(blobs=blobs)
         self._now = now
         self._connections = tuple(connections)
         self._read_work_items = work_item_reader
@@ -148,19 +155,33 @@ class GitHubProvider:
         self, needs: Mapping[FactRequest, Sequence[Subject]], known: Known
     ) -> Iterator[tuple[FactRequest, Subject, Answer]]:
         """All requests of one round."""
-        context = Context(self.client, self._now, self.memory, known, self._connections, self._read_work_items)
-        asked: list[tuple[FactRequest, Subject, Reading]] = []
+        homes = {home_of(subject) for subjects in needs.values() for subject in subjects}
+        context = Context(
+            self.client, self._now, self.memory, known, self._connections, self._read_work_items, few=len(homes) <= _FEW
+        )
+        asked: dict[str, list[tuple[FactRequest, FactRequest, Subject]]] = {}
         tasks: list[Task] = []
         for request, subjects in needs.items():
-            if (read := GRAPHQL.get(request.type)) is not None:
+            if request.type in GRAPHQL:
                 told = files.with_states(request, len(subjects)) if self._states_matter(request) else request
-                asked += [(request, subject, read(context, told, subject)) for subject in subjects]
+                for subject in subjects:
+                    asked.setdefault(home_of(subject), []).append((request, told, subject))
             elif (plan := REST.get(request.type)) is not None:
                 tasks += plan(context, request, subjects)
             else:
                 reason = NotSupported(f"GitHub has nothing that {request.type.name} could be read from")
                 yield from ((request, subject, reason) for subject in subjects)
-        tasks = [*self._queries(asked), *tasks]
+        places = list(asked)
+        for start in range(0, max(1, len(places)), _PLANNED):
+            planned = [
+                (request, subject, GRAPHQL[request.type](context, told, subject))
+                for place in places[start : start + _PLANNED]
+                for request, told, subject in asked[place]
+            ]
+            yield from self._run([*self._queries(context, planned), *tasks])
+            tasks = []
+
+    def _run(self, tasks: Sequence[Task]) -> Iterator[tuple[FactRequest, Subject, Answer]]:
         for start in range(0, len(tasks), _AT_ONCE):
             for answers in self.transport.gather(tasks[start : start + _AT_ONCE]):
                 yield from answers
@@ -169,13 +190,16 @@ class GitHubProvider:
         """A disabled workflow shows on a pull request by the check that is lacking; else its state must be asked for."""
         return request.type is Pipelines and not self.memory.pull_requests
 
-    def _queries(self, asked: Sequence[tuple[FactRequest, Subject, Reading]]) -> Iterator[Task]:
+    def _queries(self, context: Context, asked: Sequence[tuple[FactRequest, Subject, Reading]]) -> Iterator[Task]:
         for positions in batches([reading.piece for _, _, reading in asked]):
-            yield self._query([asked[position] for position in positions])
+            yield self._query(context, [asked[position] for position in positions])
 
-    def _query(self, asked: Sequence[tuple[FactRequest, Subject, Reading]]) -> Task:
+    def _query(self, context: Context, asked: Sequence[tuple[FactRequest, Subject, Reading]]) -> Task:
         def task() -> list[tuple[FactRequest, Subject, Answer]]:
             found = ask(self.client, [reading.piece for _, _, reading in asked])
+            if not context.few:
+                named = [(home_of(subject), one.node) for (_, subject, _), one in zip(asked, found, strict=True)]
+                files.fetch_missing(context, named)
             return [
                 (request, subject, answer(reading, one, self._now))
                 for (request, subject, reading), one in zip(asked, found, strict=True)
@@ -239,6 +263,13 @@ class GitHubProvider:
         """End connections and threads, where they are the provider's own."""
         if self._own:
             self.transport.close()
+
+
+def home_of(subject: Subject) -> str:
+    """``owner/name`` of the repository that a subject is in, or is."""
+    if isinstance(subject, PullRequest | Branch | Release):
+        return subject.repository.name
+    return subject.name
 
 
 def _branch_of_configuration(subject: Subject) -> Branch | None:

@@ -39,6 +39,8 @@ class Context:
     known: Known
     connections: tuple[Connected, ...] = ()
     read_work_items: WorkItemReader | None = None
+    few: bool = True
+    """Whether little is asked: then files come with their texts at once, which saves a round trip."""
 
     @property
     def host(self) -> str:

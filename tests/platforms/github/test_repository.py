@@ -252,4 +252,19 @@ def test_a_scan_takes_less_than_half_a_request_for_a_repository(build) -> None:
     assert len(known.answers) == 130 * len(SCANNED)
     assert all(isinstance(answer, Loaded) for answer in known.answers.values())
     assert provider.requests() <= 0.5 * 130, house.lines()
-    assert provider.requests() <= 15, house.lines()
+    assert provider.requests() <= 16, house.lines()
+    pipelines = [answer.value for (kind, _), answer in known.answers.items() if kind is Pipelines]  # type: ignore[union-attr]
+    assert all(len(one.definitions) == 1 and not one.definitions[0].error for one in pipelines)  # type: ignore[attr-defined]
+    texts = [answer.value for (kind, _), answer in known.answers.items() if kind is FileContents]  # type: ignore[union-attr]
+    assert all(one.texts == {"pyproject.toml": "x"} for one in texts)  # type: ignore[attr-defined]
+    assert len(provider.memory.blobs) == 2
+
+    again = house.provider("sandbox-token", blobs=provider.memory.blobs)
+    before = len(house.ledger())
+    needs, known = Needs(), Known()
+    needs.add(SCANNED[4], subjects)
+    needs.add(SCANNED[6], subjects)
+    load(needs, again, known)
+    asked = [str(entry["operation"]) for entry in house.ledger()[before:]]
+    assert len(asked) == 4
+    assert not any(" text " in query for query in asked)
