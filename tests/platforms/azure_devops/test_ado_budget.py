@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bot.engine.ports import Publication
+from bot.engine.ports import Known, Publication
+from bot.engine.targets import parse
 from bot.model.facts import FactRequest, Loaded
 from bot.model.facts.change import (
     ChangedFiles,
@@ -23,6 +24,7 @@ from bot.model.facts.protection import BranchRules, BypassActors, SecretScanning
 from bot.model.facts.repository import Properties
 from bot.model.results import Verdict
 from bot.model.subjects import Environment, Organization, Pipeline, Release, Repository
+from bot.platforms.azure_devops.provider import AzureDevOpsProvider
 from bot.platforms.azure_devops.publisher import AzureDevOpsPublisher
 from bot.sandbox.scenario import Scenario
 from bot.sandbox.server import Sandbox, load_scenario
@@ -69,12 +71,8 @@ def _grown(repositories: int) -> Scenario:
     return scenario
 
 
-def test_a_scan_of_twenty_repositories_takes_fifty_requests(reader_for, monkeypatch):
+def test_a_scan_takes_two_requests_for_each_repository_and_a_few_for_the_project():
     with Sandbox(World(_grown(20))) as sandbox:
-        from bot.engine.ports import Known
-        from bot.engine.targets import parse
-        from bot.platforms.azure_devops.provider import AzureDevOpsProvider
-
         provider = AzureDevOpsProvider("all", sandbox.azure_devops + "acme")
         project = provider.resolve(parse("ado:acme/Payments"))
         kinds = frozenset({Organization, Repository, Pipeline, Environment, Release})

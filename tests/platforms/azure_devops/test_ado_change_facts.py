@@ -63,10 +63,7 @@ def test_votes_get_their_time_and_head_from_the_threads_about_them(reader: Reade
     assert [(one.person.login, one.body) for one in said] == [("ben@example.com", "Why?")]
 
 
-def test_a_vote_without_a_thread_has_no_head(reader: Reader, pull_request, sandbox):
-    # The ids of system threads are not the scenario's: without them nothing tells when a vote was cast.
-    document = reader.provider.reads.pull_request(pull_request)
-    reader.provider.reads.keep((pull_request.id, "document"), document)
+def test_a_vote_without_a_thread_has_no_head(reader: Reader, pull_request):
     reader.provider.reads.keep((pull_request.id, "threads"), [])
     reviews = reader.value(Reviews, pull_request)
     assert {one.commit for one in reviews.reviews} == {None}
@@ -176,9 +173,7 @@ def test_a_validation_without_a_build_is_missing(reader_for, sandbox):
     assert "ci" not in {one.name for one in reader.value(Checks, reader.subject()).checks}
 
 
-def test_a_vote_that_was_thrown_away_is_dismissed(reader_for, sandbox):
-    reader = reader_for()
-    pull_request = reader.subject()
+def test_a_vote_that_was_thrown_away_is_dismissed(reader: Reader, pull_request):
     document = reader.provider.reads.pull_request(pull_request)
     ben = next(one for one in document["reviewers"] if one["uniqueName"].startswith("ben"))
     ben["vote"] = 0
@@ -188,7 +183,7 @@ def test_a_vote_that_was_thrown_away_is_dismissed(reader_for, sandbox):
     assert "ben@example.com" in reviews.requested
 
 
-def test_a_change_of_many_files_and_commits_is_read_whole(reader_for, sandbox):
+def test_a_change_of_many_files_and_commits_is_read_whole():
     files = {f"many/{number}.txt": "x" for number in range(2100)}
     commits = [{"message": f"Commit {number}", "files": {f"c{number}": "x"}} for number in range(105)]
     scenario = {

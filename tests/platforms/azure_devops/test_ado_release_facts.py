@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.engine.ports import PlatformError
-from bot.model.facts import UnknownKind
+from bot.model.facts import Unavailable, UnknownKind
 from bot.model.facts.release import (
     Deployments,
     DeploymentState,
@@ -16,6 +16,7 @@ from bot.model.facts.release import (
     ReleaseRecord,
     RollbackProcedures,
 )
+from bot.platforms.azure_devops.rollback import classic_release
 from tests.platforms.azure_devops.ado_reader import Reader
 
 NEWEST = "ado:acme/Payments/payments@v1.1.0"
@@ -32,27 +33,26 @@ def test_a_run_is_a_release(release):
     assert release.id.endswith("/run/101/production")
 
 
-def test_a_tag_leads_to_the_run_of_its_commit(reader_for, sandbox):
-    # The runs keep numbers of their own here; only the tag knows the version.
-    repository = sandbox.world.repository("acme", "payments")
-    for run in repository.part.runs:
-        run.event = "push"
-    repository.part.releases[1].version = "v1.1.0"
-    reader = reader_for()
-    by_number = reader.subject(NEWEST)
-    reader.provider.reads.keep(("ignored",), None)
-    assert by_number.commit == repository.git.refs["refs/tags/v1.1.0"]
+def test_a_tag_leads_to_the_run_of_its_commit(reader: Reader):
+    found = reader.subject("ado:acme/Payments/payments@stable")
+    assert (found.version, found.release_kind, found.run_id) == ("v1.1.0", "run", 101)
 
 
 def test_a_tag_without_a_run(reader: Reader, sandbox):
-    repository = sandbox.world.repository("acme", "payments")
-    repository.git.refs["refs/tags/lonely"] = repository.tip
     found = reader.subject("ado:acme/Payments/payments@lonely")
-    assert found.release_kind in ("tag", "run")
-    assert found.commit == repository.tip
+    assert (found.version, found.release_kind, found.run_id, found.environment) == ("lonely", "tag", None, None)
+    assert found.commit == sandbox.world.repository("acme", "payments").git.refs["refs/tags/lonely"]
 
 
-def test_a_classic_release(reader: Reader, sandbox):
+def test_without_the_scope_for_releases_a_run_is_found_and_a_missing_one_is_not_denied(reader_for):
+    reader = reader_for("no-release")
+    assert reader.subject("ado:acme/Payments/payments@stable").run_id == 101
+    with pytest.raises(PlatformError, match=r"vso\.release") as unknown:
+        reader.subject("ado:acme/Payments/payments@v7")
+    assert unknown.value.kind is UnknownKind.SCOPE
+
+
+def test_a_classic_release(reader: Reader):
     found = reader.subject("ado:acme/Payments/billing@R-2")
     assert (found.release_kind, found.environment, found.version) == ("classic", "shop", "R-2")
     deployments = reader.value(Deployments, found).deployments
@@ -74,8 +74,6 @@ def test_a_classic_release(reader: Reader, sandbox):
 def test_a_redeploy_trigger_of_a_classic_definition(reader: Reader):
     found = reader.subject("ado:acme/Payments/billing@R-2")
     project = found.repository.organization.id.rpartition("/")[2]
-    from bot.platforms.azure_devops.rollback import classic_release
-
     definition = classic_release(reader.provider.reads, project, found.run_id)["releaseDefinition"]["id"]
     trigger = {"triggerType": "rollbackRedeploy", "triggerContent": '{"action": "RedeployLastSuccessful"}'}
     reader.provider.reads.keep(
@@ -170,8 +168,6 @@ def test_variable_groups_are_named(reader_for, sandbox):
 
 
 def test_deployments_without_the_scope(reader_for):
-    from bot.model.facts import Unavailable
-
     reader = reader_for("no-environments")
     whole = reader_for()
     release = whole.subject(NEWEST)
