@@ -79,6 +79,7 @@ WORLD: dict[str, Any] = {
             "security": {"secret_scanning": True, "push_protection": False},
             "files": {
                 "README.md": "# Payments\n",
+                "migrations/0001.py": "old\n",
                 ".github/almguard.yml": "apiVersion: almguard/v1\nkind: Policy\n",
                 ".github/CODEOWNERS": "# owners\n* @acme/payments-team\ndocs/* @dan  # only the files\n/nobody/\n",
                 ".github/workflows/ci.yml": CI,

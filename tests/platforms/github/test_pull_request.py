@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.engine.targets import parse
+from bot.model.facts import Unavailable, UnknownKind
 from bot.model.facts.change import (
     ChangedFiles,
     Checks,
@@ -16,7 +19,7 @@ from bot.model.facts.change import (
 from bot.model.people import Permission
 from bot.model.subjects import PullRequest, PullRequestState
 
-from .conftest import House, value
+from .conftest import House, read, value
 
 IT = "github:acme/payments#12"
 
@@ -79,6 +82,18 @@ def test_pushes(house: House) -> None:
     assert [one.person.login for one in found if one.person] == ["ana", "cara"]
     assert found[-1].head == subject.head_sha  # type: ignore[attr-defined]
     assert found[0].before is None
+
+
+def test_pushes_end_with_the_head_that_is_judged(house: House) -> None:
+    provider = house.provider()
+    subject = provider.resolve(parse(IT))
+    assert isinstance(subject, PullRequest)
+    pushes = value(provider, subject, Pushes).pushes
+    earlier = value(provider, replace(subject, head_sha=pushes[0].head), Pushes).pushes
+    assert earlier == pushes[:1]
+    (answer,) = read(provider, replace(subject, head_sha="f" * 40), Pushes)
+    assert isinstance(answer, Unavailable)
+    assert answer.kind is UnknownKind.TRANSIENT
 
 
 def test_checks(house: House) -> None:

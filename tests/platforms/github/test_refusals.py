@@ -24,7 +24,7 @@ from bot.model.facts.protection import BranchRules, BypassActors, ClassicProtect
 from bot.model.facts.release import Deployments, PreviousRelease, ReleaseRecord
 from bot.model.subjects import Platform
 
-from .conftest import APP, EXPIRED, NOW, WORLD, House, read
+from .conftest import APP, EXPIRED, NOW, PAT, WORLD, House, read
 
 IT = "github:acme/payments#12"
 REPOSITORY = "github:acme/payments"
@@ -63,6 +63,23 @@ def test_each_missing_permission_makes_its_own_fact_unknown(
     assert isinstance(answer, Unavailable), answer
     assert answer.kind is UnknownKind.SCOPE
     assert named in answer.reason
+
+
+def test_hidden_protection_is_never_taken_for_none(build) -> None:
+    token = "ghp_dan00000000000000"
+    house = build({**WORLD, "tokens": {token: {"kind": "pat", "person": "dan", "github": ALL}}})
+    for target in ("github:acme/open", REPOSITORY):
+        for fact in (ClassicProtection, BypassActors):
+            (answer,) = read(house.provider(token), target, fact)
+            assert isinstance(answer, Unavailable), answer
+            assert answer.kind is UnknownKind.SCOPE
+            assert "administration" in answer.reason
+
+
+def test_an_administrator_is_believed_that_there_is_none(house: House) -> None:
+    (answer,) = read(house.provider(PAT), "github:acme/open", ClassicProtection)
+    assert isinstance(answer, Loaded)
+    assert answer.value == ClassicProtection(())
 
 
 def test_the_others_are_still_known(build) -> None:

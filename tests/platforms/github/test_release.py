@@ -131,7 +131,7 @@ def test_changes(house: House) -> None:
     spec = FactRequest(ReleaseChanges, GlobSpec(frozenset({"migrations/*.py"})))
     found = value(house.provider(), IT, spec)
     assert [(one.path, one.text) for one in found.added] == [("migrations/0002.py", "x\n")]
-    assert found.siblings == {"migrations/0002.py"}
+    assert found.siblings == {"migrations/0001.py", "migrations/0002.py"}
     assert (found.work_items, found.commits) == (("AB#12",), 1)
 
 
