@@ -102,7 +102,11 @@ class Judging:
             AnalyzerCatalogue: self._catalogue(configuration),
         }
         own_checks = frozenset(
-            configuration.gate.context(subject.base.branch) for subject in subjects if isinstance(subject, PullRequest)
+            name
+            for subject in subjects
+            if isinstance(subject, PullRequest)
+            for context in (configuration.gate.context(subject.base.branch),)
+            for name in (context, f"almguard/{context}")  # Azure DevOps' statuses carry a genre
         )
         judged = judge(configuration, subjects, provider, values, progress, own_checks)
         self.subjects.extend(judged.subjects)

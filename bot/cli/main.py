@@ -84,7 +84,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("almguard: interrupted; nothing more was read or posted.")
         return USAGE
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # click answers a closed pipe with an exit of its own, and the code 1, which belongs to verdicts
         _drop_stdout()
         return USAGE
     except Exception as error:

@@ -155,8 +155,8 @@ class Policy(Strict):
     """What the policy is called and whose it is."""
     match: Match = Match()
     """Which subjects the policy judges; left out: all of them."""
-    rules: tuple[Entry, ...] = Field(min_length=1)
-    """The rules."""
+    rules: tuple[Entry, ...]
+    """The rules. With none the policy is empty, and a gate that goes by it says so."""
 
 
 class Gate(Strict):

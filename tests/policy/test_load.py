@@ -63,7 +63,6 @@ def mistakes(text: str, files: Place | None = None) -> list[str]:
         ),
         (HEAD + RULES, "f.yml:1:1: the key 'metadata' is missing"),
         (NAMED, "f.yml:1:1: the key 'rules' is missing"),
-        (NAMED + "rules: []\n", "f.yml:4:8: rules: it is empty"),
         (NAMED + "ruls: []\n" + RULES, "f.yml:4:1: ruls: unknown key 'ruls', did you mean 'rules'"),
         (
             HEAD + "metadata: {name: Payments}\n" + RULES,

@@ -51,7 +51,7 @@ def test_what_loads_is_valid(validator: Draft7Validator, document: dict[str, Any
 @pytest.mark.parametrize(
     "document",
     [
-        {**HEAD, "rules": []},
+        {**HEAD},
         {**HEAD, "rules": [{**ENTRY, "with": {"typs": ["Bug"]}}]},
         {**HEAD, "rules": [{**ENTRY, "with": {"max_pull_requests": 0}}]},
         {**HEAD, "rules": [{**ENTRY, "rule": "no-such-rule"}]},
