@@ -74,7 +74,7 @@ def _files(context: Context, letter: str, paths: Sequence[str], branch: Branch) 
     blob = _blob(context)
     fields = [f"{letter}{at}_: file(path: {text(path)}) {{ object {{ {blob} }} }}" for at, path in enumerate(paths)]
     keys = tuple(f"{letter}{at}_" for at in range(len(paths)))
-    return Piece(place(branch), " ".join(["oid", *fields]), keys=keys, weight=len(paths) + 1)
+    return Piece(place(branch), " ".join(["oid", *fields]), keys=keys, weight=len(paths) + 1, may_lack=True)
 
 
 def blob_text(context: Context, branch: Branch, blob: Json) -> str:
@@ -169,7 +169,7 @@ def pipelines(context: Context, request: FactRequest, subject: Subject) -> Readi
             definitions.append(github_workflow.parse(path, content, address(subject, path), states.get(path)))
         return Pipelines(tuple(definitions))
 
-    piece = Piece(place(subject), folder, keys=("workflows_",), weight=20)
+    piece = Piece(place(subject), folder, keys=("workflows_",), weight=20, may_lack=True)
     return Reading(piece, parse, address(subject, WORKFLOWS), "contents: read")
 
 

@@ -179,11 +179,14 @@ def team_members(context: Context, request: FactRequest, subject: Subject) -> Re
             "anyTeam: teams(first: 1) { totalCount }",
             tuple(lists.values()),
             keys=("anyTeam",),
+            may_lack=True,
         ),
         parse,
         f"{subject.organization.url}",
         f"members: read of the organisation {owner}",
-        on_errors=lambda errors: no_teams(owner) if all(error.kind == "NOT_FOUND" for error in errors) else None,
+        on_errors=lambda errors: (
+            no_teams(owner) if all(error.kind == "NOT_FOUND" and len(error.path) == 1 for error in errors) else None
+        ),
     )
 
 

@@ -241,7 +241,7 @@ class GitHubProvider:
         fields = " ".join(
             f"f{at}_: file(path: {text(path)}) {{ object {{ {files.BLOB} }} }}" for at, path in enumerate(paths)
         )
-        piece = Piece(files.place(branch), fields, keys=tuple(f"f{at}_" for at in range(len(paths))))
+        piece = Piece(files.place(branch), fields, keys=tuple(f"f{at}_" for at in range(len(paths))), may_lack=True)
         found = ask(self.client, [piece])[0]
         _raise(branch, found)
         context = Context(self.client, self._now, self.memory, Known())

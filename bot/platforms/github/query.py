@@ -84,6 +84,8 @@ class Piece:
     """The response keys of the selection, for the errors; ``a.b`` where only b inside of a is its own."""
     weight: int = 1
     """About how many nodes it asks for, besides the first pages of the connections."""
+    may_lack: bool = False
+    """It asks for things by name (files, teams): GitHub may call one that is not there an error, ``NOT_FOUND``."""
 
     @property
     def depth(self) -> int:
@@ -235,7 +237,10 @@ def _errors_of(errors: Sequence[GraphError], aliases: tuple[str, ...], piece: Pi
         shared = min(len(error.path), len(aliases))
         if error.path[:shared] != aliases[:shared]:
             continue
-        if len(error.path) > len(aliases) and not piece.owns(error.path[len(aliases) :]):
+        inside = len(error.path) > len(aliases)
+        if inside and not piece.owns(error.path[len(aliases) :]):
+            continue
+        if inside and piece.may_lack and error.kind == "NOT_FOUND":
             continue
         found.append(error)
     return tuple(found)

@@ -78,7 +78,8 @@ def _workflows(context: Context, subject: Release) -> Iterator[tuple[PipelineDef
     branch = _default(subject)
     entries = f"... on Tree {{ entries {{ name object {{ {BLOB} }} }} }}"
     fields = f"flows_: file(path: {text(WORKFLOWS)}) {{ object {{ {entries} }} }}"
-    node = _found(ask(context.client, [Piece(branch_place(branch), fields, keys=("flows_",))])[0], "contents: read")
+    piece = Piece(branch_place(branch), fields, keys=("flows_",), may_lack=True)
+    node = _found(ask(context.client, [piece])[0], "contents: read")
     listed = ((node.get("flows_") or {}).get("object") or {}).get("entries") or []
     states = _states(context, subject) if listed else {}
     for entry in sorted(listed, key=lambda entry: str(entry["name"])):

@@ -147,7 +147,7 @@ class Resolver:
         subject = pull_request(self._client.host, home, found)
         seen = seen_pull_request(found)
         tip = (found.get("tip") or {}).get("target")
-        unread = any(error.path[:3] == ("it", "found", "tip") for error in node["errors"])
+        unread = any(error.path[:3] == ("it", "found", "tip") and error.kind != "NOT_FOUND" for error in node["errors"])
         for at, path in enumerate(CONFIGURATION if tip is not None and not unread else ()):
             blob = ((tip or {}).get(f"c{at}_") or {}).get("object")
             if blob is None:

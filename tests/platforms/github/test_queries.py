@@ -26,10 +26,10 @@ from bot.model.subjects import (
     Repository,
     Subject,
 )
-from bot.platforms.github.client import GitHubClient, Graph
+from bot.platforms.github.client import GitHubClient, Graph, GraphError
 from bot.platforms.github.memory import Memory
 from bot.platforms.github.provider import GRAPHQL
-from bot.platforms.github.query import BUDGET, ask, batches
+from bot.platforms.github.query import BUDGET, Connection, Piece, ask, batches
 from bot.platforms.github.reading import Context
 from bot.platforms.github.resolving import Resolver
 
@@ -126,3 +126,43 @@ def test_discovering(schema: GraphQLSchema, client: Recorder) -> None:
     for root in (OWNER, subjects()[Repository]):
         list(resolver.discover(root, everything))
     check(schema, client.queries)
+
+
+class Partial(GitHubClient):
+    """Answers one query with what it is given."""
+
+    def __init__(self, data: dict[str, object], *errors: GraphError) -> None:
+        super().__init__("token")
+        self.answer = Graph(data, errors)
+
+    def graphql(self, query: str, *, divisible: bool = False) -> Graph:
+        return self.answer
+
+
+def test_a_file_that_is_not_there_is_no_error_but_a_forbidden_one_is() -> None:
+    place = {"r0_": {"f0_": None, "g0_": None}}
+    missing = GraphError("NOT_FOUND", "Could not resolve file for path 'a'.", ("r0_", "f0_"))
+    hidden = GraphError("FORBIDDEN", "Resource not accessible by integration", ("r0_", "g0_"))
+    client = Partial(place, missing, hidden)
+    pieces = [Piece(("repository(x)",), f"{key}: file", keys=(key,), may_lack=True) for key in ("f0_", "g0_")]
+    first, second = ask(client, pieces)
+    client.transport.close()
+    assert first.errors == ()
+    assert second.errors == (hidden,)
+
+
+def test_an_error_belongs_to_the_facts_whose_part_it_is_in() -> None:
+    inside = GraphError("FORBIDDEN", "no", ("r0_", "b_", "classic_"))
+    above = GraphError("FORBIDDEN", "no", ("r1_",))
+    client = Partial({"r0_": {"b_": {"classic_": None, "rules_": None}}, "r1_": None}, inside, above)
+    rules = Connection("rules_", "rules", "type", wrap=("b_: ref(x)",))
+    found = ask(
+        client,
+        [
+            Piece(("repository(x)",), "b_: ref(x) { classic_ }", keys=("b_.classic_",)),
+            Piece(("repository(x)",), connections=(rules,)),
+            Piece(("repository(y)",), "name", keys=("name",)),
+        ],
+    )
+    client.transport.close()
+    assert [one.errors for one in found] == [(inside,), (), (above,)]
