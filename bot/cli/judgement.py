@@ -97,10 +97,14 @@ class Judging:
         self, configuration: Configuration, provider: Provider, subjects: Sequence[Subject], progress: Progress
     ) -> tuple[Result, ...]:
         """Judge subjects of one provider, and keep everything that was said."""
-        values: dict[type, object] = {
-            datetime: self.session.now,
-            AnalyzerCatalogue: self._catalogue(configuration),
-        }
+        values: dict[type, object] = {datetime: self.session.now}
+        if any(
+            AnalyzerCatalogue in variant.values.values()
+            for policy in configuration.policies
+            for entry in policy.entries
+            for variant in entry.rule.variants.values()
+        ):
+            values[AnalyzerCatalogue] = self._catalogue(configuration)
         own_checks = frozenset(
             name
             for subject in subjects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,7 @@ def _name_glob(value: str) -> str:
     return value
 
 
+@cache
 def _path_glob(value: str) -> str:
     try:
         GitIgnoreSpec.from_lines([value])

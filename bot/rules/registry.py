@@ -16,17 +16,32 @@ ENTRY_POINT = "almguard.rules"
 
 
 @cache
+def _modules() -> tuple[str, ...]:
+    """The modules of this package, without importing those in the family folders."""
+    return tuple(found.name for found in pkgutil.walk_packages(bot.rules.__path__, "bot.rules.") if not found.ispkg)
+
+
+@cache
 def rules() -> Mapping[str, Rule]:
     """All rules by id, sorted. An entry point names a module, and importing it declares its rules."""
-    for found in pkgutil.walk_packages(bot.rules.__path__, "bot.rules."):
-        importlib.import_module(found.name)
+    for module in _modules():
+        importlib.import_module(module)
     for point in entry_points(group=ENTRY_POINT):
         point.load()
     return dict(sorted(declared().items()))
 
 
 def find(rule_id: str) -> Rule | None:
-    """The rule of that id or former id."""
+    """The rule of that id or former id.
+
+    A module of this package is named as its rule, so one that is asked for by its id is found without importing the others.
+    """
+    own = f".{rule_id.replace('-', '_')}"
+    for module in _modules():
+        if module.endswith(own):
+            importlib.import_module(module)
+            if rule_id in declared():
+                return declared()[rule_id]
     known = rules()
     if rule_id in known:
         return known[rule_id]
