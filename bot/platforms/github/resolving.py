@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from urllib.parse import quote
 
 from bot.engine.ports import PlatformError
 from bot.engine.targets import Target
@@ -16,7 +15,6 @@ from bot.model.subjects import (
     Environment,
     Organization,
     Pipeline,
-    Platform,
     PullRequest,
     Release,
     Repository,
@@ -24,19 +22,28 @@ from bot.model.subjects import (
     WorkItem,
 )
 from bot.platforms.github.client import GitHubClient, Graph, Json, Refused, TooMuch
-from bot.platforms.github.files import BLOB, WORKFLOWS
+from bot.platforms.github.files import BLOB
 from bot.platforms.github.links import work_item
+from bot.platforms.github.listing import (
+    DEPLOYMENT,
+    NEWEST,
+    RELEASE,
+    environments,
+    in_environment,
+    listed_fields,
+    open_pull_requests,
+    pipelines,
+    release,
+    releases,
+)
 from bot.platforms.github.memory import Memory, seen_pull_request
 from bot.platforms.github.query import BUDGET, text
 from bot.platforms.github.reading import denied
 from bot.platforms.github.subjects import (
     PULL_REQUEST,
     REPOSITORY,
-    USER,
     hides_branch,
-    instant,
     organization,
-    person,
     pull_request,
     repository,
 )
@@ -46,10 +53,6 @@ CONFIGURATION = (".github/almguard.yml", "almguard.yml")
 
 COMMENTS = 50
 """Comments that are read along with a pull request, for the publisher: a sticky comment is among the first."""
-
-_RELEASE = f"tagName isDraft createdAt publishedAt url databaseId author {{ {USER} }} tagCommit {{ oid }}"
-_NEWEST = "orderBy: {field: CREATED_AT, direction: DESC}"
-_DEPLOYMENT = "environment commitOid ref { name }"
 
 
 class Resolver:
@@ -175,10 +178,10 @@ class Resolver:
         environment = f", environments: [{text(target.environment)}]" if target.environment else ""
         node = self._repository(
             target,
-            f"{REPOSITORY} release(tagName: {text(version)}) {{ {_RELEASE} }} "
+            f"{REPOSITORY} release(tagName: {text(version)}) {{ {RELEASE} }} "
             f"ref(qualifiedName: {text(f'refs/tags/{version}')}) {{ target {{ __typename oid ... on Commit {{ committedDate }} "
             "... on Tag { target { oid ... on Commit { committedDate } } } } } "
-            f"deployments(first: 100, {_NEWEST}{environment}) {{ nodes {{ {_DEPLOYMENT} }} }}",
+            f"deployments(first: 100, {NEWEST}{environment}) {{ nodes {{ {DEPLOYMENT} }} }}",
         )
         home = self._made(node)
         found = release(self._client.host, home, version, node.get("release"), node.get("ref"))
@@ -203,7 +206,7 @@ class Resolver:
                 yield from self._of_owner(root, kinds)
         elif isinstance(root, Repository):
             owner, name = (text(part) for part in root.name.split("/", 1))
-            selection = f"it: repository(owner: {owner}, name: {name}) {{ {_fields(kinds)} }}"
+            selection = f"it: repository(owner: {owner}, name: {name}) {{ {listed_fields(kinds)} }}"
             try:
                 graph = self._client.graphql(f"query {{ {selection} {BUDGET} }}")
             except (PlatformError, TooMuch) as wrong:
@@ -222,7 +225,7 @@ class Resolver:
             query = (
                 f"query {{ owner: repositoryOwner(login: {text(root.name)}) {{ "
                 f"repositories(first: {size}{place}, ownerAffiliations: [OWNER], orderBy: {{field: NAME, direction: ASC}}) "
-                f"{{ totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {_fields(kinds)} }} }} }} {BUDGET} }}"
+                f"{{ totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {listed_fields(kinds)} }} }} }} {BUDGET} }}"
             )
             try:
                 graph = self._client.graphql(query, divisible=size > 1)
@@ -258,13 +261,13 @@ class Resolver:
         if Branch in kinds and home.default is not None:
             yield home.default
         if Environment in kinds:
-            yield from _environments(home, node["environments"])
+            yield from environments(home, node["environments"])
         if Pipeline in kinds:
-            yield from _pipelines(home, node)
+            yield from pipelines(home, node)
         if PullRequest in kinds:
             yield from self._pull_requests(home, node["pullRequests"])
         if Release in kinds:
-            yield from _releases(self._client.host, home, node)
+            yield from releases(self._client.host, home, node)
 
     def _pull_requests(self, home: Repository, page: Json) -> Iterator[Subject | Gap]:
         for one in page["nodes"] or []:
@@ -276,7 +279,7 @@ class Resolver:
 
     def _more_pull_requests(self, home: Repository, after: str) -> Iterator[Subject | Gap]:
         owner, name = (text(part) for part in home.name.split("/", 1))
-        selection = f"it: repository(owner: {owner}, name: {name}) {{ {_open_pull_requests(after)} }}"
+        selection = f"it: repository(owner: {owner}, name: {name}) {{ {open_pull_requests(after)} }}"
         try:
             graph = self._client.graphql(f"query {{ {selection} {BUDGET} }}")
         except (PlatformError, TooMuch) as wrong:
@@ -285,123 +288,6 @@ class Resolver:
         yield from _gaps(home, graph)
         if graph.data.get("it"):
             yield from self._pull_requests(home, graph.data["it"]["pullRequests"])
-
-
-def in_environment(found: Release, environment: str | None) -> Release:
-    """The release as it was deployed to an environment."""
-    if environment is None:
-        return found
-    return replace(
-        found,
-        id=f"{found.id}/environment/{environment}",
-        name=f"{found.name} in {environment}",
-        environment=environment,
-    )
-
-
-def release(host: str, home: Repository, version: str, node: Json, ref: Json) -> Release | None:
-    """A release, or a tag that nobody made a release of; None where there is neither."""
-    tag = (ref or {}).get("target") or {}
-    commit = tag.get("target") or tag
-    if node is not None:
-        return Release(
-            id=f"{home.id}/release/{node['databaseId']}",
-            name=f"{home.name}@{version}",
-            platform=Platform.GITHUB,
-            url=str(node["url"]),
-            repository=home,
-            version=version,
-            commit=str((node.get("tagCommit") or commit).get("oid") or ""),
-            created_at=instant(node.get("publishedAt") or node["createdAt"]),
-            author=person(host, node.get("author")),
-        )
-    if not commit.get("oid") or not commit.get("committedDate"):
-        return None
-    return Release(
-        id=f"{home.id}/tag/{version}",
-        name=f"{home.name}@{version}",
-        platform=Platform.GITHUB,
-        url=f"{home.url}/tree/{quote(version)}",
-        repository=home,
-        version=version,
-        commit=str(commit["oid"]),
-        created_at=instant(commit["committedDate"]),
-        release_kind="tag",
-    )
-
-
-def _fields(kinds: frozenset[type[Subject]]) -> str:
-    parts = [REPOSITORY]
-    if Environment in kinds or Release in kinds:
-        parts.append("environments(first: 50) { totalCount nodes { databaseId name } }")
-    if Pipeline in kinds:
-        parts.append(
-            f"flows: object(expression: {text(f'HEAD:{WORKFLOWS}')}) {{ ... on Tree {{ entries {{ name }} }} }}"
-        )
-    if PullRequest in kinds:
-        parts.append(_open_pull_requests(None))
-    if Release in kinds:
-        parts.append(f"releases(first: 20, {_NEWEST}) {{ nodes {{ {_RELEASE} }} }}")
-        parts.append(f"deployments(first: 50, {_NEWEST}) {{ nodes {{ {_DEPLOYMENT} }} }}")
-    return " ".join(parts)
-
-
-def _open_pull_requests(after: str | None) -> str:
-    place = f", after: {text(after)}" if after else ""
-    inner = f"pageInfo {{ hasNextPage endCursor }} nodes {{ {PULL_REQUEST} }}"
-    return f"pullRequests(first: 50{place}, states: [OPEN]) {{ {inner} }}"
-
-
-def _environments(home: Repository, page: Json) -> Iterator[Subject | Gap]:
-    for one in page["nodes"] or []:
-        yield Environment(
-            id=f"{home.id}/environment/{one['databaseId']}",
-            name=f"{home.name} {one['name']}",
-            platform=Platform.GITHUB,
-            url=f"{home.url}/deployments/{quote(one['name'])}",
-            repository=home,
-            environment=str(one["name"]),
-        )
-    if int(page["totalCount"]) > len(page["nodes"] or []):
-        yield Gap(
-            home.id,
-            home.name,
-            "environments",
-            UnknownKind.TRUNCATED,
-            f"it has {page['totalCount']} environments, 50 were read",
-        )
-
-
-def _pipelines(home: Repository, node: Json) -> Iterator[Subject]:
-    for entry in (node.get("flows") or {}).get("entries") or []:
-        path = f"{WORKFLOWS}/{entry['name']}"
-        if path.endswith((".yml", ".yaml")):
-            yield Pipeline(
-                id=f"{home.id}/pipeline/{path}",
-                name=f"{home.name} {path}",
-                platform=Platform.GITHUB,
-                url=f"{home.url}/actions/workflows/{quote(entry['name'])}",
-                repository=home,
-                path=path,
-            )
-
-
-def _releases(host: str, home: Repository, node: Json) -> Iterator[Subject]:
-    """The release that each environment runs; and the newest one, where none was deployed that GitHub knows of."""
-    published = [one for one in node["releases"]["nodes"] or [] if one and not one["isDraft"]]
-    releases = [made for one in published if (made := release(host, home, str(one["tagName"]), one, None)) is not None]
-    seen: set[str] = set()
-    for deployment in node["deployments"]["nodes"] or []:
-        environment = str(deployment["environment"])
-        if environment in seen:
-            continue
-        tag = (deployment.get("ref") or {}).get("name")
-        match = next((one for one in releases if one.commit == deployment["commitOid"] or one.version == tag), None)
-        if match is not None:
-            seen.add(environment)
-            yield in_environment(match, environment)
-    if not seen and releases:
-        yield releases[0]
 
 
 def _not_there(target: Target, graph: Graph, words: str) -> PlatformError:
