@@ -18,40 +18,51 @@ from served import Served, served
 TARGETS = {"GitHub": "github:acme/payments#12", "Azure DevOps": "ado:acme/Payments/payments!12"}
 
 SHARES = """
-import builtins, json, sys, time
+import builtins, importlib, json, sys, threading, time
 began = time.perf_counter()
-depth, spent = 0, 0.0
+importing, requesting, here = [], [], threading.local()
 real = builtins.__import__
 def timed(*args, **kwargs):
-    global depth, spent
-    depth += 1
+    here.depth = getattr(here, "depth", 0) + 1
     start = time.perf_counter()
     try:
         return real(*args, **kwargs)
     finally:
-        depth -= 1
-        if depth == 0:
-            spent += time.perf_counter() - start
+        here.depth -= 1
+        if here.depth == 0:
+            importing.append((start, time.perf_counter()))
 builtins.__import__ = timed
-from requests.adapters import HTTPAdapter
-send, spans = HTTPAdapter.send, []
-def watched(self, request, **kwargs):
+real_module = importlib.import_module
+importlib.import_module = lambda *args: timed_module(*args)
+def timed_module(*args):
     start = time.perf_counter()
     try:
-        return send(self, request, **kwargs)
+        return real_module(*args)
     finally:
-        spans.append((start, time.perf_counter()))
+        if not getattr(here, "depth", 0):
+            importing.append((start, time.perf_counter()))
+from requests.adapters import HTTPAdapter
+send = HTTPAdapter.send
+def watched(self, request, *args, **kwargs):
+    start = time.perf_counter()
+    try:
+        return send(self, request, *args, **kwargs)
+    finally:
+        requesting.append((start, time.perf_counter()))
 HTTPAdapter.send = watched
 import io, contextlib
 from bot.cli.main import run
 with contextlib.redirect_stdout(io.StringIO()):
-    run(sys.argv[1:])
+    if run(sys.argv[1:]) != 1:
+        raise SystemExit("the gate should block")
 total = time.perf_counter() - began
-waiting, until = 0.0, 0.0
-for start, end in sorted(spans):
-    waiting += max(0.0, end - max(start, until))
-    until = max(until, end)
-print(json.dumps({"total": total, "imports": spent, "requests": waiting}))
+def covered(spans):
+    total, until = 0.0, 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+print(json.dumps({"total": total, "imports": covered(importing), "requests": covered(requesting)}))
 """
 
 
