@@ -33,14 +33,16 @@ def timed(*args, **kwargs):
             importing.append((start, time.perf_counter()))
 builtins.__import__ = timed
 real_module = importlib.import_module
-importlib.import_module = lambda *args: timed_module(*args)
-def timed_module(*args):
+def timed_module(*args, **kwargs):
+    here.depth = getattr(here, "depth", 0) + 1
     start = time.perf_counter()
     try:
-        return real_module(*args)
+        return real_module(*args, **kwargs)
     finally:
-        if not getattr(here, "depth", 0):
+        here.depth -= 1
+        if here.depth == 0:
             importing.append((start, time.perf_counter()))
+importlib.import_module = timed_module
 from requests.adapters import HTTPAdapter
 send = HTTPAdapter.send
 def watched(self, request, *args, **kwargs):
