@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +22,10 @@ PLATFORMS = (("GitHub", "github:acme/payments#"), ("Azure DevOps", "ado:acme/Pay
 
 @click.command("demo")
 @click.option("--brief", is_flag=True, help="Show the pull requests alone, without the scan and the release.")
-def command(brief: bool) -> int:
+@click.option(
+    "--svg", type=click.Path(dir_okay=False, path_type=Path), help="Also draw what is shown into an SVG file."
+)
+def command(brief: bool, svg: Path | None) -> int:
     """Show it all on a built-in sandbox: a blocked pull request, a release, a scan; on GitHub and on Azure DevOps.
 
     Needs no token and no network: the sandbox answers on 127.0.0.1, over HTTP, through the same SDKs as the real ones.
@@ -30,7 +34,7 @@ def command(brief: bool) -> int:
 
     from bot.report import terminal
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Console(highlight=False, markup=False, emoji=False, record=svg is not None, width=100 if svg else None)
     with _world() as environ:
         _say(console, "A pull request, judged on GitHub and on Azure DevOps", "almguard gate github:acme/payments#12")
         runs = [(name, _judge("gate", prefix + "12", environ, post=True)) for name, prefix in PLATFORMS]
@@ -56,6 +60,13 @@ def command(brief: bool) -> int:
         "  almguard explain approvals                      what a rule means, and how to satisfy it\n"
         "  almguard sandbox --port 8080                    keep this world running, and point the bot at it"
     )
+    if svg is not None:
+        import re
+
+        from bot.cli.output import write_whole
+
+        drawn = console.export_svg(title="almguard demo")
+        write_whole(svg, re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))  # a picture fetches nothing
     return 0
 
 

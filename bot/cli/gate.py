@@ -64,7 +64,8 @@ def command(
         run = judging.run()
         if not dry_run:
             for one, gate in judged:
-                post_verdict(opened, judging, run, one, gate, event)
+                for action in post_verdict(opened, judging, run, one, gate, event):
+                    click.echo(f"almguard: {action}", err=True)
             run = replace(judging.run(), id=run.id)
     emit(run, format_, outputs, verbose=verbose)
     if event is not None and event.summary_path is not None:
@@ -90,8 +91,8 @@ def _event() -> CiEvent | str:
 
 def post_verdict(
     opened: Session, judging: Judging, run: Run, target: Target, gate: Gate, event: CiEvent | None
-) -> None:
-    """Post one verdict, unless there is nobody to tell or the token may only read."""
+) -> tuple[str, ...]:
+    """Post one verdict, unless there is nobody to tell or the token may only read; returns what was done."""
     from bot.engine.ports import PlatformError, Publication
     from bot.model.subjects import PullRequest
     from bot.policy.configuration import Comment
@@ -99,12 +100,12 @@ def post_verdict(
 
     if not isinstance(gate.target, PullRequest):
         judging.notices.append("A release has no check to post to: the exit code and this report are the verdict.")
-        return
+        return ()
     if event is not None and not event.can_write:
         judging.notices.append(
             "The token of a pull request from a fork may only read: nothing was posted; this report is the verdict."
         )
-        return
+        return ()
     subject = gate.target
     own = replace(
         run,
@@ -127,5 +128,5 @@ def post_verdict(
         published = opened.publisher(target).publish(publication)
     except PlatformError as error:
         raise from_platform(error) from None
-    judging.notices.extend(published.actions)
     judging.notices.extend(published.refused)
+    return published.actions

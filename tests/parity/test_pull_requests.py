@@ -115,7 +115,10 @@ def world() -> dict[str, Any]:
                 "protection": [{"branch": "main", "approvals": 1, "checks": [{"name": "semgrep", "pipeline": "ci"}]}],
                 "pull_requests": [
                     {
-                        **{"number": 11 + n, "title": name, "author": "ana", "source": f"ana/{n}"},
+                        "number": 11 + n,
+                        "title": name,
+                        "author": "ana",
+                        "source": f"ana/{n}",
                         **change,
                         "pushes": [push(n), *change.get("pushes", ())],
                     }
