@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
@@ -34,6 +35,8 @@ BYPASSES = (
 )
 AT_ONCE = 25
 """Identities in one request: their descriptors stand in the address, whose length is limited."""
+MOST_IN_ADDRESS = 6_000
+"""Characters of descriptors in one address: the service refuses addresses somewhere beyond eight thousand."""
 DEEPEST = 8
 """How many levels of groups within groups are followed."""
 
@@ -54,22 +57,34 @@ class Entry:
 
 
 def reviewer_permissions(wanted: Wanted) -> tuple[ReviewerPermissions, str]:
-    """What each person who is a reviewer may do to the repository; groups' permissions included, by the service itself."""
+    """What each person who is a reviewer may do to the repository, by themselves or through their groups.
+
+    The lists hold what was said of an identity, not what its groups bring it: so every group that the person is in, through
+    other groups as well, is asked about too.
+    """
     subject: PullRequest = wanted.subject
     reads = wanted.reads
-    levels: dict[str, Permission] = {}
+    held: dict[str, tuple[str, ...]] = {}
     people = {person.id: person for person in _reviewers(reads, subject)}
     for some in chunks(sorted(people), AT_ONCE):
-        descriptors = {
-            reads.subjects.member(one).id: str(one["descriptor"]) for one in identities(reads, "identityIds", some)
-        }
-        if not descriptors:
-            continue
-        entries = _entries_for(reads, subject.repository, list(descriptors.values()))
-        for person, descriptor in descriptors.items():
-            if (entry := entries.get(descriptor.lower())) is not None:
-                levels[person] = level(entry)
+        for one in identities(reads, "identityIds", some, membership="expandedUp"):
+            groups = (str(group) for group in one.get("memberOf") or ())
+            held[reads.subjects.member(one).id] = tuple(dict.fromkeys((str(one["descriptor"]), *groups)))
+    entries = _entries_for(reads, subject.repository, sorted({name for names in held.values() for name in names}))
+    levels: dict[str, Permission] = {}
+    for person, names in held.items():
+        told = [entries[name.lower()] for name in names if name.lower() in entries]
+        if told:  # of whom nothing is told, neither alone nor by a group, nothing is known
+            levels[person] = level(combined(told))
     return ReviewerPermissions(levels), f"{subject.repository.organization.url}/_settings/repositories"
+
+
+def combined(entries: Sequence[Entry]) -> Entry:
+    """What one person and all their groups have together: everything that any of them is allowed, and denied; a deny wins."""
+    total = Entry("", 0, 0, 0, 0)
+    for entry in entries:
+        total = Entry("", total.allow | entry.allow, total.deny | entry.deny, 0, 0)
+    return total
 
 
 def level(entry: Entry) -> Permission:
@@ -87,25 +102,46 @@ def _reviewers(reads: Reads, subject: PullRequest) -> Iterable[Person]:
             yield reads.subjects.person(reviewer)
 
 
-def identities(reads: Reads, parameter: str, keys: Sequence[str], *, members: bool = False) -> list[Json]:
-    """The identity service's documents, those that it does not know left out. Our own ids are cut to theirs."""
+def identities(reads: Reads, parameter: str, keys: Sequence[str], *, membership: str = "none") -> list[Json]:
+    """The identity service's documents, those that it does not know left out. Our own ids are cut to theirs.
+
+    ``membership``: ``expandedDown`` tells groups' members, ``expandedUp`` all groups that somebody is in.
+    """
     asked = ",".join(key.rpartition("/")[2] if parameter == "identityIds" else key for key in keys)
-    query = {parameter: asked, "queryMembership": "expandedDown" if members else "none"}
+    query = {parameter: asked, "queryMembership": membership}
     rows = reads.once(
-        ("identities", parameter, asked, members), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query)
+        ("identities", parameter, asked, membership), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query)
     )
     return [row for row in rows if row]
 
 
 def _entries_for(reads: Reads, repository: Repository, descriptors: Sequence[str]) -> Mapping[str, Entry]:
-    query = {
-        "token": token(repository),
-        "descriptors": ",".join(descriptors),
-        "includeExtendedInfo": True,
-        "recurse": False,
-    }
-    lists = reads.client.listing(endpoints.ACCESS_CONTROL_LISTS, {"securityNamespaceId": GIT}, query)
-    return {name: entry for one in lists for name, entry in _entries(one).items()}
+    found: dict[str, Entry] = {}
+    for some in _fitting(descriptors):
+        query = {
+            "token": token(repository),
+            "descriptors": ",".join(some),
+            "includeExtendedInfo": True,
+            "recurse": False,
+        }
+        lists = reads.client.listing(endpoints.ACCESS_CONTROL_LISTS, {"securityNamespaceId": GIT}, query)
+        found |= {name: entry for one in lists for name, entry in _entries(one).items()}
+    return found
+
+
+def _fitting(descriptors: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many descriptors as an address has room for, at a time."""
+    some: list[str] = []
+    room = MOST_IN_ADDRESS
+    for descriptor in descriptors:
+        size = len(quote(descriptor, safe="")) + len("%2C")
+        if some and size > room:
+            yield some
+            some, room = [], MOST_IN_ADDRESS
+        some.append(descriptor)
+        room -= size
+    if some:
+        yield some
 
 
 def token(repository: Repository, branch: str | None = None) -> str:
@@ -252,7 +288,7 @@ def _people(reads: Reads, group: Json) -> tuple[Person, ...]:
         seen |= set(fresh)
         waiting = []
         for some in chunks(fresh, AT_ONCE):
-            for one in identities(reads, "descriptors", some, members=True):
+            for one in identities(reads, "descriptors", some, membership="expandedDown"):
                 if one.get("isContainer"):
                     waiting += [str(member) for member in one.get("members") or ()]
                 else:

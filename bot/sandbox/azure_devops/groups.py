@@ -53,3 +53,24 @@ def groups(owner: Collection) -> list[Group]:
         ident = people.project_group(project, people.CONTRIBUTORS)
         found.append(Group(people.CONTRIBUTORS, ident, project.name, tuple(writers), tuple(teams)))
     return found
+
+
+def member_of(owner: Collection) -> dict[str, list[str]]:
+    """The groups that each identity is in, through other groups as well, all by their descriptors."""
+    listed = groups(owner)
+    within = {group.ident: [other.ident for other in listed if group.ident in other.groups] for group in listed}
+    found: dict[str, dict[str, None]] = {}
+    for group in listed:
+        reached = {group.ident: None}
+        waiting = [group.ident]
+        while waiting:
+            fresh = [ident for ident in within[waiting.pop()] if ident not in reached]
+            reached |= dict.fromkeys(fresh)
+            waiting.extend(fresh)
+        above = dict.fromkeys(map(people.group_legacy_descriptor, reached))
+        own = people.group_legacy_descriptor(group.ident)
+        found.setdefault(own, {}).update({name: None for name in above if name != own})
+        for login in group.members:
+            member = people.legacy_descriptor(owner, people.account(owner, login))
+            found.setdefault(member, {}).update(above)
+    return {name: list(above) for name, above in found.items()}

@@ -24,10 +24,19 @@ from bot.model.facts.change import (
 )
 from bot.model.people import Permission
 from bot.model.subjects import PullRequestState
+from bot.platforms.azure_devops.access import (
+    GENERIC_CONTRIBUTE,
+    GENERIC_READ,
+    GIT,
+    PULL_REQUEST_CONTRIBUTE,
+    Entry,
+    combined,
+    level,
+)
 from bot.platforms.azure_devops.provider import AzureDevOpsProvider
 from bot.sandbox.scenario import Scenario
 from bot.sandbox.server import Sandbox
-from tests.platforms.azure_devops.ado_reader import Reader
+from tests.platforms.azure_devops.ado_reader import Reader, requested
 
 
 def at(day: int, hour: int = 12) -> datetime:
@@ -215,6 +224,23 @@ def test_what_reviewers_may_do_comes_through_groups_too(reader: Reader, pull_req
     assert Permission.WRITE in [level for who, level in levels.items() if who not in people.values()], (
         "Cid, by his team"
     )
+
+
+def test_what_reviewers_may_do_takes_two_requests(reader: Reader, pull_request, sandbox):
+    before = len(requested(sandbox))
+    reader.value(ReviewerPermissions, pull_request)
+    assert [line.rsplit("/", 2)[1:] for line in requested(sandbox)[before:]] == [
+        ["_apis", "Identities"],
+        ["AccessControlLists", GIT],
+    ]
+
+
+def test_a_denied_group_takes_what_another_gives():
+    writers = Entry("writers", GENERIC_READ | GENERIC_CONTRIBUTE | PULL_REQUEST_CONTRIBUTE, 0, 0, 0)
+    assert level(combined([writers])) is Permission.WRITE
+    assert level(combined([writers, Entry("frozen", 0, GENERIC_CONTRIBUTE, 0, 0)])) is Permission.READ
+    assert level(combined([Entry("one", GENERIC_CONTRIBUTE, 0, 0, 0), writers])) is Permission.WRITE
+    assert level(combined([writers, Entry("out", 0, GENERIC_READ | GENERIC_CONTRIBUTE, 0, 0)])) is Permission.NONE
 
 
 def test_members_of_groups(reader: Reader, pull_request):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import people, problems
 from bot.sandbox.azure_devops.call import Call, Json, collection
-from bot.sandbox.azure_devops.groups import Group, groups
+from bot.sandbox.azure_devops.groups import Group, groups, member_of
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import IDENTITY
 
@@ -56,7 +56,8 @@ def read_identities(call: Call) -> object:
     owner = call.collection
     everyone = [_person_identity(owner, people.account(owner, login)) for login in people.logins_of(owner)]
     everyone += [_group_identity(owner, group) for group in groups(owner)]
-    with_members = call.text("queryMembership").lower() in ("direct", "expanded", "expandeddown")
+    membership = call.text("queryMembership").lower()
+    above = member_of(owner) if membership in ("expanded", "expandedup") else {}
     if "identityid" in call.values:
         wanted = call.values["identityid"].lower()
         one = next((each for each in everyone if str(each["id"]).lower() == wanted), None)
@@ -64,7 +65,7 @@ def read_identities(call: Call) -> object:
             raise problems.missing(
                 f"VS403371: The identity with id {wanted} could not be found.", "IdentityNotFoundException"
             )
-        return _shown(one, with_members)
+        return _shown(one, membership, above)
     found: list[Json | None] = []
     for parameter, key in (
         ("identityIds", "id"),
@@ -75,11 +76,12 @@ def read_identities(call: Call) -> object:
             found.append(next((each for each in everyone if str(each[key]).lower() == wanted.lower()), None))
     if call.text("searchFilter"):
         found.extend(_search(everyone, call.text("searchFilter"), call.text("filterValue")))
-    return collection([each and _shown(each, with_members) for each in found])
+    return collection([each and _shown(each, membership, above) for each in found])
 
 
-def _shown(each: Json, with_members: bool) -> Json:
-    return each if with_members else {**each, "members": [], "memberIds": []}
+def _shown(each: Json, membership: str, above: dict[str, list[str]]) -> Json:
+    shown = {**each, "memberOf": above.get(str(each["descriptor"]), [])}
+    return shown if membership in ("direct", "expanded", "expandeddown") else {**shown, "members": [], "memberIds": []}
 
 
 def _search(everyone: list[Json], kind: str, value: str) -> list[Json]:

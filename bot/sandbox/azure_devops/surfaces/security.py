@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import people, problems
 from bot.sandbox.azure_devops.call import Call, Json, collection
-from bot.sandbox.azure_devops.groups import groups
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import SECURITY
 
@@ -89,8 +88,6 @@ def access_control_lists(call: Call) -> object:
     token = call.text("token").rstrip("/")
     wanted = set(call.listed("descriptors"))
     recurse, extended = call.flag("recurse"), call.flag("includeExtendedInfo")
-    # What somebody may do through groups is told to who asks for that somebody's effective permissions.
-    member_of = _member_of(call) if wanted and extended else {}
     rows: list[Json] = []
     for project in call.collection.projects(call):
         if token and not _related(token, f"repoV2/{project.guid}"):
@@ -101,30 +98,13 @@ def access_control_lists(call: Call) -> object:
                 continue
             lists = _lists(call, project, repository, root)
             rows.extend(
-                _document(name, entries, lists[root], wanted, member_of, extended=extended, root=root)
+                _document(name, entries, lists[root], wanted, extended=extended, root=root)
                 for name, entries in lists.items()
                 if not token
                 or name.lower() == token.lower()
                 or (recurse and name.lower().startswith(f"{token.lower()}/"))
             )
     return collection(rows)
-
-
-def _member_of(call: Call) -> dict[str, set[str]]:
-    """The groups that each identity is in, through other groups as well, all by their descriptors."""
-    listed = groups(call.collection)
-    within = {group.ident: {other.ident for other in listed if group.ident in other.groups} for group in listed}
-    found: dict[str, set[str]] = {}
-    for group in listed:
-        reached, waiting = {group.ident}, [group.ident]
-        while waiting:
-            fresh = within[waiting.pop()] - reached
-            reached |= fresh
-            waiting.extend(fresh)
-        for login in group.members:
-            descriptor = people.legacy_descriptor(call.collection, people.account(call.collection, login))
-            found.setdefault(descriptor, set()).update(map(people.group_legacy_descriptor, reached))
-    return found
 
 
 def _related(token: str, root: str) -> bool:
@@ -137,22 +117,16 @@ def _document(
     entries: dict[str, int],
     inherited: dict[str, int],
     wanted: set[str],
-    member_of: dict[str, set[str]],
     *,
     extended: bool,
     root: str,
 ) -> Json:
     aces: Json = {}
     above = inherited if token != root else {}
-    members = [
-        each for each in sorted(wanted) if any(group in entries or group in above for group in member_of.get(each, ()))
-    ]
-    for descriptor in dict.fromkeys([*entries, *(above if extended else ()), *members]):
+    for descriptor in dict.fromkeys([*entries, *(above if extended else ())]):
         if wanted and descriptor not in wanted:
             continue
         allow, from_above = entries.get(descriptor, 0), above.get(descriptor, 0)
-        for group in member_of.get(descriptor, ()):
-            from_above |= entries.get(group, 0) | above.get(group, 0)
         ace: Json = {"descriptor": descriptor, "allow": allow, "deny": 0}
         if extended:
             ace["extendedInfo"] = {
