@@ -243,7 +243,8 @@ class History:
         who = self._signature(commit.author or author, commit.email)
         platform = WEB_FLOW if commit.merge == "base" else ""
         committer = self._signature(commit.committer or platform) if commit.committer or platform else who
-        verified = commit.verified or committer.login == WEB_FLOW
+        # GitHub signs what it commits itself; its e-mail address alone is anybody's to claim.
+        verified = commit.verified or WEB_FLOW in (commit.committer, platform)
         sha = self.git.add_commit(files, parents, who, committer, at, message, verified=verified)
         if commit.id:
             self.git.names[commit.id] = sha

@@ -97,7 +97,7 @@ def commits(context: Context, _request: FactRequest, subject: Subject) -> Readin
     listed = Connection(
         "commits_",
         "commits",
-        "commit { oid message url committedDate committedViaWeb signature { isValid wasSignedByGitHub } "
+        "commit { oid message url committedDate signature { isValid wasSignedByGitHub } "
         f"author {{ {actor} }} committer {{ {actor} }} authors(first: 10) {{ nodes {{ {actor} }} }} "
         "parents(first: 3) { nodes { oid } } }",
     )
@@ -126,13 +126,8 @@ def commits(context: Context, _request: FactRequest, subject: Subject) -> Readin
 
 def _commit(host: str, node: Json) -> Commit:
     signature = node.get("signature") or {}
-    by_platform = bool(node.get("committedViaWeb") or signature.get("wasSignedByGitHub"))
     committer = _signature(host, node.get("committer"))
-    # "GitHub <noreply@github.com>" is only a claim, unless GitHub itself says that it made the commit.
-    is_platform = by_platform and (
-        committer.email == "noreply@github.com"
-        or (committer.person is not None and committer.person.login == "web-flow")
-    )
+    is_platform = _is_web_flow(committer) and bool(signature.get("isValid") and signature.get("wasSignedByGitHub"))
     if is_platform:
         committer = replace(committer, is_platform=True)
     message = str(node["message"])
@@ -149,6 +144,13 @@ def _commit(host: str, node: Json) -> Commit:
         verified=bool(signature.get("isValid")) if node.get("signature") else False,
         url=str(node.get("url") or ""),
     )
+
+
+def _is_web_flow(committer: Signature) -> bool:
+    """Whether a commit says that GitHub made it. Anybody can say so: only GitHub's own signature, besides, proves it."""
+    if committer.person is not None:
+        return committer.person.login == "web-flow"
+    return committer.email == "noreply@github.com"
 
 
 def _signature(host: str, actor: Json) -> Signature:

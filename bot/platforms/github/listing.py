@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -18,7 +18,16 @@ RELEASE = f"tagName isDraft createdAt publishedAt url databaseId author {{ {USER
 """What a release is made of."""
 
 NEWEST = "orderBy: {field: CREATED_AT, direction: DESC}"
-DEPLOYMENT = "environment commitOid ref { name }"
+DEPLOYMENT = "environment commitOid ref { name prefix }"
+
+LISTED_BY = {
+    "deployments": "deployments: read",
+    "environments": "actions: read",
+    "flows": "contents: read",
+    "pullRequests": "pull requests: read",
+    "releases": "contents: read",
+}
+"""The permission that each part of a listing needs."""
 
 
 def in_environment(found: Release, environment: str | None) -> Release:
@@ -31,6 +40,21 @@ def in_environment(found: Release, environment: str | None) -> Release:
         name=f"{found.name} in {environment}",
         environment=environment,
     )
+
+
+def as_released(found: Release, deployments: Sequence[Json]) -> Release:
+    """The release with the commit that it was made of: a tag may have moved since, a deployment of it keeps its commit.
+
+    Of deployments, which come newest first, the oldest tells.
+    """
+    recorded = [str(one["commitOid"]) for one in deployments if deployed_tag(one) == found.version]
+    return replace(found, commit=recorded[-1]) if recorded else found
+
+
+def deployed_tag(deployment: Json) -> str | None:
+    """The tag that was deployed; None where it was a branch or a commit."""
+    ref = deployment.get("ref") or {}
+    return str(ref["name"]) if ref.get("prefix") == "refs/tags/" else None
 
 
 def release(host: str, home: Repository, version: str, node: Json, ref: Json) -> Release | None:
@@ -90,7 +114,7 @@ def open_pull_requests(after: str | None) -> str:
 
 def environments(home: Repository, page: Json) -> Iterator[Subject | Gap]:
     """The environments of a listed repository."""
-    for one in page["nodes"] or []:
+    for one in filter(None, page["nodes"] or []):
         yield Environment(
             id=f"{home.id}/environment/{one['databaseId']}",
             name=f"{home.name} {one['name']}",
@@ -128,13 +152,16 @@ def releases(host: str, home: Repository, node: Json) -> Iterator[Subject]:
     """The release that each environment runs; and the newest one, where none was deployed that GitHub knows of."""
     published = [one for one in node["releases"]["nodes"] or [] if one and not one["isDraft"]]
     releases = [made for one in published if (made := release(host, home, str(one["tagName"]), one, None)) is not None]
+    # A token that may not read deployments is told that there are some, and nothing of them.
+    deployments = [one for one in node["deployments"]["nodes"] or [] if one]
+    releases = [as_released(one, deployments) for one in releases]
     seen: set[str] = set()
-    for deployment in node["deployments"]["nodes"] or []:
+    for deployment in deployments:
         environment = str(deployment["environment"])
         if environment in seen:
             continue
-        tag = (deployment.get("ref") or {}).get("name")
-        match = next((one for one in releases if one.commit == deployment["commitOid"] or one.version == tag), None)
+        tag, commit = deployed_tag(deployment), deployment["commitOid"]
+        match = next((one for one in releases if (one.version == tag if tag else one.commit == commit)), None)
         if match is not None:
             seen.add(environment)
             yield in_environment(match, environment)

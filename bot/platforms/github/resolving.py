@@ -21,13 +21,15 @@ from bot.model.subjects import (
     Subject,
     WorkItem,
 )
-from bot.platforms.github.client import GitHubClient, Graph, Json, Refused, TooMuch
+from bot.platforms.github.client import GitHubClient, Graph, GraphError, Json, Refused, TooMuch
 from bot.platforms.github.files import BLOB
 from bot.platforms.github.links import work_item
 from bot.platforms.github.listing import (
     DEPLOYMENT,
+    LISTED_BY,
     NEWEST,
     RELEASE,
+    as_released,
     environments,
     in_environment,
     listed_fields,
@@ -189,10 +191,12 @@ class Resolver:
             raise PlatformError(
                 f"There is no release and no tag {version!r} in {home.name}, or this token may not see it."
             )
+        deployments = [one for one in (node.get("deployments") or {}).get("nodes") or [] if one]
+        found = as_released(found, deployments)
         deployed = [
             str(one["environment"])
-            for one in (node.get("deployments") or {}).get("nodes") or []
-            if one and (one["commitOid"] == found.commit or (one.get("ref") or {}).get("name") == version)
+            for one in deployments
+            if one["commitOid"] == found.commit or (one.get("ref") or {}).get("name") == version
         ]
         return in_environment(found, target.environment or (deployed[0] if deployed else None))
 
@@ -270,7 +274,7 @@ class Resolver:
             yield from releases(self._client.host, home, node)
 
     def _pull_requests(self, home: Repository, page: Json) -> Iterator[Subject | Gap]:
-        for one in page["nodes"] or []:
+        for one in filter(None, page["nodes"] or []):
             subject = pull_request(self._client.host, home, one)
             self._memory.pull_requests[subject.id] = seen_pull_request(one)
             yield subject
@@ -302,9 +306,14 @@ def _not_there(target: Target, graph: Graph, words: str) -> PlatformError:
 
 def _gaps(root: Subject, graph: Graph) -> Iterator[Gap]:
     """What a partial answer left out, each reason once."""
-    for message in dict.fromkeys(error.message for error in graph.errors):
-        refusal = denied([error for error in graph.errors if error.message == message], "access to these repositories")
+    for error in {(error.message, _needed(error)): error for error in graph.errors}.values():
+        refusal = denied([error], _needed(error))
         yield Gap(root.id, root.name, "listing", refusal.kind, refusal.reason)
+
+
+def _needed(error: GraphError) -> str:
+    """The permission behind the part of a listing that was refused."""
+    return next((LISTED_BY[part] for part in error.path if part in LISTED_BY), "access to these repositories")
 
 
 def _gap(root: Subject, wrong: PlatformError | TooMuch) -> Gap:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from bot.engine.targets import parse
 from bot.model.facts import Unavailable, UnknownKind
@@ -111,3 +113,29 @@ def test_reviewer_permissions(house: House) -> None:
     levels = value(provider, IT, ReviewerPermissions).levels
     people = {one.person.id: one.person.login for one in value(provider, IT, Reviews).reviews}
     assert {people[id_]: level for id_, level in levels.items()} == {"ben": Permission.WRITE, "dan": Permission.READ}
+
+
+def test_only_githubs_own_signature_makes_its_committer_nobody(build: Callable[[Mapping[str, Any]], House]) -> None:
+    def commit(message: str, **more: Any) -> dict[str, Any]:
+        return {"message": message, "files": {f"{message}.txt": "x\n"}, **more}
+
+    claims = [
+        commit("by GitHub", author="ana", committer="web-flow"),
+        commit("by somebody who says so", author="web-flow", email="noreply@github.com"),
+        commit("signed by somebody else", author="ana", committer="ben", verified=True),
+    ]
+    house = build(
+        {
+            "people": {"ana": {}, "ben": {}},
+            "repositories": [
+                {"name": "app", "pull_requests": [{"number": 1, "author": "ana", "pushes": [{"commits": claims}]}]}
+            ],
+        }
+    )
+    found = value(house.provider("sandbox-token"), "github:acme/app#1", Commits).commits
+    assert [(one.message, one.committer.is_platform) for one in found] == [
+        ("by GitHub", True),
+        ("by somebody who says so", False),
+        ("signed by somebody else", False),
+    ]
+    assert found[1].committer.email == "noreply@github.com"

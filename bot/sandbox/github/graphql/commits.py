@@ -38,7 +38,7 @@ class CommitThing(Thing, of="Commit"):
         self.authored_date = stamp(commit.authored_at)
         self.committed_date = stamp(commit.committed_at)
         self.pushed_date = None
-        self.committed_via_web = commit.committer.login == WEB_FLOW
+        self.committed_via_web = commit.verified and commit.committer.login == WEB_FLOW
         self.authored_by_committer = commit.author.email == commit.committer.email
 
     @property
