@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says nothing here: tests run side by side, and are no benchmarks.
+settings.register_profile("almguard", deadline=None)
+settings.load_profile("almguard")
 
 ROOT = Path(__file__).resolve().parents[1]
 
