@@ -66,8 +66,6 @@ class Commit:
     """A merge of the base made by the platform itself that touches nothing its two parents do not. None: not provable."""
     is_applied_suggestion: bool = False
     """Made by the platform from a review suggestion: its suggester is no author."""
-    patch_id: str | None = None
-    """Equal for two commits with the same patch; None where it was not read."""
     verified: bool | None = None
     url: str = ""
 
@@ -80,11 +78,22 @@ class Commits(Fact):
     name: ClassVar = "commits"
 
     commits: tuple[Commit, ...]
-    former: Mapping[str, tuple[Commit, ...]] = field(default_factory=dict)
-    """By a former head that was force-pushed away: what the change consisted of then, oldest first, with patch ids.
 
-    Only of heads that a review was given on, and only where the platform still has them: a rebase is proven by it.
+
+@dataclass(frozen=True)
+class FormerCommits(Fact):
+    """What proves a rebase. Loaded after ``Reviews`` and ``Commits``, and empty where no approval is left to be proven."""
+
+    subject: ClassVar = PullRequest
+    name: ClassVar = "former_commits"
+
+    former: Mapping[str, tuple[Commit, ...]] = field(default_factory=dict)
+    """By a former head that was force-pushed away: what the change consisted of then, oldest first.
+
+    Only of heads that somebody approved, and only where the platform still has them.
     """
+    patch_ids: Mapping[str, str] = field(default_factory=dict)
+    """By commit, present and former: equal for two commits with the same patch. A merge, and what was not read, has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from bot.model.facts.change import (
     ChangedFiles,
     CodeOwners,
     Commits,
+    FormerCommits,
     Opinion,
     Pushes,
     Review,
@@ -85,6 +86,10 @@ def _commits_matter(params: Params) -> bool | None:
     return not params.count_committers or (params.dismiss_on_push and bool(params.keep_on)) or None
 
 
+def _rebases_matter(params: Params) -> bool | None:
+    return (params.dismiss_on_push and Keep.REBASE in params.keep_on) or None
+
+
 def _pushes_matter(params: Params) -> bool | None:
     return not params.count_last_pusher or params.dismiss_on_push or None
 
@@ -104,6 +109,7 @@ def approvals(
     reviews: Reviews,
     commits: Annotated[Commits | Unavailable | NotSupported | None, needs(_commits_matter)],
     pushes: Annotated[Pushes | Unavailable | NotSupported | None, needs(_pushes_matter)],
+    former: Annotated[FormerCommits | Unavailable | NotSupported | None, needs(_rebases_matter)],
     permissions: Annotated[ReviewerPermissions | Unavailable | NotSupported | None, needs(_permissions_matter)],
     teams: Annotated[TeamMembers | Unavailable | NotSupported | None, needs(_team_spec)],
     code_owners: Annotated[CodeOwners | Unavailable | NotSupported | None, needs(_owners_matter)],
@@ -140,7 +146,9 @@ def approvals(
             from: {teams: [payments-team], permissions: [maintain]}
             keep_on: [update-merge]
     """
-    change = Change(pr, _asked(commits), _asked(pushes), params, _strangers(pr, reviews, commits, params))
+    change = Change(
+        pr, _asked(commits), _asked(pushes), _asked(former), params, _strangers(pr, reviews, commits, params)
+    )
     who = Eligibility(params.from_, permissions, teams, code_owners, files)
     newest = _newest_opinions(reviews, params.comment_pattern)
     given = [
@@ -209,7 +217,7 @@ def _standings(review: Review, change: Change, who: Eligibility) -> Iterator[Sta
     if not params.count_last_pusher:
         yield pushed_last(person, change.pr, change.pushes)
     if params.dismiss_on_push:
-        yield outdated(review, change.pr, change.commits, change.pushes, params.keep_on)
+        yield outdated(review, change.pr, change.commits, change.pushes, change.former, params.keep_on)
 
 
 def _requests_for_changes(newest: Sequence[Review], who: Eligibility) -> Iterator[Finding | Unknown | Evidence]:
@@ -250,6 +258,7 @@ class Change:
     pr: PullRequest
     commits: Commits | Missing
     pushes: Pushes | Missing
+    former: FormerCommits | Missing
     params: Params
     strangers: tuple[str, ...]
     """Commit e-mails of no known account."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from bot.model.facts import NotSupported, Unavailable, UnknownKind
-from bot.model.facts.change import Commit, Commits, Pushes, Review
+from bot.model.facts.change import Commit, Commits, FormerCommits, Pushes, Review
 from bot.model.subjects import PullRequest
 from bot.rules.approve.standing import Doubt, Objection, Standing, doubt
 
@@ -22,6 +22,7 @@ def outdated(
     pr: PullRequest,
     commits: Commits | Unavailable | NotSupported,
     pushes: Pushes | Unavailable | NotSupported,
+    former: FormerCommits | Unavailable | NotSupported,
     keep_on: frozenset[Keep],
 ) -> Standing:
     """What stands against an approval because of pushes after it."""
@@ -32,11 +33,14 @@ def outdated(
         return None
     if keep_on and not isinstance(commits, Commits):
         return doubt(commits, f"what was pushed after {head[:10]} is not known")
-    if isinstance(commits, Commits) and (
-        (Keep.UPDATE_MERGE in keep_on and _only_updated(head, commits))
-        or (Keep.REBASE in keep_on and _only_rebased(head, commits, keep_on))
-    ):
-        return None
+    if isinstance(commits, Commits):
+        if Keep.UPDATE_MERGE in keep_on and _only_updated(head, commits):
+            return None
+        if Keep.REBASE in keep_on and head not in {commit.sha for commit in commits.commits}:
+            if isinstance(former, Unavailable):
+                return doubt(former, f"whether only a rebase came after {head[:10]} is not known")
+            if isinstance(former, FormerCommits) and _only_rebased(head, commits, former, keep_on):
+                return None
     return Objection(f"approved {head[:10]}, and the head is now {pr.head_sha[:10]}", curable=True)
 
 
@@ -71,14 +75,12 @@ def _only_updated(head: str, commits: Commits) -> bool:
     return all(commit.is_update_merge for commit in commits.commits if commit.sha not in seen)
 
 
-def _only_rebased(head: str, commits: Commits, keep_on: frozenset[Keep]) -> bool:
+def _only_rebased(head: str, commits: Commits, former: FormerCommits, keep_on: frozenset[Keep]) -> bool:
     """Whether the present commits have the patches of those that the former head consisted of, one by one."""
-    former = commits.former.get(head)
-    if not former:
-        return False
-    before, after = _patches(former, keep_on), _patches(commits.commits, keep_on)
+
+    def patches(of: tuple[Commit, ...]) -> list[str | None]:
+        counted = (commit for commit in of if not (Keep.UPDATE_MERGE in keep_on and commit.is_update_merge))
+        return [former.patch_ids.get(commit.sha) for commit in counted]
+
+    before, after = patches(former.former.get(head, ())), patches(commits.commits)
     return bool(before) and None not in before and before == after
-
-
-def _patches(commits: tuple[Commit, ...], keep_on: frozenset[Keep]) -> list[str | None]:
-    return [commit.patch_id for commit in commits if not (Keep.UPDATE_MERGE in keep_on and commit.is_update_merge)]

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from bot.engine.evaluation import Judgement, evaluate
 from bot.engine.ports import Known
 from bot.model.facts import Loaded, Unavailable, UnknownKind
-from bot.model.facts.change import Commit, Commits, Opinion, Push, Pushes, Review, ReviewerPermissions, Reviews
+from bot.model.facts.change import (
+    Commit,
+    Commits,
+    FormerCommits,
+    Opinion,
+    Push,
+    Pushes,
+    Review,
+    ReviewerPermissions,
+    Reviews,
+)
 from bot.model.people import Permission, Person, Signature
 from bot.model.results import Outcome
 from bot.model.subjects import Organization, Platform, PullRequest, Repository
@@ -65,7 +75,7 @@ def judge(
 ) -> Judgement:
     pushes = Pushes((Push(ANA, None, "c1"), Push(pusher, None, "c2")))
     known = Known()
-    for fact in (Reviews(tuple(said)), COMMITS, pushes, ReviewerPermissions(levels)):
+    for fact in (Reviews(tuple(said)), COMMITS, FormerCommits(), pushes, ReviewerPermissions(levels)):
         known.answers[type(fact), PR.id] = Loaded(fact, "", NOW)
     if not pushes_read:
         known.answers[Pushes, PR.id] = Unavailable(UnknownKind.SCOPE, "not readable")
