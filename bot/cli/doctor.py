@@ -96,9 +96,11 @@ def _binding(judging: Judging, root: Subject) -> Iterator[Line]:
     load(needs, judging.provider_of(root), known)
     context = next(iter(judging.configurations.values())).gate.context(branch.branch)
     required = []
+    hidden = False
     for fact in (BranchRules, ClassicProtection):
         answer = known.answers[fact, branch.id]
         if isinstance(answer, Unavailable):
+            hidden = True
             yield Line(
                 None, f"whether the check {context!r} is required on {branch.branch} is not visible", answer.reason
             )
@@ -109,7 +111,8 @@ def _binding(judging: Judging, root: Subject) -> Iterator[Line]:
     if not required:
         yield Line(
             None,
-            f"advice only: the check {context!r} is not required on {branch.branch}",
+            f"advice only{', as far as this token sees' if hidden else ''}: "
+            f"the check {context!r} is not required on {branch.branch}",
             "Make it a required check (GitHub: ruleset; Azure DevOps: status policy) and pin who may post it.",
         )
     elif not any(check.app for check in required):

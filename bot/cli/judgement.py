@@ -40,6 +40,8 @@ class Judging:
     results: list[Result] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
+    incomplete: bool = False
+    """Subjects that a blocking rule judges could not all be listed."""
     configurations: dict[str, Configuration] = field(default_factory=dict)
     """Those that were applied, by digest."""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -90,7 +92,12 @@ class Judging:
             return [root]
         kinds = (kinds_judged(configuration) - {PullRequest}) | {type(root)}
         found = list(provider.discover(root, frozenset(kinds)))
-        self.gaps.extend(item for item in found if isinstance(item, Gap))
+        unlisted = [item for item in found if isinstance(item, Gap)]
+        self.gaps.extend(unlisted)
+        # A blocking rule whose subjects could not all be listed has not judged them, and must not look as if it had.
+        self.incomplete = self.incomplete or (
+            bool(unlisted) and any(kind is not type(root) for kind in kinds_judged(configuration, blocking=True))
+        )
         return [item for item in found if not isinstance(item, Gap)]
 
     def judge(
@@ -155,12 +162,13 @@ class Judging:
         )
 
     def exit_code(self, *, exit_zero: bool) -> int:
-        """The code of the worst verdict; an incomplete scan is 3."""
+        """The code of the worst verdict; an incomplete scan, or audit of what blocks, is 3."""
         if self.gates:
             verdict = min((gate.verdict for gate in self.gates), key=SEVEREST.index)
         else:
             verdict = decide(self.results, self.on_unknown())
-            if self.command == "scan" and self.gaps and verdict in (Verdict.PASSED, Verdict.EMPTY, Verdict.WAITING):
+            incomplete = self.incomplete or (self.command == "scan" and bool(self.gaps))
+            if incomplete and verdict in (Verdict.PASSED, Verdict.EMPTY, Verdict.WAITING):
                 verdict = Verdict.INCONCLUSIVE
         if exit_zero and verdict in (Verdict.BLOCKED, Verdict.WAITING):
             return 0

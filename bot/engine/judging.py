@@ -9,11 +9,11 @@ from bot.engine.evaluation import Evaluator, Judgement
 from bot.engine.loading import Needs, load
 from bot.engine.ports import Known, Progress, Provider, Silence
 from bot.engine.reach import can_reach, reach
-from bot.model.facts import Answer, Fact, FactRequest, Loaded, Unavailable
+from bot.model.facts import Answer, Fact, FactRequest, Loaded, Unavailable, UnknownKind
 from bot.model.facts.change import Checks
 from bot.model.facts.repository import Properties
 from bot.model.results import Enforcement, Gap, Outcome, Result, Unknowing
-from bot.model.subjects import Repository, Subject
+from bot.model.subjects import Branch, Organization, Repository, Subject
 from bot.policy.configuration import CompiledEntry, CompiledPolicy, Configuration
 from bot.policy.expressions import Document, Expression, Undecided
 from bot.policy.matching import matches, needs_properties
@@ -41,13 +41,14 @@ class _Selected:
     """By subject id: why it is not known whether the policy selects it."""
 
 
-def kinds_judged(configuration: Configuration) -> frozenset[type[Subject]]:
-    """The types of subject that at least one active entry has a rule for."""
+def kinds_judged(configuration: Configuration, *, blocking: bool = False) -> frozenset[type[Subject]]:
+    """The types of subject that at least one active (or blocking) entry has a rule for."""
+    idle = set(Enforcement) - {Enforcement.BLOCK} if blocking else {Enforcement.DISABLED}
     return frozenset(
         kind
         for policy in configuration.policies
         for entry in policy.entries
-        if entry.enforcement is not Enforcement.DISABLED
+        if entry.enforcement not in idle
         for kind in entry.rule.variants
     )
 
@@ -79,7 +80,26 @@ def judge(
     gaps.extend(load(needs, provider, known, progress))
     _forget(own_checks, known)
     results = tuple(_evaluate(selected, known, values, progress))
+    gaps.extend(_within(results, gaps))
     return Judged(tuple(subjects), results, tuple(gaps), known)
+
+
+def _within(results: Sequence[Result], gaps: Sequence[Gap]) -> Iterator[Gap]:
+    """What could not be read inside of facts that could: one linked item of several, the artifacts of one run."""
+    said: dict[str, list[str]] = {}
+    for gap in gaps:
+        said.setdefault(gap.subject, []).append(gap.reason)
+    for result in results:
+        if result.outcome is not Outcome.UNKNOWN:
+            continue
+        subject = result.subject
+        places = [place for kind in (Branch, Repository, Organization) if (place := reach(subject, kind))]
+        reasons = [reason for place in (subject, *places) for reason in said.get(place.id, ())]
+        for unknown in result.unknown:
+            if unknown.kind is UnknownKind.UNREADABLE or any(reason in unknown.reason for reason in reasons):
+                continue
+            said.setdefault(subject.id, []).append(unknown.reason)
+            yield Gap(subject.id, subject.name, unknown.fact or result.rule, unknown.kind, unknown.reason)
 
 
 def _load_properties(

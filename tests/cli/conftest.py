@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import requests
+import yaml
 
+from bot.cli import main
 from bot.sandbox.scenario import Scenario
 from bot.sandbox.server import Sandbox
 
@@ -77,6 +82,18 @@ class World:
         assert "Traceback" not in done.stdout, done.stdout
         return Ended(done.returncode, done.stdout, done.stderr)
 
+    def call(self, *arguments: str, environ: dict[str, str] | None = None) -> Ended:
+        """The command line in this process: quicker, for where the process itself is not the point."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, {**self.environ, **(environ or {})}, clear=True),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = main.run(list(arguments))
+        assert "error in almguard itself" not in err.getvalue(), err.getvalue()
+        return Ended(code, out.getvalue(), err.getvalue())
+
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "bot", *arguments],
@@ -110,6 +127,15 @@ class World:
 ROOT = Path(__file__).resolve().parents[2]
 
 
+DEMO = ROOT / "bot" / "sandbox" / "scenarios" / "demo.yml"
+
+
+def demo_scenario() -> dict[str, Any]:
+    """The demo's scenario, to be changed."""
+    scenario: dict[str, Any] = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
+    return scenario
+
+
 def serve(scenario: Scenario | Path, folder: Path) -> Iterator[World]:
     with Sandbox(scenario) as sandbox:
         yield World(sandbox, folder)
@@ -118,4 +144,16 @@ def serve(scenario: Scenario | Path, folder: Path) -> Iterator[World]:
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[World]:
     """The demo's world."""
-    yield from serve(ROOT / "bot" / "sandbox" / "scenarios" / "demo.yml", tmp_path)
+    yield from serve(DEMO, tmp_path)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], World]]:
+    """Serves a scenario of one's own."""
+    with contextlib.ExitStack() as open_ones:
+
+        def start(scenario: dict[str, Any]) -> World:
+            sandbox = open_ones.enter_context(Sandbox(Scenario.model_validate(scenario)))
+            return World(sandbox, tmp_path)
+
+        yield start

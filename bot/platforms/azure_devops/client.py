@@ -265,10 +265,8 @@ def _written(raw: object) -> str:
 def _named(wrong: Refused, endpoint: Endpoint) -> Refused:
     """The refusal, with what would lift it."""
     if wrong.kind is UnknownKind.SCOPE:
-        advice = (
-            f" The token needs the scope {endpoint.scope}, its owner the permission; or it has expired or been revoked."
-        )
-        return Refused(f"{wrong}{advice}", wrong.kind, wrong.status, wrong.words)
+        advice = f"the token needs the scope {endpoint.scope}, and its owner the permission; or it has expired"
+        return Refused(f"{advice} ({wrong})", wrong.kind, wrong.status, wrong.words)
     if wrong.status == 404:
         advice = f" It does not exist, or this token (scope {endpoint.scope}) may not see it."
         return Refused(f"{wrong}{advice}", wrong.kind, wrong.status, wrong.words)

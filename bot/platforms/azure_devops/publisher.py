@@ -48,7 +48,7 @@ class AzureDevOpsPublisher:
             self._thread(publication, author, actions)
         except PlatformError as wrong:
             refused.append(
-                f"The thread on {publication.subject.name} could not be brought up to date: {wrong} It needs the scope "
+                f"The thread on {publication.subject.name} could not be brought up to date: {wrong}. It needs the scope "
                 "vso.threads_full, and the permission 'Contribute to pull requests'."
             )
         return Published(tuple(actions), tuple(refused))
@@ -83,7 +83,7 @@ class AzureDevOpsPublisher:
             )
         except Refused as wrong:
             raise PlatformError(
-                f"The status on {subject.name} could not be posted: {wrong} The token needs the scope vso.code_status, its "
+                f"The status on {subject.name} could not be posted: {wrong}. The token needs the scope vso.code_status, its "
                 "owner the permission 'Contribute to pull requests' (for a build: the project's build service).",
                 wrong.kind,
             ) from wrong

@@ -56,6 +56,7 @@ def _links(context: Context, spec: LinkSpec, subject: PullRequest) -> Answer:
         for where, content in texts
         for reference in find_references(content, jira_projects=spec.jira_projects)
     ]
+    hidden = _hidden(context, subject)
     links = [*_relations(context, subject), *(_link(where, reference) for where, reference in written)]
     wanted = [
         _target(context, subject, link, reference)
@@ -75,7 +76,7 @@ def _links(context: Context, spec: LinkSpec, subject: PullRequest) -> Answer:
                 unchecked=link.source is LinkSource.JIRA,
             )
         )
-    return Loaded(LinkedWorkItems(tuple(found)), subject.url, context.now)
+    return Loaded(LinkedWorkItems((*found, *hidden)), subject.url, context.now)
 
 
 _TOO_MANY = _End(
@@ -92,6 +93,22 @@ def _relations(context: Context, subject: PullRequest) -> list[WorkItemLink]:
         WorkItemLink(LinkSource.GITHUB_ISSUES, LinkForm.RELATION, f"{name}#{number}", "relation")
         for name, number in (seen.closing if seen else ())
     ]
+
+
+def _hidden(context: Context, subject: PullRequest) -> list[WorkItemLink]:
+    """The relations that GitHub counts and does not show: no link seen is no proof that there is none."""
+    seen = context.memory.pull_requests.get(subject.id)
+    amount = seen.closing_total - len(seen.closing) if seen else 0
+    if amount <= 0:
+        return []
+    what = "a linked issue" if amount == 1 else f"{amount} linked issues"
+    why = "not shown to this token, which needs issues: read on its repository"
+    return [
+        WorkItemLink(
+            LinkSource.GITHUB_ISSUES, LinkForm.RELATION, what, "relation",
+            unreadable=why, unreadable_kind=UnknownKind.SCOPE,
+        )
+    ]  # fmt: skip
 
 
 def _link(where: str, reference: Reference) -> WorkItemLink:

@@ -285,8 +285,12 @@ def _unlinked(commits: Commits, judged: Sequence[_Judged]) -> list[tuple[Commit,
 
 
 def _unknowns(judged: Sequence[_Judged], unlinked: Sequence[tuple[Commit, tuple[_Judged, ...]]]) -> Iterator[Unknown]:
-    """What is not known and matters: an unreadable item may not exist; a doubt about one matters where none is good."""
-    mattering = [link for link in judged if link.unknown and link.link.item is None]
+    """What is not known and matters: an unreadable item may not exist, unless the platform itself relates it; a doubt about
+    one matters where none is good.
+    """
+    mattering = [
+        link for link in judged if link.unknown and link.link.item is None and link.link.form is not LinkForm.RELATION
+    ]
     if not any(link.good for link in judged):
         mattering += [link for link in judged if link.unknown and link.counts]
     mattering += [link for _, doubtful in unlinked for link in doubtful]

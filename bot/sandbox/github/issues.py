@@ -102,8 +102,11 @@ def edit_issue(call: Call, each: Repository, number: str) -> Body:
 
 @get("/repos/{owner}/{repo}/issues/{number}", TALK)
 def issue(call: Call, each: Repository, number: str) -> Body:
-    """One issue or pull request."""
-    return _either(call, each, _find(each, number))
+    """One issue or pull request; the permission for pull requests alone opens no issue."""
+    found = _find(each, number)
+    if not isinstance(found, PullRequest):
+        call.need("issues", "read", each)
+    return _either(call, each, found)
 
 
 @get("/repos/{owner}/{repo}/issues/{number}/comments", TALK)

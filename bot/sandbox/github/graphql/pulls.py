@@ -256,7 +256,11 @@ class PullRequestThing(Thing, of="PullRequest"):
         del order_by
         numbers = closing_numbers(self.it, self.request, by_hand=user_linked_only)
         found = [self.c.world.issue(self.it, each) for each in numbers]
-        return Many([item for item in found if item is not None], lambda item: self.new("Issue", self.it, item))
+        allowed = self.c.may("issues", self.it)
+        return Many(
+            [item for item in found if item is not None],
+            lambda item: self.new("Issue", self.it, item) if allowed else self.c.denied(),
+        )
 
     def timeline_items(self, item_types: list[str] | None = None, since: str | None = None) -> Many:
         """What happened, in order of time."""
