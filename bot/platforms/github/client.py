@@ -126,6 +126,14 @@ class GitHubClient:
             yield from (data.get(key) or [] if key and isinstance(data, dict) else data or [])
             following, wanted = _next_page(headers.get("link", "")), None
 
+    def raw(self, path: str, accept: str) -> str | None:
+        """A text in a form that is not JSON, such as a diff; None where it is empty. Raises like ``rest``."""
+        _, data = self._call(
+            lambda: self._requester().requestJsonAndCheck("GET", path, headers={"Accept": accept}), "GET", path
+        )
+        # PyGithub hands on what is no JSON under this key.
+        return data.get("data") if isinstance(data, dict) else None
+
     def graphql(self, query: str, *, divisible: bool = False) -> Graph:
         """One GraphQL query. Raises ``PlatformError``; and ``TooMuch`` where half of it might be answered."""
         headers = {REPEATABLE: "smaller" if divisible else "yes"}

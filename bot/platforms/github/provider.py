@@ -18,6 +18,7 @@ from bot.model.facts.change import (
     Checks,
     CodeOwners,
     Commits,
+    FormerCommits,
     LinkedWorkItems,
     Pushes,
     ReviewerPermissions,
@@ -37,7 +38,7 @@ from bot.model.facts.release import (
 from bot.model.facts.repository import Properties
 from bot.model.results import Gap
 from bot.model.subjects import Branch, Platform, PullRequest, Release, Repository, Subject
-from bot.platforms.github import change, deployments, files, links, people, protection, releases, settings
+from bot.platforms.github import change, deployments, files, links, people, protection, rebasing, releases, settings
 from bot.platforms.github.client import API_URL, GitHubClient
 from bot.platforms.github.memory import Memory
 from bot.platforms.github.query import Found, Piece, ask, batches, text
@@ -68,6 +69,7 @@ GRAPHQL: Mapping[type[Fact], Read] = {
 REST: Mapping[type[Fact], Plan] = {
     Pushes: people.pushes,
     ReviewerPermissions: people.reviewer_permissions,
+    FormerCommits: rebasing.former_commits,
     LinkedWorkItems: links.linked_work_items,
     SecretScanning: settings.secret_scanning,
     Properties: settings.properties,
@@ -82,6 +84,7 @@ REST: Mapping[type[Fact], Plan] = {
 AFTER: Mapping[type[Fact], tuple[type[Fact], ...]] = {
     LinkedWorkItems: (Commits,),
     ReviewerPermissions: (Reviews,),
+    FormerCommits: (Reviews, Commits),
     PreviousRelease: (Deployments,),
     RollbackProcedures: (Deployments,),
     ReleaseRecord: (Deployments,),

@@ -9,6 +9,7 @@ from bot.sandbox.github.call import Call, Refusal, missing, stamp
 from bot.sandbox.github.nodes import encode
 from bot.sandbox.github.render import Body, user
 from bot.sandbox.github.routing import get
+from bot.sandbox.wire import Response
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,10 +52,13 @@ def commits(call: Call, repository: Repository) -> object:
 
 
 @get("/repos/{owner}/{repo}/commits/{ref*}", "contents")
-def commit(call: Call, repository: Repository, ref: str) -> Body:
-    """One commit with its files."""
+def commit(call: Call, repository: Repository, ref: str) -> object:
+    """One commit with its files; or its diff."""
     each = repository.git.commits[resolve(repository, ref)]
     changes = changes_of(repository, each)
+    if "diff" in call.request.headers.get("accept", ""):
+        text = "".join(_diff(change) for change in changes)
+        return Response(200, text.encode(), {"Content-Type": "application/vnd.github.diff; charset=utf-8"})
     return commit_body(call, repository, each) | {
         "stats": {
             "total": sum(change.additions + change.deletions for change in changes),
@@ -63,6 +67,22 @@ def commit(call: Call, repository: Repository, ref: str) -> Body:
         },
         "files": [file_body(call, repository, change, each.sha) for change in changes[:3000]],
     }
+
+
+def _diff(change: Change) -> str:
+    """One changed file as git shows it."""
+    old, new = f"a/{change.old_path or change.path}", f"b/{change.path}"
+    lines = [f"diff --git {old} {new}"]
+    if change.status == "renamed":
+        lines += [f"rename from {change.old_path}", f"rename to {change.path}"]
+    elif change.status in ("added", "removed"):
+        lines.append(f"{'new' if change.status == 'added' else 'deleted'} file mode 100644")
+    lines.append(f"index {change.sha[:7]}..{change.sha[:7]}")
+    if change.patch:
+        before = "/dev/null" if change.status == "added" else old
+        after = "/dev/null" if change.status == "removed" else new
+        lines += [f"--- {before}", f"+++ {after}", change.patch]
+    return "\n".join(lines) + "\n"
 
 
 @get("/repos/{owner}/{repo}/compare/{spec*}", "contents")

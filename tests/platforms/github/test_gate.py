@@ -13,6 +13,7 @@ from bot.model.facts.change import (
     Checks,
     CodeOwners,
     Commits,
+    FormerCommits,
     LinkedWorkItems,
     Pushes,
     ReviewerPermissions,
@@ -25,7 +26,7 @@ from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
 from bot.platforms.github.publisher import LONGEST, marker
 
-from .conftest import ACTIONS, APP, NOTHING, PAT, READER, House
+from .conftest import ACTIONS, APP, NOTHING, PAT, READER, House, read, value
 
 GATE = [
     FactRequest(fact)
@@ -37,6 +38,7 @@ GATE = [
         LinkedWorkItems,
         Checks,
         ReviewerPermissions,
+        FormerCommits,
         CodeOwners,
         Pipelines,
     )
@@ -200,3 +202,13 @@ def test_a_missing_configuration_is_none(house: House) -> None:
     found = provider.configuration(provider.resolve(parse("github:acme/payments#12")), ("README.md",))
     assert found is not None
     assert found.text == "# Payments\n"
+
+
+def test_a_rebase_is_proven_only_where_an_approval_hangs_on_it(house: House) -> None:
+    provider = house.provider()
+    subject = provider.resolve(parse("github:acme/payments#12"))
+    read(provider, subject, Reviews, Commits)
+    before = provider.requests()
+    found = value(provider, subject, FormerCommits)
+    assert found == FormerCommits()
+    assert provider.requests() == before + 1, "the reviews and commits, which it builds on, and nothing else"
