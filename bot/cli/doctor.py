@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from bot.cli.options import InstantType
 
 if TYPE_CHECKING:
     from bot.cli.judgement import Judging
-    from bot.model.subjects import Subject
+    from bot.engine.ports import Provider
+    from bot.model.subjects import PullRequest, Subject
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def command(target: str, config: Path | None, now: datetime | None) -> int:
         judging = Judging(opened, "audit", given)
         provider, root = judging.resolve(parsed)
         configuration = judging.configuration_for(provider, root)
-        subjects = judging.below(provider, root, configuration)
+        subjects = [*judging.below(provider, root, configuration), *_open_pull_request(provider, root)]
         judging.judge(configuration, provider, subjects, bar)
         lines = [Line(True, f"{root.name} can be read"), *_readable(judging), *_binding(judging, root)]
     console = Console(highlight=False, markup=False)
@@ -61,9 +63,20 @@ def command(target: str, config: Path | None, now: datetime | None) -> int:
     return 3 if any(line.ok is False for line in lines) else 0
 
 
+def _open_pull_request(provider: Provider, root: Subject) -> Iterator[PullRequest]:
+    """One open pull request of a repository: what the gate's rules read is tried on it."""
+    from bot.model.subjects import PullRequest, Repository
+
+    if isinstance(root, Repository):
+        yield from islice(
+            (s for s in provider.discover(root, frozenset({PullRequest})) if isinstance(s, PullRequest)), 1
+        )
+
+
 def _readable(judging: Judging) -> Iterator[Line]:
     """Each rule: judged, or unknown and why; reasons once."""
     from bot.model.results import Outcome
+    from bot.model.subjects import PullRequest
 
     rules = sorted({result.rule for result in judging.results})
     for rule in rules:
@@ -75,6 +88,8 @@ def _readable(judging: Judging) -> Iterator[Line]:
             yield Line(True, f"{rule}: everything it needs can be read")
     if not rules:
         yield Line(None, "no rule judges this kind of subject")
+    elif not any(isinstance(subject, PullRequest) for subject in judging.subjects):
+        yield Line(None, "no pull request is open, so what the rules on pull requests can read was not tried")
 
 
 def _binding(judging: Judging, root: Subject) -> Iterator[Line]:
