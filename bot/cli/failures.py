@@ -7,6 +7,8 @@ import click
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 
+LONGEST_LINE = 2_000
+
 
 class Refusal(click.ClickException):
     """A command cannot do what was asked: wrong usage or configuration. Exit code 2."""
@@ -31,6 +33,14 @@ def redacted(text: str) -> str:
     from bot.platforms.redaction import redact
 
     return redact(text)
+
+
+def harmless(text: str) -> str:
+    """A message without credentials, whose lines no CI system's log reader takes for commands: it may quote anything."""
+    from bot.report.sanitize import log_line
+
+    lines = redacted(text).split("\n")
+    return "\n".join(line[: len(line) - len(line.lstrip(" "))] + log_line(line, LONGEST_LINE) for line in lines)
 
 
 def explained(error: Exception) -> str:

@@ -79,7 +79,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as problem:
-        problem.show()
+        _refused(problem)
         return USAGE if problem.exit_code == 1 else problem.exit_code
     except (KeyboardInterrupt, click.Abort):
         _say("almguard: interrupted; nothing more was read or posted.")
@@ -103,17 +103,26 @@ def main() -> None:
     sys.exit(code)
 
 
+def _refused(problem: click.ClickException) -> None:
+    """What click says of a mistake, which may quote whatever it was given."""
+    import io
+
+    from bot.cli.failures import harmless
+
+    words = io.StringIO()
+    problem.show(words)
+    _say(harmless(words.getvalue().rstrip("\n")))
+
+
 def _crashed(error: Exception) -> int:
     """An error that nobody foresaw: said in one line, without secrets; the traceback only on request."""
-    from bot.cli.failures import explained
+    from bot.cli.failures import explained, harmless
 
-    _say(f"almguard: {explained(error)}")
+    _say(harmless(f"almguard: {explained(error)}"))
     if os.environ.get("ALMGUARD_DEBUG"):
         import traceback
 
-        from bot.cli.failures import redacted
-
-        _say(redacted("".join(traceback.format_exception(error))))
+        _say(harmless("".join(traceback.format_exception(error))))
     return USAGE
 
 

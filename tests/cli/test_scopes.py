@@ -177,9 +177,14 @@ def test_the_default_token_of_a_workflow_judges_what_it_can_see(scoped: World) -
 
 def test_the_doctor_names_what_will_be_unknown_and_why(scoped: World) -> None:
     cases = [
-        ("github:acme/payments", "workflow", ["secret-scanning", "rollback-ready"], ["administration: read", "deployments: read"]),
+        (
+            "github:acme/payments",
+            "workflow",
+            ["secret-scanning", "rollback-ready"],
+            ["administration: read", "deployments: read"],
+        ),
         ("ado:acme/Payments/payments!14", "no-vso.work", ["requirement-link"], ["vso.work"]),
-    ]  # fmt: skip
+    ]
     for target, token, unknown, reasons in cases:
         ended = scoped.call("doctor", target, environ={**using(token), "COLUMNS": "4000"})
         assert ended.code == 3, ended.out + ended.err
