@@ -27,6 +27,7 @@ from bot.platforms.azure_devops.client import Json, value
 from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.loading import Ahead, Loader, Wanted
 from bot.platforms.azure_devops.reads import Reads
+from bot.platforms.azure_devops.rebasing import with_update_merges
 from bot.platforms.azure_devops.subjects import instant
 
 OPINIONS = {10: Opinion.APPROVED, 5: Opinion.APPROVED, -5: Opinion.WAITING, -10: Opinion.CHANGES_REQUESTED}
@@ -155,7 +156,7 @@ def commits(wanted: Wanted) -> tuple[Commits, str]:
     subject: PullRequest = wanted.subject
     people = known_people(wanted.reads, subject)
     found = [_commit(subject, document, people) for document in commit_documents(wanted.reads, subject)]
-    return Commits(tuple(found)), f"{subject.url}?_a=commits"
+    return Commits(with_update_merges(wanted.reads, subject, found)), f"{subject.url}?_a=commits"
 
 
 def commit_documents(reads: Reads, subject: PullRequest) -> list[Json]:
@@ -198,7 +199,7 @@ def _commit(subject: PullRequest, document: Json, people: dict[str, Person]) -> 
         ),
         parents=parents,
         committed_at=instant(value(document, "committer", "date")),
-        is_update_merge=None if is_merge else False,  # nothing here says that the service itself made a merge
+        is_update_merge=None if is_merge else False,
         url=f"{subject.repository.url}/commit/{sha}",
     )
 

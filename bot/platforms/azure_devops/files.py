@@ -116,25 +116,31 @@ def _blobs(
 
 
 def _unpacked(client: Client, repository: Repository, version: Version, ids: Mapping[str, str]) -> dict[str, str]:
-    """The texts of blobs from one archive, told by their hashes: how the archive names them does not matter."""
-    texts: dict[str, str] = {}
-    archive = client.archive(endpoints.BLOBS, repository_route(repository), sorted(set(ids.values())))
+    """The texts of files, by path."""
+    contents = blobs(client, repository, sorted(set(ids.values())))
+    found = {path: contents[blob].decode("utf-8", "replace") for path, blob in ids.items() if blob in contents}
+    for path in set(ids) - set(found):  # a file that the server converts on its way out has another hash
+        text = content(client, repository, version, path)
+        if text is not None:
+            found[path] = text
+    return found
+
+
+def blobs(client: Client, repository: Repository, ids: Sequence[str]) -> dict[str, bytes]:
+    """Blobs from one archive, told by their hashes: how the archive names them does not matter."""
+    found: dict[str, bytes] = {}
+    archive = client.archive(endpoints.BLOBS, repository_route(repository), ids)
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as packed:
             if sum(entry.file_size for entry in packed.infolist()) > MOST:
                 raise PlatformError(f"{repository.url}: the files are larger than {MOST} bytes.", UnknownKind.TRUNCATED)
             for entry in packed.infolist():
                 data = packed.read(entry)
-                texts[blob_id(data)] = data.decode("utf-8", "replace")
+                found[blob_id(data)] = data
     except zipfile.BadZipFile as wrong:
         raise PlatformError(
             f"{repository.url}: the archive of {len(ids)} files was damaged. Run again.", UnknownKind.TRANSIENT
         ) from wrong
-    found = {path: texts[blob] for path, blob in ids.items() if blob in texts}
-    for path in set(ids) - set(found):  # a file that the server converts on its way out has another hash
-        text = content(client, repository, version, path)
-        if text is not None:
-            found[path] = text
     return found
 
 

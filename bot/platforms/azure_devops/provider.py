@@ -24,7 +24,7 @@ from bot.model.subjects import (
     Subject,
     WorkItem,
 )
-from bot.platforms.azure_devops import access, change, checks, pipelines, protection, rollback, work_items
+from bot.platforms.azure_devops import access, change, checks, pipelines, protection, rebasing, rollback, work_items
 from bot.platforms.azure_devops import deployments as deployed
 from bot.platforms.azure_devops import release as releases
 from bot.platforms.azure_devops.client import Client, unavailable
@@ -39,6 +39,7 @@ from bot.platforms.transport import Transport
 LOADERS: Mapping[type[Fact], Loader] = {
     change_facts.Reviews: change.REVIEWS,
     change_facts.Commits: change.COMMITS,
+    change_facts.FormerCommits: rebasing.FORMER_COMMITS,
     change_facts.Pushes: change.PUSHES,
     change_facts.ChangedFiles: change.FILES,
     change_facts.LinkedWorkItems: work_items.LINKED_WORK_ITEMS,

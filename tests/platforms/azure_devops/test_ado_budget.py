@@ -13,6 +13,7 @@ from bot.model.facts.change import (
     Checks,
     CodeOwners,
     Commits,
+    FormerCommits,
     LinkedWorkItems,
     LinkSpec,
     Pushes,
@@ -31,7 +32,7 @@ from bot.sandbox.server import Sandbox, load_scenario
 from bot.sandbox.world import World
 from tests.platforms.azure_devops.ado_reader import Reader, requested
 
-GATE = (LinkedWorkItems, Commits, Checks, ChangedFiles, Reviews, Pushes, ReviewerPermissions)
+GATE = (LinkedWorkItems, Commits, Checks, ChangedFiles, Reviews, Pushes, ReviewerPermissions, FormerCommits)
 
 
 def test_a_gate_takes_twelve_requests(reader: Reader, sandbox):
