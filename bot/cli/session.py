@@ -34,6 +34,8 @@ class Session:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     _transport: Transport | None = None
     _connections: tuple[Connected, ...] = ()
+    _credentials: dict[str, str] = field(default_factory=dict)
+    """By the address of a connection's work items: the name of the credential that it is read with."""
     _providers: dict[str, Provider] = field(default_factory=dict)
 
     def provider(self, target: Target) -> Provider:
@@ -83,6 +85,7 @@ class Session:
         """Take a configuration's word for where ``AB#12`` leads."""
         from bot.platforms.github.reading import Connected
 
+        self._credentials = {one.work_items.lower(): one.credential for one in connections if one.credential}
         self._connections = tuple(Connected(glob, one.work_items) for one in connections for glob in one.match)
         if "github" in self._providers:
             self._github().connect(self._connections)
@@ -131,22 +134,33 @@ class Session:
         assert isinstance(provider, GitHubProvider)
         return provider
 
-    def _azure(self, organization: str) -> AzureDevOpsProvider:
+    def _azure_token(self, credential: str | None) -> tuple[str, bool]:
+        """A token, and whether it is a bearer's. A connection's own never falls back to another."""
+        if credential is not None:
+            # The prefix keeps a configuration from having any secret of the environment sent anywhere.
+            name = f"ALMGUARD_{credential}_TOKEN"
+            if not (own := self.environ.get(name)):
+                raise Refusal(f"No token for the credential {credential}: set {name} to a token with the scope vso.work.")
+            return own, False
+        pat = self.environ.get("AZURE_DEVOPS_EXT_PAT")
+        token = pat or self.environ.get("SYSTEM_ACCESSTOKEN")
+        if not token:
+            raise Refusal(
+                "No Azure DevOps token: set AZURE_DEVOPS_EXT_PAT, or in a pipeline map "
+                "SYSTEM_ACCESSTOKEN: $(System.AccessToken) under env:. 'almguard demo' needs none."
+            )
+        return token, not pat
+
+    def _azure(self, organization: str, credential: str | None = None) -> AzureDevOpsProvider:
         from bot.platforms.azure_devops.provider import AzureDevOpsProvider
 
-        key = f"azure {organization.lower()}"
+        key = f"azure {organization.lower()} {credential or ''}"
         if key not in self._providers:
-            pat = self.environ.get("AZURE_DEVOPS_EXT_PAT")
-            token = pat or self.environ.get("SYSTEM_ACCESSTOKEN")
-            if not token:
-                raise Refusal(
-                    "No Azure DevOps token: set AZURE_DEVOPS_EXT_PAT, or in a pipeline map "
-                    "SYSTEM_ACCESSTOKEN: $(System.AccessToken) under env:. 'almguard demo' needs none."
-                )
+            token, bearer = self._azure_token(credential)
             self._providers[key] = AzureDevOpsProvider(
                 token,
                 collection_url(self.environ, organization),
-                bearer=pat is None,
+                bearer=bearer,
                 now=self.now,
                 transport=self.transport,
             )
@@ -168,7 +182,7 @@ class Session:
 
         parsed = parse(target)
         try:
-            provider = self._azure(parsed.organization or "")
+            provider = self._azure(parsed.organization or "", self._credentials.get(target.lower()))
         except Refusal as refusal:
             return {n: Unavailable(UnknownKind.SCOPE, f"AB#{n}: {refusal.message}") for n in ids}
         return provider.read_work_items(f"{parsed.organization}/{parsed.project}", ids)

@@ -72,7 +72,7 @@ class Connection:
     work_items: str
     """A target: ``ado:acme/Payments``."""
     credential: str | None = None
-    """The prefix of the environment variables that hold the credential."""
+    """``ADO``: the token is in the environment variable ``ALMGUARD_ADO_TOKEN``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ class Connection(Strict):
     work_items: str
     """Where the work items are: `ado:acme/Payments`."""
     credential: Annotated[str, AfterValidator(_credential_name)] | None = None
-    """The name of the credential; never the credential itself."""
+    """The name of the credential, never the credential itself: `ADO` is the environment variable `ALMGUARD_ADO_TOKEN`."""
 
 
 class Config(Strict):
