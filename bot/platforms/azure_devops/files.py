@@ -76,6 +76,39 @@ def contents(
     return {path: text for path, text in texts.items() if text is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Blobs by path: of everything at the root, of templates where they usually are, and of other files that were asked for."""
+
+    blobs: Mapping[str, str]
+    asked: frozenset[str]
+
+    def lacks(self, path: str) -> bool:
+        """Whether it is certain that there is no such file."""
+        return path not in self.blobs and ("/" not in path or path in self.asked)
+
+    def pipelines(self) -> list[str]:
+        """The files that are likely to be asked for next, where pipelines are read: those that could be pipelines."""
+        return [path for path in self.blobs if path.endswith((".yml", ".yaml"))][:MOST_TEMPLATES]
+
+
+def listing(client: Client, repository: Repository, version: Version, paths: Sequence[str]) -> Listing | None:
+    """What is at the root, where templates usually are, and at these paths, in one request; None where that is refused."""
+    found = _blobs(client, repository, version, paths, TEMPLATE_FOLDERS, root=True)
+    return None if found is None else Listing(found, frozenset(paths))
+
+
+def listed_contents(
+    client: Client, repository: Repository, version: Version, found: Listing, paths: Sequence[str]
+) -> dict[str, str]:
+    """The texts of listed files, in one request."""
+    ids = {path: found.blobs[path] for path in paths if path in found.blobs}
+    if len(ids) > 1:
+        return _unpacked(client, repository, version, ids)
+    texts = {path: content(client, repository, version, path) for path in ids}
+    return {path: text for path, text in texts.items() if text is not None}
+
+
 def tree(client: Client, repository: Repository, version: Version) -> list[str]:
     """Every path of a version."""
     query = {
@@ -89,12 +122,19 @@ def tree(client: Client, repository: Repository, version: Version) -> list[str]:
 
 
 def _blobs(
-    client: Client, repository: Repository, version: Version, paths: Sequence[str], folders: Sequence[str]
+    client: Client,
+    repository: Repository,
+    version: Version,
+    paths: Sequence[str],
+    folders: Sequence[str],
+    *,
+    root: bool = False,
 ) -> dict[str, str] | None:
     """Object ids by path, of those that exist; None where the service refuses the whole list for one missing path."""
     found: dict[str, str] = {}
     wanted = set(paths)
     asked = [*((path, "none") for path in paths), *((folder, "full") for folder in folders)]
+    asked += [("", "oneLevel")] if root else []
     for some in chunks(asked, 200):
         descriptors = [
             {"path": f"/{path}", "recursionLevel": level, "version": version.name, "versionType": version.kind}
@@ -110,7 +150,8 @@ def _blobs(
         for item in beside:
             path = str(item.get("path", "")).lstrip("/")
             is_template = path.endswith((".yml", ".yaml")) and len(found) < MOST_TEMPLATES
-            if not item.get("isFolder") and (path in wanted or is_template):
+            at_root = root and "/" not in path
+            if not item.get("isFolder") and (path in wanted or is_template or at_root):
                 found[path] = str(item["objectId"])
     return found
 

@@ -134,12 +134,20 @@ class AzureDevOpsProvider:
         branch = _base(subject)
         if branch is None:
             return None
-        version = _version(subject, branch)
+        texts = self._configurations(subject, branch, paths)
         for path in paths:
-            text = content(self.client, branch.repository, version, path)
-            if text is not None:
-                return ConfigurationFile(path, text, f"{branch.name}:{path}")
+            if path in texts:
+                return ConfigurationFile(path, texts[path], f"{branch.name}:{path}")
         return None
+
+    def _configurations(self, subject: Subject, branch: Branch, paths: Sequence[str]) -> Mapping[str, str]:
+        if isinstance(subject, PullRequest):
+            return self.reads.configuration(branch, paths)
+        for path in paths:
+            text = content(self.client, branch.repository, _version(subject, branch), path)
+            if text is not None:
+                return {path: text}
+        return {}
 
     def paths(self, subject: Subject) -> Sequence[str]:
         """Every path on the base branch."""

@@ -12,7 +12,7 @@ from bot.engine.ports import PlatformError
 from bot.model.subjects import Branch, PullRequest
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.client import Client, Json
-from bot.platforms.azure_devops.files import Version, contents, repository_route
+from bot.platforms.azure_devops.files import Listing, Version, contents, listed_contents, listing, repository_route
 from bot.platforms.azure_devops.subjects import Subjects
 
 T = TypeVar("T")
@@ -156,11 +156,37 @@ class Reads:
         found = self.once((branch.id, "texts", wanted), lambda: self._remaining(branch, version, wanted))
         return {path: found[path] for path in asked if path in found}
 
+    def configuration(self, branch: Branch, paths: Sequence[str]) -> dict[str, str]:
+        """The texts of configuration files. The request that looks for them looks for what pipelines are made of, too, and the
+        one that brings them brings that along: both would be asked for next.
+        """
+        version = Version(branch.branch, "branch")
+        here = self.once((branch.id, "listing"), lambda: listing(self.client, branch.repository, version, paths))
+        if here is not None:
+            known: dict[str, str | None] = self.once((branch.id, "known"), dict)
+            known.update({path: None for path in paths if path not in known and here.lacks(path)})
+            first = next((path for path in paths if path in here.blobs and path not in known), None)
+            if first is not None:
+                likely = [path for path in here.pipelines() if path not in known]
+                wanted = [*dict.fromkeys([first, *likely])]
+                known.update(listed_contents(self.client, branch.repository, version, here, wanted))
+        return self.texts(branch, paths)
+
     def _remaining(self, branch: Branch, version: Version, paths: Sequence[str]) -> dict[str, str]:
         """The files, those that an earlier call has brought left out of the request."""
         known: dict[str, str | None] = self.once((branch.id, "known"), dict)
+        here: Listing | None = self.peek((branch.id, "listing"))
+        if here is not None:
+            known.update({path: None for path in paths if path not in known and here.lacks(path)})
         missing = [path for path in paths if path not in known]
-        if missing:
+        if here is not None and missing and all(path in here.blobs for path in missing):
+            likely = [path for path in here.pipelines() if path not in known] if branch.id in self.parsed else []
+            found = listed_contents(
+                self.client, branch.repository, version, here, [*dict.fromkeys([*missing, *likely])]
+            )
+            known.update({path: found.get(path) for path in missing})
+            known.update(found)
+        elif missing:
             templates = branch.id in self.parsed
             found = contents(self.client, branch.repository, version, missing, templates=templates)
             known.update({path: found.get(path) for path in missing})

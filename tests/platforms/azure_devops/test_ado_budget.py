@@ -35,20 +35,24 @@ from tests.platforms.azure_devops.ado_reader import Reader, requested
 GATE = (LinkedWorkItems, Commits, Checks, ChangedFiles, Reviews, Pushes, ReviewerPermissions)
 
 
-def test_a_gate_takes_twelve_requests(reader: Reader, sandbox):
+def test_a_gate_takes_twelve_requests_and_posts_twice(reader: Reader, sandbox):
     pull_request = reader.subject()
     assert reader.provider.round_trips() == 1
-    assert reader.provider.configuration(pull_request, [".github/almguard.yml", "almguard.yml"])
+    assert reader.provider.configuration(pull_request, ["almguard.yml", ".github/almguard.yml"])
     specs: dict[type, Any] = {LinkedWorkItems: LinkSpec()}
-    answers = reader.ask_all({FactRequest(fact, specs.get(fact)): [pull_request] for fact in GATE})
+    needs = {FactRequest(fact, specs.get(fact)): [pull_request] for fact in GATE}
+    tasks = PathSpec(frozenset({"Makefile", "package.json", ".pre-commit-config.yaml", "tox.ini"}))
+    needs |= {FactRequest(fact, spec): [pull_request.base] for fact, spec in ((Pipelines, None), (FileContents, tasks))}
+    answers = reader.ask_all(needs)
     assert all(isinstance(answer, Loaded) for answer in answers)
     before = reader.provider.requests()
     assert reader.value(FormerCommits, pull_request) == FormerCommits()
     assert reader.provider.requests() == before, "no approval hangs on a rebase"
-    assert reader.provider.round_trips() <= 4, "until all that is judged is known"
+    assert reader.provider.round_trips() <= 5, "until all that is judged is known"
+    assert reader.provider.requests() <= 12, requested(sandbox)
     publisher = AzureDevOpsPublisher(reader.provider)
     publisher.publish(Publication(pull_request, "almguard", Verdict.BLOCKED, "Blocked", "summary", "comment"))
-    assert reader.provider.requests() <= 12, requested(sandbox)
+    assert reader.provider.requests() <= 14, requested(sandbox)
     assert reader.provider.requests() == len(requested(sandbox)), "every request is counted"
 
 

@@ -195,16 +195,18 @@ def test_nonsense_is_not_a_crash(reader_for, break_down):
     assert answer.kind is UnknownKind.UNREADABLE
 
 
-def test_configuration_that_is_missing_and_that_cannot_be_read(reader: Reader, pull_request, break_down):
+def test_configuration_that_is_missing_and_that_cannot_be_read(reader: Reader, pull_request, reader_for, break_down):
     found = reader.provider.configuration(pull_request, ["nothing.yml", ".github/almguard.yml"])
     assert (found.path, found.text) == (".github/almguard.yml", "kind: Policy\n")
     assert found.source == "acme/Payments/payments@main:.github/almguard.yml"
     assert reader.provider.configuration(pull_request, ["nothing.yml"]) is None
-    break_down(
-        match="GET .*/items", kind="status", status=403, times=None, body='{"message": "TF401027: You need Read"}'
+    assert reader.provider.configuration(pull_request, ["no/where.yml"]) is None
+    assert reader.provider.configuration(pull_request, ["ci/lint.yml"]) is not None, (
+        "one that was not looked for before"
     )
+    break_down(match=".*/items", kind="status", status=403, times=None, body='{"message": "TF401027: You need Read"}')
     with pytest.raises(PlatformError, match="TF401027"):
-        reader.provider.configuration(pull_request, [".github/almguard.yml"])
+        reader_for().provider.configuration(pull_request, [".github/almguard.yml"])
 
 
 def test_the_configuration_is_the_base_branchs(reader: Reader, sandbox):
