@@ -14,6 +14,7 @@ from bot.cli.failures import Refusal, from_platform
 from bot.cli.session import Session
 from bot.engine.judging import judge, kinds_judged
 from bot.engine.ports import PlatformError, Progress, Provider
+from bot.engine.reach import reach
 from bot.engine.targets import Target, TargetError, parse
 from bot.engine.verdict import EXIT_CODES, OnUnknown, decide, facts_digest, note
 from bot.model.analyzers import AnalyzerCatalogue
@@ -120,7 +121,7 @@ class Judging:
             for name in (context, f"almguard/{context}")  # Azure DevOps' statuses carry a genre
         )
         judged = judge(configuration, subjects, provider, values, progress, own_checks)
-        self.subjects.extend(judged.subjects)
+        self.subjects.extend(self._counted(judged.subjects, judged.results))
         self.results.extend(judged.results)
         self.gaps.extend(judged.gaps)
         for subject in subjects:
@@ -129,6 +130,13 @@ class Judging:
                 verdict = decide(own, configuration.gate.on_unknown)
                 self.gates.append(Gate(subject, verdict, configuration.digest, facts_digest(judged.known), note(own)))
         return judged.results
+
+    def _counted(self, subjects: Sequence[Subject], results: Sequence[Result]) -> list[Subject]:
+        """The subjects to show: a scan leaves archived repositories out, unless an entry asks for them."""
+        if self.command != "scan":
+            return list(subjects)
+        judged = {result.subject.id for result in results}
+        return [one for one in subjects if one.id in judged or not ((home := reach(one, Repository)) and home.archived)]
 
     def on_unknown(self) -> OnUnknown:
         """What the configurations say about unknowns: one that blocks outweighs those that warn."""

@@ -68,6 +68,11 @@ class Git:
             raise GitError(f"git {arguments[0]} did not answer within {TIMEOUT} seconds") from error
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines()
+            if said and "dubious ownership" in said[0]:
+                raise GitError(
+                    f"{said[0].removeprefix('fatal: ')}: it belongs to somebody else. If you trust it, "
+                    f"git config --global --add safe.directory {self.path}"
+                )
             raise GitError(said[0].removeprefix("fatal: ") if said else f"git {arguments[0]} failed")
         return done.stdout
 
