@@ -94,6 +94,7 @@ def post_verdict(
 ) -> tuple[str, ...]:
     """Post one verdict, unless there is nobody to tell or the token may only read; returns what was done."""
     from bot.engine.ports import PlatformError, Publication
+    from bot.model.results import Verdict
     from bot.model.subjects import PullRequest
     from bot.policy.configuration import Comment
     from bot.report import markdown
@@ -122,6 +123,7 @@ def post_verdict(
         title=markdown.title(own),
         summary=markdown.check_summary(own),
         comment=None if settings.comment is Comment.NEVER or in_group else markdown.comment(own),
+        create_comment=settings.comment is Comment.ALWAYS or gate.verdict is not Verdict.PASSED,
         details_url=event.run_url if event is not None else None,
     )
     try:

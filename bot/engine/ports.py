@@ -87,6 +87,13 @@ class Provider(Protocol):
         """
         ...
 
+    def same_head(self, subject: PullRequest) -> Sequence[Target]:
+        """The other open pull requests of the repository that have the same head commit: one check stands for all of them.
+
+        Empty where a verdict is posted to each pull request by itself (Azure DevOps). Raises ``PlatformError``.
+        """
+        ...
+
     def paths(self, subject: Subject) -> Sequence[str]:
         """Every path on the base branch, for the globs of a configuration. Raises ``PlatformError``."""
         ...
@@ -117,7 +124,9 @@ class Publication:
     summary: str
     """Markdown for the check (GitHub: at most 65,535 characters)."""
     comment: str | None
-    """Markdown for the sticky comment or thread; None: leave no comment, and mark an existing one as settled."""
+    """Markdown for the sticky comment or thread; None: do not touch it."""
+    create_comment: bool = True
+    """Whether to write the comment where there is none yet; an existing one is always brought up to date."""
     details_url: str | None = None
 
 
