@@ -1,4 +1,4 @@
-"""Who may do what: access control lists of the git namespace, and the members of groups."""
+"""Who may do what: access control lists of the git namespace."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from bot.engine.ports import PlatformError
-from bot.model.facts import UnknownKind
-from bot.model.facts.change import ReviewerPermissions, TeamMembers, TeamSpec
+from bot.model.facts.change import ReviewerPermissions
 from bot.model.facts.protection import BypassActor, BypassActors
 from bot.model.people import Permission, Person
 from bot.model.subjects import Branch, Organization, PullRequest, Repository
@@ -37,8 +35,6 @@ AT_ONCE = 25
 """Identities in one request: their descriptors stand in the address, whose length is limited."""
 MOST_IN_ADDRESS = 6_000
 """Characters of descriptors in one address: the service refuses addresses somewhere beyond eight thousand."""
-DEEPEST = 8
-"""How many levels of groups within groups are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,67 +239,9 @@ def _displayed(identity: Json | None, descriptor: str) -> str:
     )
 
 
-def team_members(wanted: Wanted) -> tuple[TeamMembers, str]:
-    """The people in groups and teams of the project, or of the organisation, groups within groups followed."""
-    subject: Repository = wanted.subject
-    spec: TeamSpec = wanted.spec or TeamSpec()
-    members: dict[str, tuple[Person, ...]] = {}
-    missing: set[str] = set()
-    for name in sorted(spec.teams):
-        group = _group(wanted.reads, subject.organization, name.rpartition("/")[2])
-        if group is None:
-            missing.add(name)
-        else:
-            members[name] = _people(wanted.reads, group)
-    return TeamMembers(members, frozenset(missing)), f"{subject.organization.url}/_settings/teams"
-
-
-def _group(reads: Reads, project: Organization, name: str) -> Json | None:
-    """The project's group of that name, else the organisation's, else the only one that there is."""
-    query = {"searchFilter": "General", "filterValue": name, "queryMembership": "expandedDown"}
-    rows = reads.once(("group", name), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query))
-    groups = {str(row.get("providerDisplayName") or "").lower(): row for row in rows if row and row.get("isContainer")}
-    scopes = (project.project or "", reads.client.organization)
-    for scope in scopes:
-        if (found := groups.get(f"[{scope}]\\{name}".lower())) is not None:
-            return found
-    others = [row for full, row in groups.items() if full.rpartition("\\")[2] == name.lower()]
-    if len(others) > 1:
-        raise PlatformError(
-            f"There are {len(others)} groups named {name!r}, none of them of {project.name}: write the name of one that "
-            "belongs to the project.",
-            UnknownKind.UNREADABLE,
-        )
-    return others[0] if others else None
-
-
-def _people(reads: Reads, group: Json) -> tuple[Person, ...]:
-    found: dict[str, Person] = {}
-    seen = {str(group.get("descriptor"))}
-    waiting = [str(member) for member in group.get("members") or ()]
-    for _ in range(DEEPEST):
-        fresh = sorted(set(waiting) - seen)
-        if not fresh:
-            return tuple(found.values())
-        seen |= set(fresh)
-        waiting = []
-        for some in chunks(fresh, AT_ONCE):
-            for one in identities(reads, "descriptors", some, membership="expandedDown"):
-                if one.get("isContainer"):
-                    waiting += [str(member) for member in one.get("members") or ()]
-                else:
-                    person = reads.subjects.member(one)
-                    found[person.id] = person
-    raise PlatformError(
-        f"{group.get('providerDisplayName')} holds groups within groups, more than {DEEPEST} deep.",
-        UnknownKind.TRUNCATED,
-    )
-
-
 def _bypass_ahead(wanted: Wanted) -> Ahead:
     return (lambda: _project_lists(wanted.reads, wanted.subject.repository.organization),)
 
 
 REVIEWER_PERMISSIONS = Loader(reviewer_permissions)
 BYPASS_ACTORS = Loader(bypass_actors, _bypass_ahead)
-TEAM_MEMBERS = Loader(team_members)

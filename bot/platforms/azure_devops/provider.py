@@ -24,7 +24,17 @@ from bot.model.subjects import (
     Subject,
     WorkItem,
 )
-from bot.platforms.azure_devops import access, change, checks, pipelines, protection, rebasing, rollback, work_items
+from bot.platforms.azure_devops import (
+    access,
+    change,
+    checks,
+    pipelines,
+    protection,
+    rebasing,
+    rollback,
+    teams,
+    work_items,
+)
 from bot.platforms.azure_devops import deployments as deployed
 from bot.platforms.azure_devops import release as releases
 from bot.platforms.azure_devops.client import Client, unavailable
@@ -45,7 +55,7 @@ LOADERS: Mapping[type[Fact], Loader] = {
     change_facts.LinkedWorkItems: work_items.LINKED_WORK_ITEMS,
     change_facts.Checks: checks.CHECKS,
     change_facts.ReviewerPermissions: access.REVIEWER_PERMISSIONS,
-    change_facts.TeamMembers: access.TEAM_MEMBERS,
+    change_facts.TeamMembers: teams.TEAM_MEMBERS,
     change_facts.CodeOwners: protection.CODE_OWNERS,
     protection_facts.ClassicProtection: protection.CLASSIC_PROTECTION,
     protection_facts.BranchRules: protection.BRANCH_RULES,

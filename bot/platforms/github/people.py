@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bot.model.facts import Answer, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
-from bot.model.facts.change import Opinion, Push, Pushes, ReviewerPermissions, Reviews, TeamMembers
+from bot.model.facts.change import (
+    CodeOwners,
+    Opinion,
+    Push,
+    Pushes,
+    ReviewerPermissions,
+    Reviews,
+    TeamMembers,
+    TeamSpec,
+)
 from bot.model.people import Permission, Person
 from bot.model.subjects import PullRequest, Repository, Subject
 from bot.platforms.github.client import Json, Refused
@@ -147,7 +156,7 @@ def _together(context: Context, home: Repository, people: Sequence[Person]) -> d
 def team_members(context: Context, request: FactRequest, subject: Subject) -> Reading:
     """``TeamMembers``."""
     assert isinstance(subject, Repository)
-    asked = tuple(sorted(request.spec.teams)) if request.spec is not None else ()
+    asked = tuple(sorted(_teams_asked(context, request.spec, subject))) if request.spec is not None else ()
     owner = subject.organization.name
     lists = {
         name: Connection("members_", "members", USER, wrap=(f"t{at}_: team(slug: {text(slug(name))})",))
@@ -188,6 +197,18 @@ def team_members(context: Context, request: FactRequest, subject: Subject) -> Re
             no_teams(owner) if all(error.kind == "NOT_FOUND" and len(error.path) == 1 for error in errors) else None
         ),
     )
+
+
+def _teams_asked(context: Context, spec: TeamSpec, subject: Repository) -> Iterator[str]:
+    """The teams that are named, and (where owners matter) those that CODEOWNERS names on any branch that was read."""
+    found = dict.fromkeys(spec.teams)
+    if spec.owners:
+        for (kind, where), known in context.known.answers.items():
+            if kind is CodeOwners and where.startswith(f"{subject.id}/") and isinstance(known, Loaded):
+                assert isinstance(known.value, CodeOwners)
+                owners = (owner for entry in known.value.entries for owner in entry.owners)
+                found.update(dict.fromkeys(owner for owner in owners if "/" in owner))
+    yield from found
 
 
 def slug(name: str) -> str:

@@ -152,7 +152,10 @@ class GitHubProvider:
 
     def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
         """The facts that must be loaded before this one."""
-        return tuple(FactRequest(fact) for fact in AFTER.get(request.type, ()))
+        after = AFTER.get(request.type, ())
+        if request.type is TeamMembers and request.spec is not None and request.spec.owners:
+            after = (CodeOwners,)
+        return tuple(FactRequest(fact) for fact in after)
 
     def load(
         self, needs: Mapping[FactRequest, Sequence[Subject]], known: Known

@@ -105,6 +105,32 @@ def test_required_reviewers_are_code_owners(reader: Reader, payments):
     assert entry.patterns == ("/db/**", "!/db/readme.md")
 
 
+def test_groups_that_policies_require_are_looked_up_when_owners_matter(reader: Reader, payments):
+    team = identity(reader, "payments-team")
+    reader.provider.reads.policies(payments.organization.id.rpartition("/")[2]).append(
+        {
+            "isEnabled": True,
+            "isBlocking": True,
+            "type": {"id": "fd2167ab-b0be-447a-8ec8-39368250530e"},
+            "settings": {
+                "requiredReviewerIds": [team],
+                "scope": [{"repositoryId": None, "refName": "refs/heads/main", "matchKind": "Exact"}],
+            },
+        }
+    )
+    (entry,) = reader.value(CodeOwners, payments.default).entries
+    assert entry.owners == ("acme/payments-team",)
+    assert reader.value(TeamMembers, payments, TeamSpec()).members == {}
+    (members,) = reader.value(TeamMembers, payments, TeamSpec(owners=True)).members.items()
+    assert members[0] == "acme/payments-team"
+    assert {one.login for one in members[1]} == {"ben@example.com", "cid@example.com"}
+
+
+def identity(reader: Reader, name: str) -> str:
+    query = {"searchFilter": "General", "filterValue": name, "queryMembership": "none"}
+    return str(reader.provider.client.listing(endpoints.IDENTITIES, {}, query)[0]["id"])
+
+
 def test_pipelines_with_templates_and_their_triggers(reader: Reader, payments):
     (pipeline,) = reader.value(Pipelines, payments.default).definitions
     assert (pipeline.name, pipeline.path, pipeline.definition_id) == ("ci", "azure-pipelines.yml", 1)

@@ -220,6 +220,14 @@ def test_files_owners_and_teams(house: House) -> None:
     assert teams.missing == {"none"}
 
 
+def test_teams_that_codeowners_names_are_looked_up_when_owners_matter(house: House) -> None:
+    teams = value(house.provider(), IT, FactRequest(TeamMembers, TeamSpec(frozenset({"empty"}), owners=True)))
+    assert {name: [one.login for one in members] for name, members in teams.members.items()} == {
+        "acme/payments-team": ["ben", "cara"],
+        "empty": [],
+    }
+
+
 def test_an_empty_repository_has_nothing_to_ask(house: House) -> None:
     provider = house.provider()
     subject = provider.resolve(parse("github:acme/void"))

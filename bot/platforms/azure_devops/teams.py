@@ -1,0 +1,92 @@
+"""The members of groups and teams."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.engine.ports import PlatformError
+from bot.model.facts import UnknownKind
+from bot.model.facts.change import TeamMembers, TeamSpec
+from bot.model.people import Person
+from bot.model.subjects import Organization, Repository
+from bot.platforms.azure_devops import endpoints
+from bot.platforms.azure_devops.access import AT_ONCE, identities
+from bot.platforms.azure_devops.client import Json, chunks
+from bot.platforms.azure_devops.loading import Loader, Wanted
+from bot.platforms.azure_devops.protection import code_owners
+from bot.platforms.azure_devops.reads import Reads
+
+DEEPEST = 8
+"""How many levels of groups within groups are followed."""
+
+
+def team_members(wanted: Wanted) -> tuple[TeamMembers, str]:
+    """The people in groups and teams of the project, or of the organisation, groups within groups followed."""
+    subject: Repository = wanted.subject
+    spec: TeamSpec = wanted.spec or TeamSpec()
+    members: dict[str, tuple[Person, ...]] = {}
+    missing: set[str] = set()
+    for name in sorted(spec.teams | (_owners(wanted) if spec.owners else frozenset())):
+        group = _group(wanted.reads, subject.organization, name.rpartition("/")[2])
+        if group is None:
+            missing.add(name)
+        else:
+            members[name] = _people(wanted.reads, group)
+    return TeamMembers(members, frozenset(missing)), f"{subject.organization.url}/_settings/teams"
+
+
+def _owners(wanted: Wanted) -> frozenset[str]:
+    """The groups that policies require as reviewers where a judged pull request goes, else on the default branch."""
+    subject: Repository = wanted.subject
+    judged = [one.base for one in wanted.reads.judged.values() if one.repository.id == subject.id]
+    default = [subject.default] if subject.default else []
+    found: set[str] = set()
+    for branch in judged or default:
+        required, _ = code_owners(replace(wanted, subject=branch))
+        found.update(owner for entry in required.entries for owner in entry.owners if "/" in owner)
+    return frozenset(found)
+
+
+def _group(reads: Reads, project: Organization, name: str) -> Json | None:
+    """The project's group of that name, else the organisation's, else the only one that there is."""
+    query = {"searchFilter": "General", "filterValue": name, "queryMembership": "expandedDown"}
+    rows = reads.once(("group", name), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query))
+    groups = {str(row.get("providerDisplayName") or "").lower(): row for row in rows if row and row.get("isContainer")}
+    scopes = (project.project or "", reads.client.organization)
+    for scope in scopes:
+        if (found := groups.get(f"[{scope}]\\{name}".lower())) is not None:
+            return found
+    others = [row for full, row in groups.items() if full.rpartition("\\")[2] == name.lower()]
+    if len(others) > 1:
+        raise PlatformError(
+            f"There are {len(others)} groups named {name!r}, none of them of {project.name}: write the name of one that "
+            "belongs to the project.",
+            UnknownKind.UNREADABLE,
+        )
+    return others[0] if others else None
+
+
+def _people(reads: Reads, group: Json) -> tuple[Person, ...]:
+    found: dict[str, Person] = {}
+    seen = {str(group.get("descriptor"))}
+    waiting = [str(member) for member in group.get("members") or ()]
+    for _ in range(DEEPEST):
+        fresh = sorted(set(waiting) - seen)
+        if not fresh:
+            return tuple(found.values())
+        seen |= set(fresh)
+        waiting = []
+        for some in chunks(fresh, AT_ONCE):
+            for one in identities(reads, "descriptors", some, membership="expandedDown"):
+                if one.get("isContainer"):
+                    waiting += [str(member) for member in one.get("members") or ()]
+                else:
+                    person = reads.subjects.member(one)
+                    found[person.id] = person
+    raise PlatformError(
+        f"{group.get('providerDisplayName')} holds groups within groups, more than {DEEPEST} deep.",
+        UnknownKind.TRUNCATED,
+    )
+
+
+TEAM_MEMBERS = Loader(team_members)
