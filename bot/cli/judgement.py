@@ -136,7 +136,9 @@ class Judging:
         if self.command != "scan":
             return list(subjects)
         judged = {result.subject.id for result in results}
-        return [one for one in subjects if one.id in judged or not ((home := reach(one, Repository)) and home.archived)]
+        homes = {one.id: reach(one, Repository) for one in subjects}
+        archived = {of for of, home in homes.items() if isinstance(home, Repository) and home.archived}
+        return [one for one in subjects if one.id in judged or one.id not in archived]
 
     def on_unknown(self) -> OnUnknown:
         """What the configurations say about unknowns: one that blocks outweighs those that warn."""
