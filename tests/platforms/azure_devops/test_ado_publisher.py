@@ -10,7 +10,7 @@ from tests.platforms.azure_devops.ado_reader import Reader, requested
 
 
 def publication(pull_request, verdict=Verdict.BLOCKED, comment: str | None = "It is blocked.", title="Blocked"):
-    return Publication(pull_request, "almguard", verdict, title, "summary", comment, "https://example.com/run")
+    return Publication(pull_request, "almguard", verdict, title, "summary", comment, details_url="https://example.com/run")
 
 
 def statuses(sandbox):
