@@ -153,6 +153,16 @@ def test_the_log(hostile: World, gated: tuple[str, Ended, Path]) -> None:
     assert "[red]" in ended.out  # as text, not as a colour
 
 
+@pytest.mark.parametrize("columns", [20, 31, 47, 64, 200])
+def test_a_line_that_is_broken_begins_no_command(hostile: World, columns: int) -> None:
+    config = hostile.write("strict.yml", POLICY)
+    for target in TARGETS.values():
+        ended = hostile.call("gate", target, "--dry-run", "-v", "--config", config, environ={"COLUMNS": str(columns)})
+        assert ended.code == 1, ended.err
+        assert max(map(len, ended.out.splitlines())) <= columns + 1
+        assert_quiet(ended.out)
+
+
 def test_the_reports(hostile: World, gated: tuple[str, Ended, Path]) -> None:
     _, _, folder = gated
     text = (folder / "report.md").read_text(encoding="utf-8")
