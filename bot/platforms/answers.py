@@ -97,6 +97,8 @@ def judge(platform: Platform, request: requests.PreparedRequest, response: reque
         if repeatable:
             raise Again(failure, f"{host(request)} answered {status}")
         raise failure
+    if platform is Platform.AZURE_DEVOPS and status == requests.codes.non_authoritative_info:
+        raise refused_token(platform, what(request), "it answered 203, which is its sign-in")
     if "html" in response.headers.get("Content-Type", "") and status < requests.codes.bad_request and response.content:
         raise refused_token(
             platform,

@@ -32,6 +32,8 @@ CONTINUATION = "X-MS-ContinuationToken"
 PAGE = 1000
 ABSENT = 0
 """Stands for a status where nothing was asked, because the server has no such thing."""
+LEAST_CAP = 100
+"""No list of the service is cut to fewer rows than this (its defaults are 100 and more): a page with fewer is the last."""
 MOST_PAGES = 500
 """A list that is longer than this is not read to its end; it is said to be truncated."""
 
@@ -109,12 +111,12 @@ class Client:
         top: str = "$top",
         skip: str = "$skip",
     ) -> list[Json]:
-        """A whole list, where the next page is asked for by ``$skip``."""
+        """A whole list, where the next page is asked for by ``$skip``: a server may give fewer at once than it was asked for."""
         found: list[Json] = []
-        for number in range(MOST_PAGES):
-            page = self.get(endpoint, route, {**(query or {}), top: size, skip: number * size}).get(rows) or []
+        for _ in range(MOST_PAGES):
+            page = rows_of(self.get(endpoint, route, {**(query or {}), top: size, skip: len(found)}), endpoint, rows)
             found += page
-            if len(page) < size:
+            if len(page) < min(size, LEAST_CAP):
                 return found
         raise self._too_long(endpoint)
 
@@ -154,7 +156,7 @@ class Client:
         for _ in range(MOST_PAGES):
             response = self._request("GET", endpoint, route, query)
             document = self._document(response, endpoint)
-            yield document.get("value") or []
+            yield rows_of(document, endpoint)
             token = response.headers.get(CONTINUATION) or document.get("continuationToken")
             if not token:
                 return
@@ -240,6 +242,19 @@ class Client:
 def unavailable(wrong: PlatformError, url: str = "") -> Unavailable:
     """A failure as an answer about a fact: whatever was not found may also be hidden from this token."""
     return Unavailable(wrong.kind or UnknownKind.SCOPE, str(wrong), url)
+
+
+def rows_of(document: Json, endpoint: Endpoint, key: str = "value") -> list[Json]:
+    """The rows of an answer. One that holds no list says nothing about what there is: it is not an empty list."""
+    rows = document.get(key)
+    if isinstance(rows, list):
+        return rows
+    said = redact(" ".join(str(document.get("message") or "").split())[:200])
+    raise PlatformError(
+        f"{endpoint.route.partition('_apis/')[2]}: a list was expected in the answer, and there is none"
+        f"{f' ({said})' if said else ''}. Run again; if it stays so, check that the address is that of Azure DevOps itself.",
+        UnknownKind.UNREADABLE,
+    )
 
 
 def value(document: Mapping[str, Any], *path: str) -> Any:

@@ -12,7 +12,7 @@ from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Repository
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Client, chunks
+from bot.platforms.azure_devops.client import Client, chunks, rows_of
 from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident
 
@@ -146,7 +146,7 @@ def _blobs(
             if wrong.status == 404 and wrong.words.startswith(NO_SUCH_ITEM):
                 return None
             raise
-        beside = [item for items in document.get("value") or () for item in items or ()]
+        beside = [item for items in rows_of(document, endpoints.ITEMS_BATCH) for item in items or ()]
         for item in beside:
             path = str(item.get("path", "")).lstrip("/")
             is_template = path.endswith((".yml", ".yaml")) and len(found) < MOST_TEMPLATES

@@ -11,7 +11,7 @@ from bot.model.facts.change import Commit, Commits, FormerCommits, Reviews
 from bot.model.people import Person, Signature
 from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Json, chunks, value
+from bot.platforms.azure_devops.client import Json, chunks, rows_of, value
 from bot.platforms.azure_devops.files import blobs, repository_route
 from bot.platforms.azure_devops.loading import Loader, Wanted
 from bot.platforms.azure_devops.reads import Reads
@@ -234,7 +234,7 @@ def _before(reads: Reads, subject: PullRequest, changes: Sequence[tuple[str, _Ch
         ]
         route = repository_route(subject.repository)
         answer = reads.client.ask(endpoints.ITEMS_BATCH, route, {"itemDescriptors": descriptors})
-        for key, items in zip(some, answer.get("value") or (), strict=False):
+        for key, items in zip(some, rows_of(answer, endpoints.ITEMS_BATCH), strict=False):
             if items and not items[0].get("isFolder"):
                 found[key] = str(items[0]["objectId"])
     return found

@@ -20,7 +20,7 @@ from bot.model.facts.release import (
 from bot.model.references import find_references
 from bot.model.subjects import Release
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Json, chunks, value
+from bot.platforms.azure_devops.client import Json, chunks, rows_of, value
 from bot.platforms.azure_devops.deployments import builds
 from bot.platforms.azure_devops.files import Version, contents, repository_route, tree
 from bot.platforms.azure_devops.loading import Loader, Wanted
@@ -134,13 +134,13 @@ def _linked(reads: Reads, subject: Release, commits: list[str]) -> Iterable[int]
         document = reads.client.ask(
             endpoints.PULL_REQUEST_QUERY, repository_route(subject.repository), {"queries": kinds}
         )
-        for result in document.get("results") or ():
+        for result in rows_of(document, endpoints.PULL_REQUEST_QUERY, "results"):
             requests |= {int(one["pullRequestId"]) for rows in result.values() for one in rows}
     uris = [f"vstfs:///Git/Commit/{project}%2f{repository}%2f{sha}" for sha in commits]
     uris += [f"vstfs:///Git/PullRequestId/{project}%2f{repository}%2f{number}" for number in sorted(requests)]
     for some in chunks(uris, 100):
         document = reads.client.ask(endpoints.ARTIFACT_URI_QUERY, {"project": project}, {"artifactUris": list(some)})
-        for rows in (document.get("artifactUrisQueryResult") or {}).values():
+        for rows in document["artifactUrisQueryResult"].values():
             yield from (int(row["id"]) for row in rows or ())
 
 

@@ -13,7 +13,7 @@ from bot.model.references import Reference, find_references
 from bot.model.subjects import PullRequest, WorkItem
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.change import commit_documents
-from bot.platforms.azure_devops.client import Json, chunks, unavailable
+from bot.platforms.azure_devops.client import Json, chunks, rows_of, unavailable
 from bot.platforms.azure_devops.loading import Ahead, Loader, Wanted
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.subjects import CLOSED_STATES, OPEN_STATES
@@ -118,7 +118,7 @@ def _batch(reads: Reads, numbers: Sequence[int], relations: bool) -> list[Json]:
     body: Json = {"ids": list(numbers), "errorPolicy": "omit"}
     body |= {"$expand": "relations"} if relations else {"fields": FIELDS}  # the service takes one or the other
     document = reads.client.ask(endpoints.WORK_ITEMS_BATCH, {}, body)
-    return [row for row in document.get("value") or () if row is not None]
+    return [row for row in rows_of(document, endpoints.WORK_ITEMS_BATCH) if row is not None]
 
 
 def _item(reads: Reads, document: Json) -> Item:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -26,6 +28,7 @@ from bot.model.facts.change import (
 from bot.model.facts.pipelines import FileContents, PathSpec, Pipelines
 from bot.model.facts.protection import BranchRules, BypassActors, SecretScanning
 from bot.model.facts.repository import Properties
+from bot.platforms.azure_devops.endpoints import PROJECTS
 from bot.platforms.azure_devops.provider import AzureDevOpsProvider
 from tests.platforms.azure_devops.ado_reader import PULL_REQUEST, Reader, requested
 
@@ -280,3 +283,67 @@ def test_nothing_is_imported_before_it_is_needed_and_the_cache_folder_may_be_any
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "almguard-azure-devops-" in done.stdout
+
+
+@pytest.mark.parametrize("body", ['{"$id": "1"}', '{"message": "soon"}', '{"value": null}', '{"value": {"a": 1}}'])
+@pytest.mark.parametrize(
+    ("where", "fact"), [("GET .*/evaluations", Checks), ("GET .*/statuses", Checks), ("GET .*/threads", Reviews)]
+)
+def test_an_answer_without_a_list_is_not_an_empty_list(reader_for, break_down, where, fact, body):
+    reader = reader_for()
+    pull_request = reader.subject()
+    break_down(match=where, kind="status", status=200, body=body, times=None)
+    answer = reader.ask(fact, pull_request)
+    assert isinstance(answer, Unavailable)
+    assert answer.kind is UnknownKind.UNREADABLE
+
+
+def test_a_branch_without_a_list_of_policies_is_not_unprotected(reader_for, break_down):
+    reader = reader_for()
+    repository = reader.subject("ado:acme/Payments/payments")
+    break_down(match="GET .*/policy/configurations", kind="status", status=200, body='{"$id": "1"}', times=None)
+    answer = reader.ask(BranchRules, repository.default)
+    assert isinstance(answer, Unavailable)
+    assert answer.kind is UnknownKind.UNREADABLE
+
+
+def test_203_is_the_refused_token(reader_for, break_down):
+    reader = reader_for()
+    pull_request = reader.subject()
+    break_down(match="GET .*/evaluations", kind="status", status=203, body='{"message": "sign in"}', times=None)
+    answer = reader.ask(Checks, pull_request)
+    assert isinstance(answer, Unavailable)
+    assert answer.kind is UnknownKind.SCOPE
+    assert "refused or has expired" in answer.reason
+
+
+def test_a_configuration_is_not_missing_where_no_list_came(reader_for, break_down):
+    reader = reader_for()
+    pull_request = reader.subject()
+    break_down(match="POST .*/itemsBatch", kind="status", status=200, body='{"$id": "1"}', times=None)
+    with pytest.raises(PlatformError) as wrong:
+        reader.provider.configuration(pull_request, [".github/almguard.yml"])
+    assert wrong.value.kind is UnknownKind.UNREADABLE
+
+
+def _page(first: int, amount: int) -> str:
+    return json.dumps({"value": [{"id": number} for number in range(first, first + amount)]})
+
+
+def test_a_server_that_gives_fewer_rows_than_asked_is_read_to_the_end(reader_for, break_down, sandbox):
+    client = reader_for().provider.client
+    for first, amount in ((0, 400), (400, 400), (800, 7)):
+        break_down(match="GET /acme/_apis/projects", kind="status", status=200, body=_page(first, amount))
+    rows = client.skipping(PROJECTS, {}, size=500)
+    assert [row["id"] for row in rows] == list(range(807))
+    skipped = [parse_qs(entry.query)["$skip"] for entry in sandbox.application.ledger.entries]
+    assert skipped == [["0"], ["400"], ["800"]]
+
+
+def test_a_list_without_an_end_is_said_to_be_cut(reader_for, break_down, monkeypatch):
+    monkeypatch.setattr("bot.platforms.azure_devops.client.MOST_PAGES", 3)
+    client = reader_for().provider.client
+    break_down(match="GET /acme/_apis/projects", kind="status", status=200, body=_page(0, 400), times=None)
+    with pytest.raises(PlatformError) as wrong:
+        client.skipping(PROJECTS, {}, size=500)
+    assert wrong.value.kind is UnknownKind.TRUNCATED
