@@ -159,6 +159,11 @@ class AzureDevOpsProvider:
                 return {path: text}
         return {}
 
+    def same_head(self, subject: PullRequest) -> Sequence[Target]:
+        """None: a status is posted to one pull request."""
+        del subject
+        return ()
+
     def paths(self, subject: Subject) -> Sequence[str]:
         """Every path on the base branch."""
         branch = _base(subject)

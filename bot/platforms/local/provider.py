@@ -11,7 +11,7 @@ from bot.engine.targets import Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.pipelines import FileContents, PathSpec, PipelineDefinition, Pipelines, Trigger
 from bot.model.results import Gap
-from bot.model.subjects import Branch, Organization, Pipeline, Platform, Release, Repository, Subject
+from bot.model.subjects import Branch, Organization, Pipeline, Platform, PullRequest, Release, Repository, Subject
 from bot.platforms.local.git import MAX_BLOB, Git, GitError
 from bot.platforms.local.remote import target_of
 from bot.platforms.pipelines import azure_pipeline, github_workflow
@@ -122,6 +122,11 @@ class LocalProvider:
             if committed is not None:
                 return ConfigurationFile(path, committed, f"{self._path}@HEAD:{path}")
         return None
+
+    def same_head(self, subject: PullRequest) -> Sequence[Target]:
+        """None: a checkout has no pull requests."""
+        del subject
+        return ()
 
     def paths(self, subject: Subject) -> Sequence[str]:
         """Every path of HEAD."""
