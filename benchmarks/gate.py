@@ -94,9 +94,9 @@ def measure(platform: str, command: list[str], sandbox: Served, runs: int) -> No
         wall = time.perf_counter() - began
         if done.returncode != 1:
             raise SystemExit(f"the gate should block, and exited {done.returncode}: {done.stderr}")
+        asked.append(sandbox.requests())  # the uncounted first run too: it alone posts to a pull request without a check
         if number:
             walls.append(wall)
-            asked.append(sandbox.requests())
             depths.append(json.loads(report.read_text())["run"]["depth"])
     shares = json.loads(
         subprocess.run([sys.executable, "-c", SHARES, *command], env=sandbox.environ("shares"),
