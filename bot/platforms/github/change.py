@@ -23,6 +23,7 @@ from bot.model.facts.change import (
 from bot.model.people import Person, Signature
 from bot.model.subjects import PullRequest, Subject
 from bot.platforms.github.client import Json, Refused
+from bot.platforms.github.memory import SeenRun
 from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, repository
 from bot.platforms.github.reading import Context, Reading
 from bot.platforms.github.subjects import ACTOR, USER, ghost, instant, optional_instant, person
@@ -333,8 +334,8 @@ def checks(context: Context, _request: FactRequest, subject: Subject) -> Reading
     def parse(found: Found) -> Checks:
         nodes = found.all(listed)
         if (seen := context.memory.pull_requests.get(subject.id)) is not None:
-            seen.check_runs = tuple(
-                (int(node["databaseId"]), str(node["name"]), str(node.get("externalId") or ""))
+            seen.check_runs[subject.head_sha] = tuple(
+                SeenRun(int(node["databaseId"]), str(node["name"]), str(node.get("externalId") or ""), _app(node) or "")
                 for node in nodes
                 if node["__typename"] == "CheckRun" and node.get("databaseId")
             )
@@ -349,6 +350,11 @@ def checks(context: Context, _request: FactRequest, subject: Subject) -> Reading
         f"{subject.url}/checks",
         "checks: read and commit statuses: read",
     )
+
+
+def _app(run: Json) -> str | None:
+    slug = ((run.get("checkSuite") or {}).get("app") or {}).get("slug")
+    return str(slug) if slug else None
 
 
 def _check(node: Json) -> Check:
@@ -367,7 +373,7 @@ def _check(node: Json) -> Check:
     return Check(
         name=str(node["name"]),
         state=_CONCLUSIONS[word] if ended else CheckState.PENDING,
-        app=(suite.get("app") or {}).get("slug"),
+        app=_app(node),
         event=run.get("event"),
         workflow=(run.get("workflow") or {}).get("name"),
         workflow_path=(run.get("file") or {}).get("path"),

@@ -8,6 +8,17 @@ from dataclasses import dataclass, field
 from bot.platforms.github.client import Json
 
 
+@dataclass(frozen=True, slots=True)
+class SeenRun:
+    """A check run, as far as a publisher must know it."""
+
+    id: int
+    name: str
+    external_id: str
+    app: str
+    """The slug of the App that made it: nobody else may change it. Empty where it was not told."""
+
+
 @dataclass(slots=True)
 class SeenPullRequest:
     """What came with a pull request and has no place in the subject."""
@@ -21,8 +32,10 @@ class SeenPullRequest:
     """Configuration candidates at the base's tip; None: not there."""
     comments: tuple[Json, ...] | None = None
     """Its first comments; None: not read, or not all of them fit in a page."""
-    check_runs: tuple[tuple[int, str, str], ...] | None = None
-    """Check runs on its head: id, name, external id. None: not read."""
+    check_runs: dict[str, tuple[SeenRun, ...]] = field(default_factory=dict)
+    """Check runs by the commit that they are on: the head, or what a merge queue made of it. None of a commit: not read."""
+    same_head: tuple[int, ...] | None = None
+    """The other open pull requests of the repository that have its head; None: not read, or not all of them."""
 
 
 @dataclass(slots=True)

@@ -228,6 +228,10 @@ class GitHubProvider:
                 return ConfigurationFile(path, content, f"{branch.name}:{path}")
         return None
 
+    def same_head(self, subject: PullRequest) -> Sequence[Target]:
+        """The other open pull requests of the repository that have the same head commit. Raises ``PlatformError``."""
+        return self._resolver.same_head(subject)
+
     def paths(self, subject: Subject) -> Sequence[str]:
         """Every path on the base branch. https://docs.github.com/en/rest/git/trees"""
         branch = _branch_of_configuration(subject)

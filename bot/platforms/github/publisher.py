@@ -15,6 +15,9 @@ empty        ``failure``                    ``failure``
 Only a GitHub App's token, and so a workflow's ``GITHUB_TOKEN``, may create check runs; for any other the verdict is a commit
 status. A commit may head several pull requests, and has one check of a name: the check says what was judged last, of
 the one pull request that its title and summary are about. Whoever judges several posts the worst.
+
+Of a check run only the App that made it may say more. One that another App made stays as it is, and a new one is posted
+beside it; but no commit status, for the older check run would stand next to it and say what was.
 """
 
 from __future__ import annotations
@@ -26,8 +29,8 @@ from bot.model.facts import UnknownKind
 from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
 from bot.platforms.github.client import GitHubClient, Json, Refused
-from bot.platforms.github.memory import Memory
-from bot.platforms.github.query import Connection, Piece, ask
+from bot.platforms.github.memory import Memory, SeenRun
+from bot.platforms.github.query import Connection, Piece, Unanswerable, ask
 from bot.platforms.github.reading import denied
 
 LONGEST = 65_535
@@ -65,40 +68,51 @@ class GitHubPublisher:
 
     def publish(self, publication: Publication) -> Published:
         """Post or update the check and the comment. Raises ``PlatformError`` when not even the check could be posted."""
-        found_checks: list[list[int]] = []
+        found_checks: list[list[SeenRun]] = []
         found_comments: list[list[Json] | PlatformError] = []
-        self._client.transport.gather(
-            [
-                lambda: found_checks.append(self._checks(publication)),
-                lambda: found_comments.append(self._comments(publication.subject)),
-            ]
-        )
+        looks: list[Callable[[], None]] = [lambda: found_checks.append(self._checks(publication))]
+        if publication.comment is not None:
+            looks.append(lambda: found_comments.append(self._comments(publication.subject)))
+        self._client.transport.gather(looks)
         tasks: list[Callable[[], Published]] = [lambda: self._check(publication, found_checks[0])]
-        tasks += self._comment_tasks(publication, found_comments[0])
+        if publication.comment is not None:
+            tasks += self._comment_tasks(publication, publication.comment, found_comments[0])
         done = self._client.transport.gather(tasks)
         return Published(
             actions=tuple(line for one in done for line in one.actions),
             refused=tuple(line for one in done for line in one.refused),
         )
 
-    def _checks(self, publication: Publication) -> list[int]:
-        """The check runs that an earlier run posted under this name: ids."""
+    def _checks(self, publication: Publication) -> list[SeenRun]:
+        """The check runs that earlier runs posted under this name on this commit, the newest of each App."""
         subject = publication.subject
         seen = self._memory.pull_requests.get(subject.id)
-        if seen is not None and seen.check_runs is not None:
-            return [
-                id_
-                for id_, name, external in seen.check_runs
-                if name == publication.context and external == _external(subject)
-            ]
+        runs = seen.check_runs.get(subject.head_sha) if seen is not None else None
+        if runs is None:
+            runs = self._listed(publication)
+        newest: dict[str, SeenRun] = {}
+        for run in sorted(runs, key=lambda run: run.id):
+            if run.name == publication.context and run.external_id == _external(subject):
+                newest[run.app] = run
+        return sorted(newest.values(), key=lambda run: -run.id)
+
+    def _listed(self, publication: Publication) -> tuple[SeenRun, ...]:
+        subject = publication.subject
         path = f"/repos/{subject.repository.name}/commits/{subject.head_sha}/check-runs"
         try:
-            listed = list(
-                self._client.pages(path, {"check_name": publication.context, "filter": "all"}, key="check_runs")
+            return tuple(
+                SeenRun(
+                    int(one["id"]),
+                    str(one["name"]),
+                    str(one.get("external_id") or ""),
+                    str((one.get("app") or {}).get("slug") or ""),
+                )
+                for one in self._client.pages(
+                    path, {"check_name": publication.context, "filter": "all"}, key="check_runs"
+                )
             )
         except Refused:
-            return []  # what may not be read may not be updated either: posting will tell
-        return [int(one["id"]) for one in listed if one.get("external_id") == _external(subject)]
+            return ()  # what may not be read may not be updated either: posting will tell
 
     def _comments(self, subject: PullRequest) -> list[Json] | PlatformError:
         seen = self._memory.pull_requests.get(subject.id)
@@ -114,26 +128,43 @@ class GitHubPublisher:
             return PlatformError(
                 refusal.reason if refusal else "the pull request is not there for this token", UnknownKind.SCOPE
             )
-        return found.all(_COMMENTS)
+        try:
+            return found.all(_COMMENTS)
+        except (Unanswerable, PlatformError) as wrong:
+            return PlatformError(str(wrong), UnknownKind.TRUNCATED)
 
-    def _check(self, publication: Publication, existing: list[int]) -> Published:
+    def _check(self, publication: Publication, existing: list[SeenRun]) -> Published:
         subject = publication.subject
         home = f"/repos/{subject.repository.name}"
         body = _check_body(publication)
+        where = f"the check {publication.context!r} on {subject.head_sha[:12]}"
+        for run in existing:
+            try:
+                self._remember_check(publication, self._client.rest("PATCH", f"{home}/check-runs/{run.id}", body=body))
+                return Published((f"updated {where}",))
+            except Refused as refused:
+                if refused.status not in (403, 404):
+                    raise PlatformError(f"The check could not be posted: {refused}", UnknownKind.TRANSIENT) from refused
         try:
-            if existing:
-                node = self._client.rest("PATCH", f"{home}/check-runs/{existing[-1]}", body=body)
-                done = f"updated the check {publication.context!r}"
-            else:
-                new = {**body, "head_sha": subject.head_sha, "external_id": _external(subject)}
-                node = self._client.rest("POST", f"{home}/check-runs", body=new)
-                done = f"posted the check {publication.context!r}"
-            self._remember_check(publication, node)
-            return Published((f"{done} on {subject.head_sha[:12]}",))
+            new = {**body, "head_sha": subject.head_sha, "external_id": _external(subject)}
+            self._remember_check(publication, self._client.rest("POST", f"{home}/check-runs", body=new))
         except Refused as refused:
             if refused.status not in (403, 404):
                 raise PlatformError(f"The check could not be posted: {refused}", UnknownKind.TRANSIENT) from refused
+            if existing:
+                raise self._outranked(publication, existing[0], refused) from refused
             return self._status(publication, refused)
+        return Published((f"posted {where}",))
+
+    def _outranked(self, publication: Publication, run: SeenRun, refused: Refused) -> PlatformError:
+        """An older verdict stands as a check run, and this token can neither change nor replace it."""
+        by = f" (the App {run.app})" if run.app else ""
+        return PlatformError(
+            f"The verdict on {publication.subject.name} could not be posted: the check run {publication.context!r} of an "
+            f"earlier run{by} still stands on {publication.subject.head_sha[:12]}, and this token may neither update it nor "
+            f"post another: {refused.message}. Use the token that posted it, or another App's with checks: write.",
+            UnknownKind.SCOPE,
+        )
 
     def _status(self, publication: Publication, why: Refused) -> Published:
         """No check run for this token: a commit status, as any token that may write statuses can post."""
@@ -157,12 +188,12 @@ class GitHubPublisher:
         return Published((f"posted the commit status {publication.context!r} on {subject.head_sha[:12]}",))
 
     def _comment_tasks(
-        self, publication: Publication, found: list[Json] | PlatformError
+        self, publication: Publication, text: str, found: list[Json] | PlatformError
     ) -> list[Callable[[], Published]]:
         """What has to be done so that there is one comment that says this, or none that says otherwise."""
         if isinstance(found, PlatformError):
             refused = Published((), (f"the comment: {found}",))
-            return [lambda: refused] if publication.comment is not None else []
+            return [lambda: refused]
         home = f"/repos/{publication.subject.repository.name}"
         sign = marker(publication.context)
         own = [one for one in found if one["viewerDidAuthor"] and str(one["body"]).startswith(sign)]
@@ -172,13 +203,10 @@ class GitHubPublisher:
             )  # type: ignore[misc]
             for one in own[1:]
         ]
-        text = publication.comment
-        if text is None and own:
-            text = f"**{publication.title}**\n\nNothing is left to do here."
-        if text is None:
-            return tasks
         body = bounded(f"{sign}\n{text}", LONGEST, _CUT)
         if not own:
+            if not publication.create_comment:
+                return tasks
             path = f"{home}/issues/{publication.subject.number}/comments"
             tasks.append(lambda: self._act("posted the comment", "POST", path, body, publication.subject))
         elif str(own[0]["body"]) != body:
@@ -203,10 +231,13 @@ class GitHubPublisher:
 
     def _remember_check(self, publication: Publication, node: Json) -> None:
         """What is posted is seen: the same run may post again."""
-        seen = self._memory.pull_requests.get(publication.subject.id)
-        if seen is not None and seen.check_runs is not None:
-            others = tuple(one for one in seen.check_runs if one[0] != node["id"])
-            seen.check_runs = (*others, (node["id"], publication.context, _external(publication.subject)))
+        subject = publication.subject
+        seen = self._memory.pull_requests.get(subject.id)
+        if seen is not None and subject.head_sha in seen.check_runs:
+            app = str((node.get("app") or {}).get("slug") or "")
+            mine = SeenRun(int(node["id"]), publication.context, _external(subject), app)
+            others = [one for one in seen.check_runs[subject.head_sha] if one.id != mine.id]
+            seen.check_runs[subject.head_sha] = (*others, mine)
 
     def _remember_comment(self, subject: PullRequest, node: Json) -> None:
         seen = self._memory.pull_requests.get(subject.id)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from bot.engine.ports import PlatformError
 from bot.engine.targets import Target
-from bot.model.facts import UnknownKind
+from bot.model.facts import Unavailable, UnknownKind
 from bot.model.results import Gap
 from bot.model.subjects import (
     Branch,
     Environment,
     Organization,
     Pipeline,
+    Platform,
     PullRequest,
     Release,
     Repository,
@@ -39,7 +40,8 @@ from bot.platforms.github.listing import (
     releases,
 )
 from bot.platforms.github.memory import Memory, seen_pull_request
-from bot.platforms.github.query import BUDGET, text
+from bot.platforms.github.query import BUDGET, Connection, Piece, Unanswerable, ask, text
+from bot.platforms.github.query import repository as repository_field
 from bot.platforms.github.reading import denied
 from bot.platforms.github.subjects import (
     PULL_REQUEST,
@@ -55,6 +57,9 @@ CONFIGURATION = (".github/almguard.yml", "almguard.yml")
 
 COMMENTS = 50
 """Comments that are read along with a pull request, for the publisher: a sticky comment is among the first."""
+
+_HEADED = "number state headRefOid repository { nameWithOwner }"
+"""Of a pull request that a commit is in: whether the commit is its head."""
 
 
 class Resolver:
@@ -131,7 +136,9 @@ class Resolver:
         )
         change = (
             f"{PULL_REQUEST} tip: baseRef {{ target {{ ... on Commit {{ {candidates} }} }} }} "
-            f"comments(first: {COMMENTS}) {{ pageInfo {{ hasNextPage }} nodes {{ databaseId viewerDidAuthor body }} }}"
+            f"comments(first: {COMMENTS}) {{ pageInfo {{ hasNextPage }} nodes {{ databaseId viewerDidAuthor body }} }} "
+            f"head: commits(last: 1) {{ nodes {{ commit {{ oid heads: associatedPullRequests(first: 20) {{ "
+            f"pageInfo {{ hasNextPage }} nodes {{ {_HEADED} }} }} }} }} }}"
         )
         node = self._repository(
             target,
@@ -162,8 +169,39 @@ class Resolver:
         comments = found.get("comments")
         if comments and not comments["pageInfo"]["hasNextPage"]:
             seen.comments = tuple(one for one in comments["nodes"] if one)
+        seen.same_head = _heads_at_once(subject, found.get("head"))
         self._memory.pull_requests[subject.id] = seen
         return subject
+
+    def same_head(self, subject: PullRequest) -> tuple[Target, ...]:
+        """The other open pull requests of the repository with the same head; as a rule they came with this one."""
+        seen = self._memory.pull_requests.get(subject.id)
+        numbers = seen.same_head if seen is not None else None
+        if numbers is None:
+            numbers = self._same_head(subject)
+        home = subject.repository.name
+        owner, _, name = home.partition("/")
+        return tuple(
+            Target(f"github:{home}#{number}", Platform.GITHUB, owner, repository=name, pull_request=number)
+            for number in numbers
+        )
+
+    def _same_head(self, subject: PullRequest) -> tuple[int, ...]:
+        place = (repository_field(subject.repository.name), f'object(oid: "{subject.head_sha}")', "... on Commit")
+        heads = Connection("heads_", "associatedPullRequests", _HEADED, size=50)
+        found = ask(self._client, [Piece(place, connections=(heads,))])[0]
+        asked = f"Whether other pull requests have the head of {subject.name} cannot be told"
+        if found.failure is not None:
+            raise found.failure
+        if found.errors or not found.has(heads):
+            why = denied(found.errors, "pull requests: read and contents: read") if found.errors else None
+            words = why.reason if why else "GitHub does not show the commit to this token; it needs contents: read"
+            raise PlatformError(f"{asked}: {words}", why.kind if why else UnknownKind.SCOPE)
+        try:
+            return _others(subject, found.all(heads))
+        except Unanswerable as wrong:
+            kind = wrong.answer.kind if isinstance(wrong.answer, Unavailable) else None
+            raise PlatformError(f"{asked}: {wrong}", kind) from wrong
 
     def _issue(self, home: Repository, number: int) -> WorkItem:
         try:
@@ -292,6 +330,30 @@ class Resolver:
         yield from _gaps(home, graph)
         if graph.data.get("it"):
             yield from self._pull_requests(home, graph.data["it"]["pullRequests"])
+
+
+def _heads_at_once(subject: PullRequest, page: Json) -> tuple[int, ...] | None:
+    """The other open pull requests with this head, where they came along; None: not all of them did."""
+    commits = [one["commit"] for one in (page or {}).get("nodes") or [] if one and one.get("commit")]
+    heads = commits[0].get("heads") if commits and commits[0]["oid"] == subject.head_sha else None
+    if not heads or heads["pageInfo"]["hasNextPage"] or any(one is None for one in heads["nodes"]):
+        return None
+    return _others(subject, heads["nodes"])
+
+
+def _others(subject: PullRequest, nodes: Sequence[Json]) -> tuple[int, ...]:
+    """Of pull requests that a commit is in: those of this repository that are open, and end in it."""
+    home = subject.repository.name.lower()
+    return tuple(
+        sorted(
+            int(one["number"])
+            for one in nodes
+            if one["state"] == "OPEN"
+            and one["headRefOid"] == subject.head_sha
+            and str(one["repository"]["nameWithOwner"]).lower() == home
+            and int(one["number"]) != subject.number
+        )
+    )
 
 
 def _not_there(target: Target, graph: Graph, words: str) -> PlatformError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.engine.loading import Needs, load
@@ -52,7 +54,7 @@ def publication(
     subject: PullRequest, verdict: Verdict = Verdict.BLOCKED, comment: str | None = "No **good**"
 ) -> Publication:
     return Publication(
-        subject, "almguard", verdict, f"{verdict}: a rule", f"# {verdict}", comment, "https://ci.example/1"
+        subject, "almguard", verdict, f"{verdict}: a rule", f"# {verdict}", comment, details_url="https://ci.example/1"
     )
 
 
@@ -141,13 +143,99 @@ def test_each_verdict_has_a_conclusion(house: House, verdict: Verdict, status: s
     assert house.state()["issue_comments"] == []
 
 
-def test_no_comment_settles_the_one_there_is(house: House) -> None:
-    for comment in ("Wrong", None, None):
+def test_no_comment_leaves_the_one_there_is_alone(house: House) -> None:
+    for verdict, comment in ((Verdict.BLOCKED, "Wrong"), (Verdict.PASSED, None), (Verdict.WAITING, None)):
         provider = house.provider()
-        house.publisher(provider).publish(publication(pull_request(house, provider), Verdict.PASSED, comment))
-    comments = house.state()["issue_comments"]
-    assert len(comments) == 1
-    assert "Nothing is left to do" in comments[0]["body"]
+        house.publisher(provider).publish(publication(pull_request(house, provider), verdict, comment))
+    assert [one["body"] for one in house.state()["issue_comments"]] == [f"{marker('almguard')}\nWrong"]
+
+
+def test_a_comment_is_brought_up_to_date_but_not_begun_where_that_is_not_wanted(house: House) -> None:
+    def publish(words: str, create: bool) -> list[str]:
+        provider = house.provider()
+        one = replace(publication(pull_request(house, provider), Verdict.PASSED, words), create_comment=create)
+        house.publisher(provider).publish(one)
+        return [each["body"] for each in house.state()["issue_comments"]]
+
+    sign = marker("almguard")
+    assert publish("Quiet", create=False) == []
+    assert publish("Loud", create=True) == [f"{sign}\nLoud"]
+    assert publish("Now it is well", create=False) == [f"{sign}\nNow it is well"]
+
+
+def runs_of(house: House) -> list[tuple[str, str, str | None]]:
+    runs = [run for run in house.state()["check_runs"] if run["name"] == "almguard"]
+    return [(run["app"], run["sha"], run["conclusion"]) for run in runs]
+
+
+def test_a_merge_group_has_the_check_on_its_own_commit(house: House) -> None:
+    provider = house.provider()
+    head = pull_request(house, provider)
+    house.publisher(provider).publish(publication(head, Verdict.PASSED))
+    again = house.provider()
+    subject = pull_request(house, again)
+    read(again, subject, Checks)  # so that the check run on the head is remembered
+    group = replace(subject, head_sha=subject.base_sha)
+    for verdict in (Verdict.WAITING, Verdict.BLOCKED):
+        house.publisher(again).publish(publication(group, verdict, None))
+    assert runs_of(house) == [("almguard", head.head_sha, "success"), ("almguard", subject.base_sha, "failure")]
+
+
+def test_a_check_run_of_another_app_is_left_and_a_new_one_posted(house: House) -> None:
+    for token, verdict in ((APP, Verdict.PASSED), (ACTIONS, Verdict.BLOCKED), (ACTIONS, Verdict.INCONCLUSIVE)):
+        provider = house.provider(token)
+        subject = pull_request(house, provider)
+        read(provider, subject, Checks)
+        house.publisher(provider).publish(publication(subject, verdict, None))
+    assert [(app, conclusion) for app, _, conclusion in runs_of(house)] == [
+        ("almguard", "success"),
+        ("github-actions", "action_required"),
+    ]
+    assert house.state()["statuses"] == [], "the older success would stand beside a status"
+
+
+def test_no_status_is_posted_beside_an_older_check_run(house: House) -> None:
+    provider = house.provider()
+    house.publisher(provider).publish(publication(pull_request(house, provider), Verdict.PASSED))
+    other = house.provider(PAT)
+    with pytest.raises(PlatformError, match=r"earlier run \(the App almguard\) still stands") as raised:
+        house.publisher(other).publish(publication(pull_request(house, other), Verdict.BLOCKED))
+    assert raised.value.kind is UnknownKind.SCOPE
+    assert house.state()["statuses"] == []
+
+
+SHARED = {
+    "repositories": [
+        {
+            "name": "app",
+            "branches": {name: [{"files": {"a.txt": name}, "at": "-60d"}] for name in ("release/1", "release/2")},
+            "pull_requests": [
+                {"number": 2, "author": "ana", "source": "feature"},
+                {"number": 3, "author": "ana", "source": "feature", "target": "release/1"},
+                {"number": 4, "author": "ana", "source": "feature", "target": "release/2", "state": "closed"},
+                {"number": 5, "author": "ana", "source": "another"},
+            ],
+        }
+    ]
+}
+
+
+def test_other_open_pull_requests_of_the_same_head_are_named_without_a_request(build) -> None:
+    provider = build(SHARED).provider("sandbox-token")
+
+    def others(number: int) -> list[str]:
+        subject = provider.resolve(parse(f"github:acme/app#{number}"))
+        assert isinstance(subject, PullRequest)
+        return [str(one) for one in provider.same_head(subject)]
+
+    assert [others(number) for number in (2, 3, 4, 5)] == [
+        ["github:acme/app#3"], ["github:acme/app#2"], ["github:acme/app#2", "github:acme/app#3"], []]  # fmt: skip
+    assert provider.requests() == 4
+    subject = provider.resolve(parse("github:acme/app#2"))
+    provider.memory.pull_requests.clear()  # as where nothing came along
+    before = provider.requests()
+    assert [one.pull_request for one in provider.same_head(subject)] == [3]
+    assert provider.requests() == before + 1
 
 
 def test_only_own_comments_are_touched_and_doubles_deleted(house: House) -> None:
