@@ -111,7 +111,7 @@ class Client:
         top: str = "$top",
         skip: str = "$skip",
     ) -> list[Json]:
-        """A whole list, where the next page is asked for by ``$skip``: a server may give fewer at once than it was asked for."""
+        """A whole list, where the next page is asked for by ``$skip``: a server may give fewer rows than it was asked for."""
         found: list[Json] = []
         for _ in range(MOST_PAGES):
             page = rows_of(self.get(endpoint, route, {**(query or {}), top: size, skip: len(found)}), endpoint, rows)
@@ -244,7 +244,7 @@ def unavailable(wrong: PlatformError, url: str = "") -> Unavailable:
     return Unavailable(wrong.kind or UnknownKind.SCOPE, str(wrong), url)
 
 
-def rows_of(document: Json, endpoint: Endpoint, key: str = "value") -> list[Json]:
+def rows_of(document: Json, endpoint: Endpoint, key: str = "value") -> list[Any]:
     """The rows of an answer. One that holds no list says nothing about what there is: it is not an empty list."""
     rows = document.get(key)
     if isinstance(rows, list):

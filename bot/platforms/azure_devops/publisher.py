@@ -13,6 +13,7 @@ from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops.change import MARKER, thread_property
 from bot.platforms.azure_devops.client import Json, value
+from bot.platforms.azure_devops.endpoints import Host
 from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.provider import AzureDevOpsProvider
 from bot.platforms.azure_devops.sdk import Refused
@@ -64,6 +65,7 @@ class AzureDevOpsPublisher:
             and standing.get("state") == state
             and standing.get("description") == described
             and (standing.get("targetUrl") or None) == publication.details_url
+            and _author(standing) == self._ourselves()
         ):
             actions.append(f"The status {GENRE}/{publication.context} stood already: {state}.")
             return _author(standing)
@@ -105,8 +107,19 @@ class AzureDevOpsPublisher:
         newest = ours[-1] if ours else None
         return newest if newest is not None and newest.get("iterationId") == subject.iteration else None
 
+    def _ourselves(self) -> str | None:
+        """The id of the token's owner; asked for only where a status stands that might be ours."""
+        try:
+            document = self._client.read_address(Host.CORE, "_apis/connectionData", "7.1-preview.1", "vso.profile")
+        except PlatformError:  # posting once too often harms nothing
+            return None
+        found = value(document, "authenticatedUser", "id")
+        return str(found) if found else None
+
     def _thread(self, publication: Publication, author: str | None, actions: list[str]) -> None:
         subject = publication.subject
+        if publication.comment is None:
+            return
         marked = [
             thread
             for thread in self._reads.threads(subject)
@@ -114,10 +127,10 @@ class AzureDevOpsPublisher:
         ]
         # Only the writer of a comment may change it; and a thread that somebody else has marked is not ours to speak in.
         ours = [thread for thread in marked if author is None or _author(_first(thread)) == author]
-        wanted = "fixed" if publication.comment is None or publication.verdict is Verdict.PASSED else "active"
+        wanted = "fixed" if publication.verdict is Verdict.PASSED else "active"
         if ours:
             self._update(subject, ours[0], publication.comment, wanted, actions)
-        elif publication.comment is not None:
+        elif publication.create_comment:
             self._create(subject, publication.context, publication.comment, wanted, actions)
         for other in [thread for thread in marked if not ours or thread is not ours[0]]:
             self._settle(subject, other, "fixed", actions)
@@ -136,9 +149,9 @@ class AzureDevOpsPublisher:
         self._client.git().create_thread(thread, route["repositoryId"], subject.number, route["project"])
         actions.append("Opened the thread." if status == "active" else "Left a closed thread.")
 
-    def _update(self, subject: PullRequest, thread: Json, text: str | None, status: str, actions: list[str]) -> None:
+    def _update(self, subject: PullRequest, thread: Json, text: str, status: str, actions: list[str]) -> None:
         first = _first(thread)
-        if text is not None and first.get("content") != (content := _cut(text, LONGEST_COMMENT)):
+        if first.get("content") != (content := _cut(text, LONGEST_COMMENT)):
             from azure.devops.v7_1.git.models import Comment
 
             self._client.git().update_comment(

@@ -9,8 +9,12 @@ from bot.platforms.azure_devops.publisher import AzureDevOpsPublisher
 from tests.platforms.azure_devops.ado_reader import Reader, requested
 
 
-def publication(pull_request, verdict=Verdict.BLOCKED, comment: str | None = "It is blocked.", title="Blocked"):
-    return Publication(pull_request, "almguard", verdict, title, "summary", comment, details_url="https://example.com/run")
+def publication(
+    pull_request, verdict=Verdict.BLOCKED, comment: str | None = "It is blocked.", title="Blocked", create=True
+):
+    return Publication(
+        pull_request, "almguard", verdict, title, "summary", comment, create, details_url="https://example.com/run"
+    )
 
 
 def statuses(sandbox):
@@ -59,15 +63,40 @@ def test_the_thread_is_updated_and_closed_and_opened_again(reader: Reader, pull_
     publisher.publish(publication(pull_request, Verdict.BLOCKED, "Not any more."))
     (thread,) = threads(sandbox)
     assert ([one.content for one in thread.comments], thread.status) == (["Not any more."], "active")
-    publisher.publish(publication(pull_request, Verdict.PASSED, None, "Passed"))
-    (thread,) = threads(sandbox)
-    assert thread.status == "fixed"
-    assert [one.state for one in statuses(sandbox)] == ["failed", "succeeded", "failed", "succeeded"]
+    assert [one.state for one in statuses(sandbox)] == ["failed", "succeeded", "failed"]
 
 
-def test_no_comment_leaves_no_thread(reader: Reader, pull_request, sandbox):
-    AzureDevOpsPublisher(reader.provider).publish(publication(pull_request, Verdict.PASSED, None))
+@pytest.mark.parametrize("verdict", Verdict)
+def test_no_comment_touches_no_thread(reader_for, sandbox, verdict):
+    reader = reader_for()
+    AzureDevOpsPublisher(reader.provider).publish(publication(reader.subject(), verdict, None))
     assert threads(sandbox) == []
+    reader = reader_for()
+    AzureDevOpsPublisher(reader.provider).publish(publication(reader.subject()))
+    reader = reader_for()
+    AzureDevOpsPublisher(reader.provider).publish(publication(reader.subject(), verdict, None))
+    (thread,) = threads(sandbox)
+    assert ([one.content for one in thread.comments], thread.status) == (["It is blocked."], "active")
+
+
+def test_a_thread_is_brought_up_to_date_but_not_made_where_none_is_asked_for(reader_for, sandbox):
+    reader = reader_for()
+    publisher = AzureDevOpsPublisher(reader.provider)
+    publisher.publish(publication(reader.subject(), Verdict.PASSED, "All is well.", create=False))
+    assert threads(sandbox) == []
+    publisher.publish(publication(reader.subject()))
+    publisher.publish(publication(reader.subject(), Verdict.PASSED, "All is well.", create=False))
+    (thread,) = threads(sandbox)
+    assert ([one.content for one in thread.comments], thread.status) == (["All is well."], "fixed")
+
+
+def test_a_status_that_somebody_else_has_posted_does_not_stand_for_ours(reader_for, sandbox):
+    reader = reader_for()
+    AzureDevOpsPublisher(reader.provider).publish(publication(reader.subject()))
+    statuses(sandbox)[0].creator = "ben"
+    reader = reader_for()
+    AzureDevOpsPublisher(reader.provider).publish(publication(reader.subject()))
+    assert [one.creator for one in statuses(sandbox)] == ["ben", "almguard"]
 
 
 def test_a_thread_that_somebody_else_has_marked_is_closed_and_not_spoken_in(reader_for, sandbox):
