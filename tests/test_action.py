@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -107,6 +105,11 @@ def test_the_scripts_are_bash(path: Path) -> None:
     assert subprocess.run([BASH, "-n", str(path)], check=False, capture_output=True).returncode == 0
 
 
+def test_the_azure_template_has_no_version_of_its_own() -> None:
+    template = read(ROOT / "templates" / "pipelines" / "azure-gate.yml")
+    assert [one["name"] for one in template["parameters"] if "default" not in one] == ["package"]  # type: ignore[attr-defined]
+
+
 def test_the_azure_template_maps_the_token_and_loses_no_exit_code() -> None:
     template = read(ROOT / "templates" / "pipelines" / "azure-gate.yml")
     judge = [step for step in steps(template) if "gate" in str(step.get("bash"))][-1]
@@ -114,11 +117,15 @@ def test_the_azure_template_maps_the_token_and_loses_no_exit_code() -> None:
     assert str(judge["bash"]).rstrip().endswith('exit "$code"')
 
 
-ALMGUARD = """#!/bin/sh
+PYTHON = """#!/bin/sh
+[ "$1 $2 $3 $4 $5" = "-I -X utf8 -m bot" ] || exit 99
+shift 5
 printf '%s\\n' "$@" > "$SEEN"
 for argument in "$@"; do
+  [ -z "$NO_REPORT" ] || continue
   case $argument in json:*) [ "$CODE" -ge 6 ] || [ "$CODE" = 2 ] || echo '{}' > "${argument#json:}" ;; esac
 done
+[ -z "$POSTS" ] || echo "acme/payments#12" >> "$ALMGUARD_POSTED_FILE"
 exit "$CODE"
 """
 
@@ -127,20 +134,17 @@ def gate(tmp_path: Path, code: int, **inputs: str) -> tuple[int, dict[str, str],
     """Run the action's second step with a program that only records how it was called."""
     programs = tmp_path / "bin"
     programs.mkdir(exist_ok=True)
-    command = programs / "almguard"
-    command.write_text(ALMGUARD, encoding="utf-8")
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
     python = programs / "python"
-    python.unlink(missing_ok=True)
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n', encoding="utf-8")
+    python.write_text(PYTHON, encoding="utf-8")
     python.chmod(0o755)
     output, seen = tmp_path / "output", tmp_path / "seen"
     output.write_text("", encoding="utf-8")
     seen.write_text("", encoding="utf-8")
     environ = {
         "PATH": os.environ["PATH"],
-        "ALMGUARD_COMMAND": str(command),
+        "ALMGUARD_PYTHON": str(python),
         "GITHUB_OUTPUT": str(output),
+        "GITHUB_WORKSPACE": "/workspace",
         "RUNNER_TEMP": str(tmp_path),
         "SEEN": str(seen),
         "CODE": str(code),
@@ -160,36 +164,40 @@ CODES = {0: "passed", 1: "blocked", 3: "inconclusive", 4: "empty", 5: "waiting"}
 
 @pytest.mark.parametrize(("code", "verdict"), CODES.items())
 def test_the_step_succeeds_where_the_check_tells_the_verdict(tmp_path: Path, code: int, verdict: str) -> None:
-    returned, outputs, _, said = gate(tmp_path, code, IN_TARGETS="github:acme/payments#12")
+    returned, outputs, _, said = gate(tmp_path, code, IN_TARGETS="github:acme/payments#12", POSTS="1")
     assert returned == 0, said
     assert outputs == {"verdict": verdict, "exit-code": str(code), "report": str(tmp_path / "almguard-report.json")}
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_where_nothing_is_posted_the_step_is_the_verdict(tmp_path: Path, code: int) -> None:
+    pull = "github:acme/payments#12"
+    assert gate(tmp_path, code, IN_TARGETS=pull)[0] == code
+    assert gate(tmp_path, code)[0] == code
+    assert gate(tmp_path, code, POSTS="1")[0] == 0
+    # What an earlier step of the job posted is not this one's.
+    assert gate(tmp_path, code)[0] == code
     assert gate(tmp_path, code, IN_TARGETS="github:acme/payments@v1")[0] == code
-    assert gate(tmp_path, code, IN_TARGETS="github:acme/payments#12", IN_DRY_RUN="true")[0] == code
-    assert gate(tmp_path, code, IN_TARGETS="github:acme/payments#12", IN_FAIL_STEP="always")[0] == code
+    assert gate(tmp_path, code, IN_TARGETS=f"{pull} github:acme/payments@v1", POSTS="1")[0] == code
+    assert gate(tmp_path, code, IN_TARGETS=pull, IN_DRY_RUN="true")[0] == code
+    assert gate(tmp_path, code, IN_TARGETS=pull, IN_FAIL_STEP="always", POSTS="1")[0] == code
     assert gate(tmp_path, code, IN_TARGETS="github:acme/payments@v1", IN_FAIL_STEP="never")[0] == 0
 
 
-@pytest.mark.parametrize(("fork", "returned"), [(False, 0), (True, 1)])
-def test_a_fork_is_told_by_the_step(tmp_path: Path, fork: bool, returned: int) -> None:
-    pull = {
-        "number": 12,
-        "state": "open",
-        "head": {"sha": "a" * 40, "repo": {"id": 2 if fork else 1}},
-        "base": {"ref": "main", "repo": {"id": 1}},
-    }
-    payload = tmp_path / "event.json"
-    payload.write_text(json.dumps({"action": "opened", "pull_request": pull}), encoding="utf-8")
-    event = {
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_EVENT_NAME": "pull_request",
-        "GITHUB_EVENT_PATH": str(payload),
-        "GITHUB_REPOSITORY": "acme/payments",
-    }
-    assert gate(tmp_path, 1, **event)[0] == returned
+@pytest.mark.parametrize("mode", ["auto", "always", "never"])
+def test_an_event_that_leaves_nothing_to_judge_is_skipped(tmp_path: Path, mode: str) -> None:
+    returned, outputs, _, said = gate(tmp_path, 0, IN_FAIL_STEP=mode, NO_REPORT="1")
+    assert (returned, outputs) == (0, {"verdict": "skipped", "exit-code": "0"})
+    assert "::error" not in said
+
+
+@pytest.mark.parametrize("mode", ["auto", "always", "never"])
+@pytest.mark.parametrize("code", [1, 3, 4, 5])
+def test_without_a_report_no_exit_code_is_a_verdict(tmp_path: Path, mode: str, code: int) -> None:
+    # Two pull requests of one event, say, and only the first took its verdict.
+    returned, outputs, _, said = gate(tmp_path, code, IN_FAIL_STEP=mode, NO_REPORT="1", POSTS="1")
+    assert (returned, outputs) == (2, {"verdict": "error", "exit-code": str(code)})
+    assert "::error title=almguard::Nothing was judged" in said
 
 
 @pytest.mark.parametrize("mode", ["auto", "always", "never"])
@@ -207,8 +215,8 @@ def test_inputs_arrive_as_they_are(tmp_path: Path) -> None:
         tmp_path, 0, IN_CONFIG=hostile, IN_ENVIRONMENT=hostile, IN_TARGETS="github:a/b#1 ado:o/p/r!2", IN_FORMAT="json"
     )
     report = str(tmp_path / "almguard-report.json")
-    expected = ["gate", "--format", "json", "--output", f"json:{report}", "--config", hostile, "--environment", hostile]
-    assert seen == [*expected, "--", "github:a/b#1", "ado:o/p/r!2"]
+    expected = ["gate", "--format", "json", "--output", f"json:{report}", "--config", f"/workspace/{hostile}"]
+    assert seen == [*expected, "--environment", hostile, "--", "github:a/b#1", "ado:o/p/r!2"]
     assert not list(tmp_path.glob("**/pwned"))
 
 
@@ -217,3 +225,129 @@ def test_wrong_inputs_are_refused_before_anything_is_judged(tmp_path: Path, wron
     returned, _, seen, said = gate(tmp_path, 0, **wrong)
     assert (returned, seen) == (2, [])
     assert "::error title=almguard::The input" in said
+
+
+BACKEND = """
+import zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "sample-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        wheel.writestr("bot/__init__.py", "")
+        wheel.writestr("bot/__main__.py", PROGRAM)
+        wheel.writestr("sample-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: sample\\nVersion: 1.0\\n")
+        wheel.writestr("sample-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("sample-1.0.dist-info/RECORD", "")
+    return name
+PROGRAM = '''
+import os, sys
+with open(os.environ["RAN"], "w") as file: file.write(os.getcwd())
+for argument in sys.argv:
+    if argument.startswith(("json:", "markdown:")):
+        with open(argument.partition(":")[2], "w") as file: file.write("{}")
+'''
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package that can be installed without a network, and whose program says that it ran, and where."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "backend.py").write_text(BACKEND, encoding="utf-8")
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "sample"\nversion = "1.0"\n',
+        encoding="utf-8",
+    )
+    return folder
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A checkout whose modules have the names that Python would take from the current folder."""
+    folder = tmp_path / "checkout"
+    trap = f"open({str(tmp_path / 'pwned')!r}, 'a').write(__file__)\n"
+    for name in ("pip", "venv", "ensurepip", "bot", "sys", "encodings"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(trap, encoding="utf-8")
+        (folder / name / "__main__.py").write_text(trap, encoding="utf-8")
+    for name in ("sitecustomize.py", "usercustomize.py", "os.py", "json.py"):
+        (folder / name).write_text(trap, encoding="utf-8")
+    return folder
+
+
+def bash(script: list[str], cwd: Path, environ: dict[str, str]) -> None:
+    assert BASH
+    done = subprocess.run([BASH, *script], cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_action_executes_nothing_of_the_checkout(tmp_path: Path, package: Path, hostile: Path) -> None:
+    output, ran = tmp_path / "output", tmp_path / "ran"
+    output.write_text("", encoding="utf-8")
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "ALMGUARD_SOURCE": str(package),
+        "ALMGUARD_PYTHON": sys.executable,
+        "GITHUB_OUTPUT": str(output),
+        "RUNNER_TEMP": str(tmp_path / "runner"),
+        "RAN": str(ran),
+    }
+    (tmp_path / "runner").mkdir()
+    scripts = ROOT / ".github" / "action"
+    bash([str(scripts / "install.sh")], hostile, environ)
+    environ["ALMGUARD_PYTHON"] = output.read_text(encoding="utf-8").strip().removeprefix("python=")
+    bash([str(scripts / "gate.sh")], hostile, environ)
+    assert "verdict=passed" in output.read_text(encoding="utf-8")
+    assert not Path(ran.read_text(encoding="utf-8")).is_relative_to(hostile)
+    assert not (tmp_path / "pwned").exists(), (tmp_path / "pwned").read_text(encoding="utf-8")
+
+
+def test_the_azure_template_executes_nothing_of_the_checkout(tmp_path: Path, package: Path, hostile: Path) -> None:
+    programs, ran = tmp_path / "bin", tmp_path / "ran"
+    programs.mkdir()
+    (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    (programs / "python").chmod(0o755)
+    environ = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "AGENT_TEMPDIRECTORY": str(tmp_path / "agent"),
+        "ALMGUARD_PACKAGE": str(package),
+        "ALMGUARD_GATE_CONFIG": "",
+        "ALMGUARD_DRY_RUN": "False",
+        "ALMGUARD_EXIT_ZERO": "False",
+        "RAN": str(ran),
+    }
+    (tmp_path / "agent").mkdir()
+    for step in steps(read(ROOT / "templates" / "pipelines" / "azure-gate.yml")):
+        if "bash" in step:
+            bash(["-c", str(step["bash"])], hostile, environ)
+    assert not Path(ran.read_text(encoding="utf-8")).is_relative_to(hostile)
+    assert not (tmp_path / "pwned").exists(), (tmp_path / "pwned").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("posted", "report", "returned"), [(True, True, 0), (False, True, 1), (True, False, 1)])
+def test_azure_forgives_a_blocked_verdict_only_where_it_was_posted(
+    tmp_path: Path, posted: bool, report: bool, returned: int
+) -> None:
+    python = tmp_path / "almguard" / "python" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        "#!/bin/sh\n"
+        + ('echo x >"$ALMGUARD_POSTED_FILE"\n' if posted else "")
+        + ('echo x >"$AGENT_TEMPDIRECTORY/almguard.md"\n' if report else "")
+        + "exit 1\n",
+        encoding="utf-8",
+    )
+    python.chmod(0o755)
+    judge = [step for step in steps(read(ROOT / "templates" / "pipelines" / "azure-gate.yml")) if "bash" in step][-1]
+    environ = {
+        "PATH": os.environ["PATH"],
+        "AGENT_TEMPDIRECTORY": str(tmp_path),
+        "ALMGUARD_GATE_CONFIG": "",
+        "ALMGUARD_DRY_RUN": "False",
+        "ALMGUARD_EXIT_ZERO": "True",
+    }
+    assert BASH
+    assert subprocess.run([BASH, "-c", str(judge["bash"])], env=environ, check=False).returncode == returned

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the gate, and decides whether the step fails.
-# Needs: ALMGUARD_COMMAND, the ALMGUARD_INPUT_* variables of action.yml, RUNNER_TEMP, GITHUB_OUTPUT.
+# Needs: ALMGUARD_PYTHON, the ALMGUARD_INPUT_* variables of action.yml, RUNNER_TEMP, GITHUB_OUTPUT.
 set -euo pipefail
 
 fail_step=${ALMGUARD_INPUT_FAIL_STEP:-auto}
@@ -20,12 +20,21 @@ case $dry_run in
     ;;
 esac
 
-report=${ALMGUARD_INPUT_OUTPUT:-$RUNNER_TEMP/almguard-report.json}
-# A report of an earlier step must not be taken for this one's.
-rm -f -- "$report"
+# The step starts in the workspace, which may be a checkout of the pull request: what the inputs name is there, and nothing
+# is run there.
+absolute() {
+  case $1 in
+    /* | ?:*) printf '%s' "$1" ;;
+    *) printf '%s/%s' "${GITHUB_WORKSPACE:-$PWD}" "$1" ;;
+  esac
+}
+report=$(absolute "${ALMGUARD_INPUT_OUTPUT:-$RUNNER_TEMP/almguard-report.json}")
+export ALMGUARD_POSTED_FILE="$RUNNER_TEMP/almguard-posted"
+# What an earlier step left must not be taken for this one's.
+rm -f -- "$report" "$ALMGUARD_POSTED_FILE"
 arguments=(gate --format "${ALMGUARD_INPUT_FORMAT:-terminal}" --output "json:$report")
 if [ -n "${ALMGUARD_INPUT_CONFIG:-}" ]; then
-  arguments+=(--config "$ALMGUARD_INPUT_CONFIG")
+  arguments+=(--config "$(absolute "$ALMGUARD_INPUT_CONFIG")")
 fi
 if [ -n "${ALMGUARD_INPUT_ENVIRONMENT:-}" ]; then
   arguments+=(--environment "$ALMGUARD_INPUT_ENVIRONMENT")
@@ -34,13 +43,18 @@ if [ "$dry_run" = true ]; then
   arguments+=(--dry-run)
 fi
 arguments+=(--)
+targets=()
 if [ -n "${ALMGUARD_INPUT_TARGETS:-}" ]; then
   read -r -a targets <<<"$ALMGUARD_INPUT_TARGETS"
   arguments+=("${targets[@]}")
 fi
 
+safe="$RUNNER_TEMP/almguard-environment"
+mkdir -p -- "$safe"
+cd -- "$safe"
 code=0
-"$ALMGUARD_COMMAND" "${arguments[@]}" || code=$?
+# -I: nothing but the installed package is imported. It ignores PYTHONUTF8, too.
+"$ALMGUARD_PYTHON" -I -X utf8 -m bot "${arguments[@]}" || code=$?
 case $code in
   0) verdict=passed ;;
   1) verdict=blocked ;;
@@ -49,6 +63,11 @@ case $code in
   5) verdict=waiting ;;
   *) verdict=error ;;
 esac
+if [ ! -f "$report" ]; then
+  # Without a report nothing was judged: the event leaves nothing to judge (a closed pull request), or something went wrong
+  # (the platform cannot be reached, it takes no verdict from this token).
+  if [ "$code" -eq 0 ]; then verdict=skipped; else verdict=error; fi
+fi
 {
   echo "verdict=$verdict"
   echo "exit-code=$code"
@@ -57,24 +76,21 @@ esac
   fi
 } >>"$GITHUB_OUTPUT"
 
-if [ "$verdict" = error ]; then
-  exit 2
-fi
+case $verdict in
+  skipped) exit 0 ;;
+  error)
+    echo "::error title=almguard::Nothing was judged, or the verdict could not be posted: the reason is in the log above."
+    exit 2
+    ;;
+esac
 # Where a check was posted it tells the verdict, and is put right later without this job; a red step would stay red beside it.
-# A fork's token posts nothing, and a release has no check: there this step is the verdict.
+# Where none was (a fork's token posts nothing, a release has no check) this step is the verdict.
 posted() {
-  [ "$dry_run" = false ] || return 1
-  if [ -n "${ALMGUARD_INPUT_TARGETS:-}" ]; then
-    for target in "${targets[@]}"; do
-      case $target in *[#!]* | */pull/* | */pullrequest/*) ;; *) return 1 ;; esac
-    done
-    return 0
-  fi
-  "$(dirname "$ALMGUARD_COMMAND")/python" -c '
-import os
-from bot.cli.ci import read_event
-event = read_event(os.environ)
-raise SystemExit(not (event.can_write and all(target.pull_request for target in event.targets)))'
+  [ -s "$ALMGUARD_POSTED_FILE" ] || return 1
+  # The check of a pull request says nothing about a release that was judged with it.
+  for target in ${targets[@]+"${targets[@]}"}; do
+    case $target in *[#!]* | */pull/* | */pullrequest/*) ;; *) return 1 ;; esac
+  done
 }
 if [ "$fail_step" = always ] || { [ "$fail_step" = auto ] && ! posted; }; then
   exit "$code"
