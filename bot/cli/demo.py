@@ -44,10 +44,10 @@ def command(brief: bool, svg: Path | None) -> int:
                 f"{name}, {run.subjects[0].name}: {_verdict(run)}, by {_requests(run)} requests: {_failing(run)}"
             )
         console.print()
-        for number, words in ((13, "approvals are missing, nothing is wrong"), (14, "all is well")):
+        for number in (13, 14):
             for name, prefix in PLATFORMS:
                 run = _judge("gate", f"{prefix}{number}", environ, post=True)
-                console.print(f"{name}, {run.subjects[0].name}: {_verdict(run)} ({words})")
+                console.print(f"{name}, {run.subjects[0].name}: {_verdict(run)}: {_failing(run)}")
         if not brief:
             _say(console, "A release: could it be rolled back?", "almguard audit github:acme/payments@v1.4.0")
             terminal.render(_judge("audit", "github:acme/payments@v1.4.0", environ), console)
@@ -89,7 +89,7 @@ def _world() -> Iterator[Mapping[str, str]]:
 
 def _judge(job: str, targets: str, environ: Mapping[str, str], *, post: bool = False) -> Run:
     """Run one job as its command does."""
-    from bot.cli.gate import post_verdict
+    from bot.cli.gate import post_verdicts
     from bot.cli.judgement import Judging, given_configuration, target
     from bot.cli.sandbox import demo_scenario
     from bot.cli.session import session
@@ -105,7 +105,7 @@ def _judge(job: str, targets: str, environ: Mapping[str, str], *, post: bool = F
             )
             judging.judge(configuration, provider, judging.below(provider, root, configuration), Silence())
             if post:
-                post_verdict(opened, judging, judging.run(), target(text), judging.gates[-1], None)
+                tuple(post_verdicts(opened, judging, judging.run(), [(target(text), judging.gates[-1])], None))
         return judging.run()
 
 
@@ -127,4 +127,9 @@ def _requests(run: Run) -> int:
 def _failing(run: Run) -> str:
     from bot.model.results import Outcome
 
-    return ", ".join(result.rule for result in run.results if result.outcome is Outcome.FAIL) or "nothing fails"
+    failing = ", ".join(
+        f"{result.rule} waits for people or checks" if result.awaiting else f"{result.rule} fails"
+        for result in run.results
+        if result.outcome is Outcome.FAIL
+    )
+    return failing or "nothing fails"

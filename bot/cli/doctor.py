@@ -122,7 +122,9 @@ def _binding(judging: Judging, root: Subject) -> Iterator[Line]:
         elif not isinstance(answer, NotSupported) and isinstance(answer, Loaded):
             value = answer.value
             assert isinstance(value, BranchRules | ClassicProtection)
-            required += [check for p in value.protections for check in p.checks if check.name == context]
+            required += [
+                check for p in value.protections for check in p.checks if check.name in (context, f"almguard/{context}")
+            ]
     if not required:
         yield Line(
             None,

@@ -94,12 +94,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """What the ``almguard`` command calls."""
-    code = run()
     try:
+        code = run()
         sys.stdout.flush()
     except (BrokenPipeError, ValueError):
         _drop_stdout()
         code = USAGE
+    except BaseException:
+        # Not even the error could be told (no memory for it, say). The interpreter's own code would be 1: a verdict's.
+        os._exit(USAGE)
     sys.exit(code)
 
 

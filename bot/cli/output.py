@@ -30,7 +30,13 @@ def emit(run: Run, format_: str, outputs: Sequence[tuple[str, Path]], *, verbose
 
 
 def text_of(run: Run, kind: str, *, verbose: bool = False) -> str:
-    """The run as text."""
+    """The run as text, without anything that is, or looks like, a credential."""
+    from bot.cli.failures import redacted
+
+    return redacted(_text(run, kind, verbose=verbose))
+
+
+def _text(run: Run, kind: str, *, verbose: bool) -> str:
     if kind == "json":
         from bot.report import json_report
 

@@ -39,6 +39,7 @@ def command(
     from bot.cli.progress import progress
     from bot.cli.session import session
     from bot.engine.judging import kinds_judged
+    from bot.model.facts import UnknownKind
     from bot.model.results import Gap
     from bot.model.subjects import PullRequest
 
@@ -51,7 +52,14 @@ def command(
         if "pull-requests" not in included:
             kinds -= {PullRequest}
         for one in parsed:
-            provider, root = judging.resolve(one)
+            try:
+                provider, root = judging.resolve(one)
+            except click.ClickException as error:
+                if len(parsed) == 1:
+                    raise
+                # One target that cannot be read ends neither the others nor the knowledge that it is missing.
+                judging.gaps.append(Gap(str(one), str(one), "target", UnknownKind.SCOPE, error.message))
+                continue
             bar.total("repositories", None)
             subjects = []
             for item in provider.discover(root, kinds):

@@ -140,7 +140,9 @@ class Session:
             # The prefix keeps a configuration from having any secret of the environment sent anywhere.
             name = f"ALMGUARD_{credential}_TOKEN"
             if not (own := self.environ.get(name)):
-                raise Refusal(f"No token for the credential {credential}: set {name} to a token with the scope vso.work.")
+                raise Refusal(
+                    f"No token for the credential {credential}: set {name} to a token with the scope vso.work."
+                )
             return own, False
         pat = self.environ.get("AZURE_DEVOPS_EXT_PAT")
         token = pat or self.environ.get("SYSTEM_ACCESSTOKEN")

@@ -8,7 +8,7 @@ import click
 
 
 @click.command("validate")
-@click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def command(paths: tuple[Path, ...]) -> int:
     """Check policy files and configurations: every mistake at once, as file:line:column. Without a file, those that a
     gate would find here: .github/almguard.yml, then almguard.yml.

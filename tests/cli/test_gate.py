@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import ROOT, World
+from tests.cli.conftest import ROOT, World, serve
 
 GITHUB, AZURE = "github:acme/payments#{}", "ado:acme/Payments/payments!{}"
 BOTH = pytest.mark.parametrize("target", [GITHUB, AZURE], ids=["github", "azure-devops"])
@@ -209,3 +209,62 @@ def test_an_internal_error_is_two_and_no_traceback(demo: World, tmp_path: Path) 
     ended = demo.run("rules", "--format", "json", environ={"PYTHONPATH": f"{tmp_path}:{ROOT}"})
     assert ended.code == 2
     assert "error in almguard itself" in ended.err
+
+
+@pytest.mark.parametrize("target", ["github:acme/payments", "ado:acme/Payments/payments"])
+def test_a_gate_judges_pull_requests_and_releases_alone(demo: World, target: str) -> None:
+    ended = demo.run("gate", target)
+    assert ended.code == 2
+    assert f"almguard audit {target}" in ended.err
+
+
+@BOTH
+def test_what_was_posted_is_told_to_who_asked(demo: World, target: str, tmp_path: Path) -> None:
+    told = tmp_path / "posted.txt"
+    demo.run(
+        "gate", target.format(14), "--config", demo.policy, "--dry-run", environ={"ALMGUARD_POSTED_FILE": str(told)}
+    )
+    assert not told.exists()
+    demo.run("gate", target.format(14), "--config", demo.policy, environ={"ALMGUARD_POSTED_FILE": str(told)})
+    assert len(told.read_text().splitlines()) == 1
+
+
+@BOTH
+def test_a_passing_pull_request_gets_no_comment_until_there_was_one(demo: World, target: str) -> None:
+    demo.run("gate", target.format(14), "--config", demo.policy)
+    checks, comments = posted(demo)
+    assert (len(checks), len(comments)) == (1, 0)
+
+
+SHARED_HEAD = """
+apiVersion: almguard.sandbox/v1
+kind: Scenario
+repositories:
+  - name: payments
+    permissions: {ana: write, bo: write}
+    files: {README.md: "# Pay\\n"}
+    branches: {release: [{message: Release, files: {VERSION: "1\\n"}}]}
+    pull_requests:
+      - {number: 7, title: To main, author: ana, source: ana/change, reviews: [{by: bo}]}
+      - {number: 8, title: To release, author: ana, source: ana/change, target: release}
+"""
+
+
+def test_one_check_stands_for_every_pull_request_of_a_commit(tmp_path: Path) -> None:
+    """Else a branch with a lax base would bless the same commit for a strict one."""
+    scenario = tmp_path / "shared.yml"
+    scenario.write_text(SHARED_HEAD, encoding="utf-8")
+    (world,) = [next(serving := serve(scenario, tmp_path))]
+    policy = world.write(
+        "two.yml",
+        "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: p}\nrules:\n"
+        "  - {rule: approvals, enforce: block, with: {minimum: 1}}\n",
+    )
+    ended = world.run("gate", "github:acme/payments#7", "--config", policy, "--format", "json")
+    assert ended.code == 5, ended.out + ended.err
+    assert {result["subject"] for result in ended.json()["results"]} == {s["id"] for s in ended.json()["subjects"]}
+    assert len(ended.json()["subjects"]) == 2
+    checks, _ = posted(world)
+    assert len({check["sha"] for check in checks}) == 1
+    assert {check["conclusion"] for check in checks} == {None}
+    serving.close()
