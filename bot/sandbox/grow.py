@@ -105,7 +105,9 @@ def _repository(dice: random.Random, index: int, people: list[str], teams: list[
         pushed_at=-timedelta(days=dice.randrange(400), minutes=index),
         permissions={f"team:{dice.choice(teams)}": "write", dice.choice(people): "admin"},
         security=SecurityPart(
-            secret_scanning=dice.choice((True, True, False, None)), code_scanning=dice.choice((True, False, None))
+            secret_scanning=(scanning := dice.choice((True, True, False, None))),
+            push_protection=False if scanning else None,
+            code_scanning=dice.choice((True, False, None)),
         ),
         files=_files(dice, name, analyzer),
         protection=_protection(dice),
