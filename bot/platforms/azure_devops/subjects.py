@@ -196,7 +196,7 @@ class Subjects:
         version = str(build.get("buildNumber") or number)
         return Release(
             f"{self._host}/release/{ident(repository.organization)}/run/{number}{_in(environment)}",
-            f"{repository.name}@{version}",
+            _named(repository, version, environment),
             Platform.AZURE_DEVOPS,
             f"{repository.organization.url}/_build/results?buildId={number}",
             repository,
@@ -215,7 +215,7 @@ class Subjects:
         version = str(release["name"])
         return Release(
             f"{self._host}/release/{ident(repository.organization)}/classic/{number}{_in(environment)}",
-            f"{repository.name}@{version}",
+            _named(repository, version, environment),
             Platform.AZURE_DEVOPS,
             f"{repository.organization.url}/_releaseProgress?releaseId={number}",
             repository,
@@ -269,3 +269,8 @@ def _pull_requests(relations: list[Json]) -> int:
         and str(relation.get("url")).lower().startswith(("vstfs:///git/pullrequestid/", "vstfs:///github/pullrequest/"))
     }
     return len(found)
+
+
+def _named(repository: Repository, version: str, environment: str | None) -> str:
+    """A release's name, for people."""
+    return f"{repository.name}@{version}" + (f" in {environment}" if environment else "")

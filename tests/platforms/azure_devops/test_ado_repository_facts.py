@@ -187,8 +187,8 @@ def test_discovery_of_a_project(reader: Reader):
         ("branch", "acme/Payments/billing@release/1"),
         ("pipeline", "acme/Payments/ci"),
         ("environment", "acme/Payments/production"),
-        ("release", "acme/Payments/payments@v1.1.0"),
-        ("release", "acme/Payments/billing@R-2"),
+        ("release", "acme/Payments/payments@v1.1.0 in production"),
+        ("release", "acme/Payments/billing@R-2 in Production"),
         ("pull_request", "acme/Payments/payments!12"),
     }
     assert len({one.id for one in found}) == len(found)
