@@ -188,7 +188,7 @@ def test_discovery_of_a_project(reader: Reader):
         ("pipeline", "acme/Payments/ci"),
         ("environment", "acme/Payments/production"),
         ("release", "acme/Payments/payments@v1.1.0 in production"),
-        ("release", "acme/Payments/billing@R-2 in Production"),
+        ("release", "acme/Payments/billing@R-2 in shop"),
         ("pull_request", "acme/Payments/payments!12"),
     }
     assert len({one.id for one in found}) == len(found)
