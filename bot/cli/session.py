@@ -224,4 +224,4 @@ def _say_waiting(why: str, seconds: float) -> None:
     """Waiting is always shown."""
     import click
 
-    click.echo(f"almguard: waiting {seconds:.0f} s: {why}", err=True)
+    click.echo(f"almguard: waiting {seconds:.{0 if seconds >= 10 else 1}f} s: {why}", err=True)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import time
 from email.utils import parsedate_to_datetime
+from http.client import RemoteDisconnected
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 import requests
-from requests.exceptions import ChunkedEncodingError, ConnectionError, ProxyError, SSLError, Timeout  # noqa: A004
+from requests.exceptions import (
+    ChunkedEncodingError,
+    ConnectionError,  # noqa: A004
+    ConnectTimeout,
+    ContentDecodingError,
+    ProxyError,
+    SSLError,
+    Timeout,
+)
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from bot.engine.ports import PlatformError
@@ -76,8 +85,18 @@ def explain(
     if isinstance(wrong, SSLError):
         raise failure from wrong  # a certificate does not get better by asking again
     if unsent or repeatable:
-        raise Again(failure, f"{host(request)} could not be reached") from wrong
+        raise Again(failure, f"{host(request)} {_happened(wrong)}") from wrong
     raise failure from wrong
+
+
+def _happened(wrong: requests.RequestException) -> str:
+    if isinstance(wrong, ChunkedEncodingError | ContentDecodingError):
+        return "sent an answer that was cut off"
+    if isinstance(wrong, Timeout) and not isinstance(wrong, ConnectTimeout):
+        return "did not answer in time"
+    if any(isinstance(reason, ConnectionResetError | RemoteDisconnected) for reason in _chain(wrong)):
+        return "closed the connection"
+    return "could not be reached"
 
 
 def judge(platform: Platform, request: requests.PreparedRequest, response: requests.Response, repeatable: bool) -> None:
@@ -99,6 +118,11 @@ def judge(platform: Platform, request: requests.PreparedRequest, response: reque
         raise failure
     if platform is Platform.AZURE_DEVOPS and status == requests.codes.non_authoritative_info:
         raise refused_token(platform, what(request), "it answered 203, which is its sign-in")
+    if platform is Platform.GITHUB and status == requests.codes.accepted and request.method == "GET":
+        failure = PlatformError(
+            f"{what(request)}: GitHub is still working the answer out. Run again in a minute.", UnknownKind.TRANSIENT
+        )
+        raise Again(failure, f"{host(request)} is working the answer out")
     if "html" in response.headers.get("Content-Type", "") and status < requests.codes.bad_request and response.content:
         raise refused_token(
             platform,

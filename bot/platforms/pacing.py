@@ -55,6 +55,13 @@ class WaitBudget:
         """Seconds waited so far."""
         return self._spent
 
+    def charge(self, seconds: float) -> None:
+        """Seconds that have just been waited for an answer that did not come."""
+        with self._lock:
+            now = time.monotonic()
+            self._spent += max(0.0, now - max(now - seconds, self._spent_until))
+            self._spent_until = max(self._spent_until, now)
+
     def spend(self, seconds: float, why: str) -> bool:
         """Wait, after saying why; or say at once that it would be too long."""
         with self._lock:

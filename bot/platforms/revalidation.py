@@ -52,7 +52,9 @@ class Revalidation:
         if response.status_code == requests.codes.not_modified and known is not None:
             with self._lock:
                 self.confirmed += 1
-                self._kept.move_to_end(_key(request), last=True)
+                key = _key(request)
+                if key in self._kept:  # another thread's answer may have taken its room meanwhile
+                    self._kept.move_to_end(key, last=True)
             again = copy.copy(known)
             again.headers = known.headers.copy()
             again.headers.update(response.headers)

@@ -16,7 +16,9 @@ from typing import TypeVar
 
 from requests import PreparedRequest, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout, Timeout
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
@@ -36,6 +38,10 @@ means that too much was asked for, so that asking the same again is in vain and 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOO_MUCH = frozenset({502, 504})
 _WORKERS = 12
+_PIECE = 65_536
+_IN_A_ROW = 12
+"""So many failures of a host, with no answer between them, and nothing more is asked of it for a while."""
+_A_WHILE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class Transport:
         *,
         max_wait: float = 60.0,
         timeout: tuple[float, float] = (10.0, 60.0),
+        answer_within: float = 180.0,
+        largest: int = 128 * 1024 * 1024,
         attempts: int = 4,
         backoff: float = 0.5,
         rates: Mapping[Platform, tuple[float, int]] | None = None,
@@ -74,6 +82,8 @@ class Transport:
         Args:
             max_wait: how many seconds may be waited in all because a server said so, or failed.
             timeout: seconds to connect, and between two pieces of an answer.
+            answer_within: seconds that one answer may take from its request to its end.
+            largest: bytes that one answer may have.
             attempts: how often one request is sent at most.
             backoff: seconds before the second attempt after a failure; doubled for each further one.
             rates: requests a second, and how many may burst, for each platform.
@@ -84,6 +94,8 @@ class Transport:
         self.budget = WaitBudget(max_wait, on_wait, sleep)
         self.revalidation = Revalidation()
         self._timeout = timeout
+        self._answer_within = answer_within
+        self._largest = largest
         self._attempts = attempts
         self._backoff = backoff
         # GitHub: 900 points a minute, 100 at once, or a secondary limit follows. Azure DevOps tells by Retry-After.
@@ -228,11 +240,41 @@ class Transport:
         try:
             response = send()
             status = response.status_code
-            response.content  # noqa: B018 - reads the body here, where an answer that is cut off can still be repeated
+            self._read(request, response, began)  # here, where an answer that is cut off can still be repeated
             return response
         finally:
             url = redact(request.url or "")
             self.sent(Sent(platform, request.method or "", url, status, time.monotonic() - began))
+
+    def _read(self, request: PreparedRequest, response: Response, began: float) -> None:
+        """The whole body, piece by piece as it comes: a server that drips bytes would never meet a timeout."""
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while piece := response.raw.read1(_PIECE, decode_content=True):
+                pieces.append(piece)
+                size += len(piece)
+                failure: tuple[str, UnknownKind] | None = None
+                if time.monotonic() - began > self._answer_within:
+                    failure = f"had not ended after {self._answer_within:.0f} seconds", UnknownKind.TRANSIENT
+                elif size > self._largest:
+                    failure = f"is larger than {self._largest} bytes", UnknownKind.TRUNCATED
+                if failure is not None:
+                    response.raw.close()  # the rest must not be read as the next answer's beginning
+                    raise PlatformError(
+                        f"{answers.what(request)}: the answer {failure[0]} and was given up. Check the server and any proxy.",
+                        failure[1],
+                    )
+        except ReadTimeoutError as wrong:
+            raise ReadTimeout(wrong, request=request) from wrong
+        except DecodeError as wrong:
+            raise ContentDecodingError(wrong, request=request) from wrong
+        except (HTTPError, OSError) as wrong:
+            raise ChunkedEncodingError(wrong, request=request) from wrong
+        finally:
+            response._content = b"".join(pieces)
+            response._content_consumed = True  # type: ignore[attr-defined]
+            response.close()
 
     @property
     def timeout(self) -> tuple[float, float]:
@@ -250,6 +292,8 @@ class TransportAdapter(HTTPAdapter):
         self._transport = transport
         self._platform = platform
         self._limiter = limiter
+        self._failures: dict[str, tuple[int, float]] = {}
+        """By host: how many in a row, and when the last was."""
 
     def send(
         self,
@@ -273,11 +317,18 @@ class TransportAdapter(HTTPAdapter):
             return plain(request, stream, self._transport.timeout, verify, cert, proxies)
 
         def once() -> Response:
+            self._spare(request)
             self._pace(request)
+            began = time.monotonic()
             try:
                 response = self._transport.count_and_send(self._platform, request, send)
             except RequestException as wrong:
+                if isinstance(wrong, Timeout):
+                    self._transport.budget.charge(time.monotonic() - began)
+                count, _ = self._failures.get(answers.host(request), (0, 0.0))
+                self._failures[answers.host(request)] = count + 1, time.monotonic()
                 answers.explain(self._platform, request, wrong, repeatable)
+            self._failures.pop(answers.host(request), None)
             halve = mark == "smaller" and response.status_code in _TOO_MUCH
             if not halve:
                 answers.judge(self._platform, request, response, repeatable)
@@ -287,6 +338,16 @@ class TransportAdapter(HTTPAdapter):
 
         response = self._transport.repeat(once)
         return self._transport.revalidation.settle(request, response, known)
+
+    def _spare(self, request: PreparedRequest) -> None:
+        """A host that is down is not waited for once more for every single thing that is wanted of it."""
+        count, last = self._failures.get(answers.host(request), (0, 0.0))
+        if count >= _IN_A_ROW and time.monotonic() - last < _A_WHILE:
+            raise PlatformError(
+                f"{answers.what(request)}: not asked, for {answers.host(request)} gave no answer {count} times in a row. "
+                "Run again later; if it stays so, check the network and the server.",
+                UnknownKind.TRANSIENT,
+            )
 
     def _pace(self, request: PreparedRequest) -> None:
         """Wait for a turn. A steady pace costs no budget; a server's word to slow down does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,10 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     cut: int = 0
     reset: bool = False
+    drip: float = 0.0
+    """Seconds between two bytes of the body."""
+    after: float = 0.0
+    """Seconds before the answer begins."""
 
 
 @dataclass
@@ -55,12 +60,19 @@ def server() -> Iterator[Server]:
                 return
             if answer.headers.get("ETag") and self.headers.get("If-None-Match") == answer.headers["ETag"]:
                 answer = Answer(304, b"", answer.headers)
+            time.sleep(answer.after)
             self.send_response(answer.status)
             for name, value in {"Content-Type": "application/json", **answer.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.body) + answer.cut))
             self.end_headers()
-            self.wfile.write(answer.body)
+            for at in range(len(answer.body) if answer.drip else 0):
+                try:
+                    self.wfile.write(answer.body[at : at + 1])
+                except OSError:
+                    return
+                time.sleep(answer.drip)
+            self.wfile.write(b"" if answer.drip else answer.body)
             if answer.cut:
                 self.close_connection = True
 
@@ -198,8 +210,6 @@ def test_a_secondary_limit_is_a_limit_and_a_refusal_is_not(server: Server, make,
 
 
 def test_the_reset_of_the_rate_limit_is_waited_for(server: Server, make, waits) -> None:
-    import time
-
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 20)}
     server.answers += [Answer(403, b'{"message": "API rate limit exceeded for user"}', headers)]
     assert get(make(), f"{server.url}/a").ok
@@ -372,3 +382,69 @@ def test_authorization_headers_are_hidden() -> None:
     shown = redaction.redact(json.dumps({"Authorization": "token abc123def", "a": 1}))
     assert "abc123def" not in shown
     assert "Bearer abcdef" not in redaction.redact("sent Bearer abcdefghijklmnopqrstuv")
+
+
+def test_an_answer_that_drips_is_given_up(server: Server, make) -> None:
+    server.answers += [Answer(body=b'{"a": "' + b"x" * 200 + b'"}', drip=0.05)]
+    transport = make(answer_within=0.3)
+    began = time.monotonic()
+    with pytest.raises(PlatformError, match=r"GET .*/a: the answer had not ended after") as raised:
+        get(transport, f"{server.url}/a")
+    assert time.monotonic() - began < 2
+    assert raised.value.kind is UnknownKind.TRANSIENT
+    assert get(transport, f"{server.url}/b").json() == {"ok": True}
+
+
+def test_an_answer_that_is_too_large_is_given_up(server: Server, make) -> None:
+    server.answers += [Answer(body=b'"' + b"x" * 300_000 + b'"')]
+    transport = make(largest=200_000)
+    with pytest.raises(PlatformError, match="larger than 200000 bytes") as raised:
+        get(transport, f"{server.url}/a")
+    assert raised.value.kind is UnknownKind.TRUNCATED
+    assert get(transport, f"{server.url}/b").json() == {"ok": True}
+
+
+def test_waiting_in_vain_for_an_answer_is_waiting(server: Server, make, waits) -> None:
+    server.answers += [Answer(after=0.5), Answer()]
+    transport = make(timeout=(1.0, 0.2), max_wait=10)
+    assert get(transport, f"{server.url}/a").ok
+    assert 0.2 <= transport.budget.spent - 0.5 < 1
+    assert waits[0][0].endswith("did not answer in time")
+
+
+def test_a_host_that_is_down_is_not_asked_for_ever(make) -> None:
+    transport = make(attempts=1)
+    for _ in range(12):
+        with pytest.raises(PlatformError, match="refused"):
+            get(transport, "http://127.0.0.1:1/a")
+    with pytest.raises(PlatformError, match=r"not asked, for 127.0.0.1:1 gave no answer 12 times") as raised:
+        get(transport, "http://127.0.0.1:1/a")
+    assert raised.value.kind is UnknownKind.TRANSIENT
+    assert transport.requests(Platform.GITHUB) == 12
+
+
+def test_what_happened_is_what_is_said(server: Server, make, waits) -> None:
+    server.answers += [Answer(body=b'{"a": [1,', cut=20), Answer(reset=True)]
+    assert get(make(), f"{server.url}/a").ok
+    assert [why.partition(" ")[2] for why, _ in waits] == ["sent an answer that was cut off", "closed the connection"]
+
+
+def test_an_answer_that_is_being_worked_out_is_asked_for_again(server: Server, make, waits) -> None:
+    server.answers += [Answer(202), Answer(202)]
+    assert get(make(), f"{server.url}/a").status_code == 200
+    assert [seconds for _, seconds in waits] == [0.5, 1.0]
+
+
+def test_a_confirmed_answer_outlives_its_eviction(server: Server, make) -> None:
+    server.answers += [Answer(body=b'{"n": 1}', headers={"ETag": '"1"'})] * 2
+    transport = make()
+    get(transport, f"{server.url}/a")
+    prepare = transport.revalidation.prepare
+
+    def evict(request):
+        known = prepare(request)
+        transport.revalidation._kept.clear()
+        return known
+
+    transport.revalidation.prepare = evict
+    assert get(transport, f"{server.url}/a").json() == {"n": 1}

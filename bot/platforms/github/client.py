@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
@@ -35,6 +35,12 @@ _inject = threading.Lock()
 
 _MOST_IN_VAIN = 16
 """After so many queries one after the other that were too much, it is not their size."""
+
+_MOST_PAGES = 1_000
+"""Of a REST list: a hundred thousand items, more than GitHub lists of anything that is read here."""
+
+_MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 307, 308})
 
 
 class Refused(Exception):  # noqa: N818 - reads as what it says
@@ -93,6 +99,12 @@ class GitHubClient:
             graphql_url: the address of the GraphQL API; by default the one that belongs to ``api_url``.
             transport: shared with others; by default the client's own.
         """
+        for address, name in ((api_url, "GITHUB_API_URL"), (graphql_url or "", "GITHUB_GRAPHQL_URL")):
+            if "@" in urlsplit(address).netloc:
+                raise PlatformError(
+                    f"{name} has a user name or password in it. Take it out, up to and with the @: the token is given in "
+                    "GITHUB_TOKEN, GH_TOKEN or by the GitHub App's key."
+                )
         self.api_url = api_url.rstrip("/")
         self.graphql_url = graphql_url.rstrip("/") if graphql_url else None
         self.transport = transport or Transport()
@@ -120,11 +132,35 @@ class GitHubClient:
     ) -> Iterator[Json]:
         """Every item of a REST list, page by page. With ``key`` the list is inside an object."""
         wanted: Mapping[str, str | int] | None = {"per_page": 100, **(parameters or {})}
-        following: str | None = path
-        while following:
+        following, seen = path, {path}
+        for _ in range(_MOST_PAGES):
             headers, data = self._rest("GET", following, wanted, None)
-            yield from (data.get(key) or [] if key and isinstance(data, dict) else data or [])
-            following, wanted = _next_page(headers.get("link", "")), None
+            listed = data.get(key) if key and isinstance(data, dict) else data
+            if not isinstance(listed, list):
+                inside = f" under {key!r}" if key else ""
+                raise PlatformError(
+                    f"GET {self.api_url}{path}: the answer has no list{inside}. Run again; if it stays so, check "
+                    "GITHUB_API_URL and any proxy.",
+                    UnknownKind.UNREADABLE,
+                )
+            yield from listed
+            after = _next_page(headers.get("link", ""))
+            if after is None:
+                return
+            if urlsplit(after)[:2] != urlsplit(self.api_url)[:2]:
+                raise _elsewhere(f"GET {self.api_url}{path}: the next page", after)
+            if after in seen:
+                raise PlatformError(
+                    f"GET {self.api_url}{path}: a page names as the next one a page that was read before; the list could "
+                    "not be read to its end. Run again.",
+                    UnknownKind.TRUNCATED,
+                )
+            seen.add(after)
+            following, wanted = after, None
+        raise PlatformError(
+            f"GET {self.api_url}{path}: the list has more than {_MOST_PAGES} pages and was not read to its end.",
+            UnknownKind.TRUNCATED,
+        )
 
     def raw(self, path: str, accept: str) -> str | None:
         """A text in a form that is not JSON, such as a diff; None where it is empty. Raises like ``rest``."""
@@ -266,8 +302,17 @@ def _connection_classes(transport: Transport, graphql_url: str | None) -> tuple[
             address = f"{protocol}://{self.host}{f':{self.port}' if self.port else ''}{self.url}"
             if graphql_url is not None and self.verb == "POST" and self.url.endswith("/graphql"):
                 address = graphql_url
-            answer = session.request(self.verb, address, headers=self.headers, data=self.input, allow_redirects=False)
-            return RequestsResponse(answer)
+            asked = address
+            for _ in range(_MOST_REDIRECTS):
+                answer = session.request(
+                    self.verb, address, headers=self.headers, data=self.input, allow_redirects=False
+                )
+                if answer.status_code not in _REDIRECTS or "Location" not in answer.headers:
+                    return RequestsResponse(answer)
+                address = _moved(self.verb, address, answer.headers["Location"])
+            raise PlatformError(
+                f"{redact(f'{self.verb} {asked}')}: the server redirects again and again. Check GITHUB_API_URL and any proxy."
+            )
 
         def close(self: Any) -> None:
             """The session is everybody's."""
@@ -275,6 +320,24 @@ def _connection_classes(transport: Transport, graphql_url: str | None) -> tuple[
         return type("Connection", (base,), {"__init__": __init__, "getresponse": getresponse, "close": close})
 
     return connection(HTTPRequestsConnectionClass, "http"), connection(HTTPSRequestsConnectionClass, "https")
+
+
+def _moved(verb: str, address: str, location: str) -> str:
+    """Where a redirect leads: a renamed repository keeps its host, and nobody else is to see the token."""
+    old, new = urlsplit(address), urlsplit(urljoin(address, location))
+    if new[:2] != old[:2]:
+        raise _elsewhere(f"{verb} {address}: the redirect", new.geturl())
+    return new.geturl() if new.query or not old.query else new._replace(query=old.query).geturl()
+
+
+def _elsewhere(what: str, address: str) -> PlatformError:
+    parts = urlsplit(address)
+    return PlatformError(
+        redact(
+            f"{what} leads to another server, {parts.scheme}://{parts.netloc}, which is not given the token. If that is the "
+            "right one, set GITHUB_API_URL to its address."
+        )
+    )
 
 
 def _message(data: object) -> str:

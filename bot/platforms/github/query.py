@@ -125,10 +125,16 @@ class Found:
         if page is None:
             return []
         nodes = list(page["nodes"] or [])
+        cursors: set[str | None] = {None}
         while page["pageInfo"]["hasNextPage"]:
+            cursor = page["pageInfo"]["endCursor"]
+            if cursor in cursors:
+                words = f"{connection.field} could not be read to the end: a page was named as its own successor"
+                raise Unanswerable(Unavailable(UnknownKind.TRUNCATED, words))
+            cursors.add(cursor)
             only = replace(
                 self.piece,
-                selection=connection.select(page["pageInfo"]["endCursor"]),
+                selection=connection.select(cursor),
                 keys=(connection.keys[0],),
                 connections=(),
             )

@@ -99,7 +99,8 @@ def guarded(read: Callable[[], Answer], needs: str, url: str = "") -> Answer:
         return Unavailable(wrong.kind or UnknownKind.SCOPE, str(wrong), url)
     except Refused as wrong:
         return refused(wrong, needs, url)
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as wrong:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, RuntimeError, AssertionError) as wrong:
+        # The last two are PyGithub's words for an answer that it did not expect.
         return Unavailable(
             UnknownKind.UNREADABLE, f"GitHub's answer has an unexpected form ({type(wrong).__name__}: {wrong})", url
         )
