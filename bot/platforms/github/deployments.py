@@ -139,13 +139,22 @@ def _previous(context: Context, subject: Release) -> Answer:
         return Loaded(PreviousRelease(None, found.is_first), address(subject), context.now)
     previous = found.previous
     try:
-        artifacts = (*_assets(context, subject, previous), *_artifacts(context, subject, previous))
+        artifacts = _each_once((*_assets(context, subject, previous), *_artifacts(context, subject, previous)))
     except Refused as wrong:
         why = refused(wrong, "actions: read and contents: read")
         if why.kind is not UnknownKind.SCOPE:
             return why
         return Loaded(PreviousRelease(previous, False, artifacts_unreadable=why.reason), address(subject), context.now)
     return Loaded(PreviousRelease(previous, False, artifacts), address(subject), context.now)
+
+
+def _each_once(artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
+    """What a run built and a release offers under one name is one thing, to be had as long as either has it."""
+    found: dict[str, Artifact] = {}
+    for one in artifacts:
+        if one.name not in found or (one.available and not found[one.name].available):
+            found[one.name] = one
+    return tuple(found.values())
 
 
 def _assets(context: Context, subject: Release, previous: Deployment) -> Sequence[Artifact]:

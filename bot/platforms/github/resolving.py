@@ -216,14 +216,17 @@ class Resolver:
 
     def _release(self, target: Target, version: str) -> Release:
         environment = f", environments: [{text(target.environment)}]" if target.environment else ""
+        places = "places: environments(first: 100) { totalCount nodes { name } }" if target.environment else ""
         node = self._repository(
             target,
             f"{REPOSITORY} release(tagName: {text(version)}) {{ {RELEASE} }} "
             f"ref(qualifiedName: {text(f'refs/tags/{version}')}) {{ target {{ __typename oid ... on Commit {{ committedDate }} "
             "... on Tag { target { oid ... on Commit { committedDate } } } } } "
-            f"deployments(first: 100, {NEWEST}{environment}) {{ nodes {{ {DEPLOYMENT} }} }}",
+            f"deployments(first: 100, {NEWEST}{environment}) {{ nodes {{ {DEPLOYMENT} }} }} {places}",
         )
         home = self._made(node)
+        if target.environment:
+            _there_must_be(home, target.environment, node)
         found = release(self._client.host, home, version, node.get("release"), node.get("ref"))
         if found is None:
             raise PlatformError(
@@ -330,6 +333,26 @@ class Resolver:
         yield from _gaps(home, graph)
         if graph.data.get("it"):
             yield from self._pull_requests(home, graph.data["it"]["pullRequests"])
+
+
+def _there_must_be(home: Repository, environment: str, node: Json) -> None:
+    """A name that is misspelt must not pass for an environment that nothing was deployed to yet."""
+    deployments, places = node.get("deployments"), node.get("places")
+    if deployments is None or deployments["nodes"]:  # what may not be read is told by the facts, each for itself
+        return
+    if places is None or int(places["totalCount"]) > len(places["nodes"]):
+        raise PlatformError(
+            f"Nothing was deployed to {environment!r} of {home.name}, and whether there is such an environment cannot be "
+            "told: the token needs actions: read, and no more than 100 environments are read.",
+            UnknownKind.SCOPE if places is None else UnknownKind.TRUNCATED,
+        )
+    names = [str(one["name"]) for one in places["nodes"] if one]
+    if environment.lower() not in {name.lower() for name in names}:
+        there = ", ".join(sorted(names)) or "none"
+        raise PlatformError(
+            f"{home.name} has no environment {environment!r}, and nothing was deployed to one of that name. Its environments: "
+            f"{there}. Check the spelling."
+        )
 
 
 def _heads_at_once(subject: PullRequest, page: Json) -> tuple[int, ...] | None:

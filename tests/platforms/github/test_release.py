@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bot.engine.ports import PlatformError
 from bot.engine.targets import parse
 from bot.model.facts import FactRequest
 from bot.model.facts.release import (
@@ -27,9 +30,44 @@ def test_resolve(house: House) -> None:
     assert (found.version, found.environment, found.release_kind) == ("v1.1.0", "production", "release")
     assert found.author is not None
     assert found.author.login == "ben"
-    staged = house.provider().resolve(parse(IT, "staging"))
-    assert isinstance(staged, Release)
-    assert staged.environment == "staging"
+
+
+@pytest.mark.parametrize("environment", ["production", "Production"])
+def test_an_environment_that_is_there(house: House, environment: str) -> None:
+    found = house.provider().resolve(parse(IT, environment))
+    assert isinstance(found, Release)
+    assert found.environment == environment
+
+
+def test_a_misspelt_environment_is_no_first_release(house: House) -> None:
+    with pytest.raises(PlatformError, match=r"no environment 'prodution'.*Its environments: production\.") as raised:
+        house.provider().resolve(parse(IT, "prodution"))
+    assert raised.value.kind is None
+
+
+def test_an_environment_that_waits_for_its_first_deployment_is_there(build) -> None:
+    world = {"name": "app", "commits": [{"id": "x"}], "tags": {"v1": "x"}, "environments": [{"name": "staging"}]}
+    found = build({"repositories": [world]}).provider("sandbox-token").resolve(parse("github:acme/app@v1", "staging"))
+    assert isinstance(found, Release)
+    assert found.environment == "staging"
+
+
+def test_an_asset_and_an_artifact_of_one_name_are_one(build) -> None:
+    house = build({"repositories": [{
+        "name": "app",
+        "commits": [{"id": "x", "at": "-9d"}, {"id": "y", "at": "-5d"}],
+        "environments": [{"name": "production"}],
+        "releases": [{"version": "v1", "commit": "x", "assets": [{"name": "app.tar.gz"}]}, {"version": "v2", "commit": "y"}],
+        "runs": [{"id": 1, "pipeline": "CI", "commit": "x", "artifacts": [
+            {"name": "app.tar.gz", "expired": True}, {"name": "log"}]}],
+        "deployments": [
+            {"environment": "production", "release": "v1", "at": "-8d", "run": 1},
+            {"environment": "production", "release": "v2", "at": "-4d"},
+        ],
+    }]})  # fmt: skip
+    found = value(house.provider("sandbox-token"), "github:acme/app@v2", PreviousRelease)
+    assert [(one.name, one.kind, one.available) for one in found.artifacts] == [
+        ("app.tar.gz", "asset", True), ("log", "artifact", True)]  # fmt: skip
 
 
 def test_a_tag_is_a_release(build) -> None:
