@@ -45,6 +45,12 @@ class Client:
         self, token: str, organization_url: str, *, bearer: bool = False, transport: Transport | None = None
     ) -> None:
         self.url = organization_url.rstrip("/")
+        authority = self.url.rpartition("://")[2].partition("/")[0]
+        if "@" in authority:  # it would stand in every id, address and message
+            raise PlatformError(
+                f"The address of {authority.rpartition('@')[2]} in SYSTEM_COLLECTIONURI holds a name or a password before "
+                "the @. Give the address without them, and the token in AZURE_DEVOPS_EXT_PAT."
+            )
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise PlatformError(

@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
@@ -113,12 +114,31 @@ def _credentials(token: str, bearer: bool, adapter: Any) -> Any:
     class Credentials(Authentication):
         def signed_session(self, session: Session | None = None) -> Session:
             signed: Session = super().signed_session(session)
+            signed.hooks["response"] = [_stay]
             signed.auth = sign  # a session with an authentication of its own is not given what ~/.netrc says
             signed.mount("https://", adapter)
             signed.mount("http://", adapter)
             return signed
 
     return Credentials()
+
+
+def _stay(response: Response, *_: object, **__: object) -> Response:
+    """A redirect to another host is not followed: what that says was not said by the one that was asked."""
+    if not response.is_redirect:
+        return response
+    here = urlsplit(str(response.url))
+    there = urlsplit(urljoin(str(response.url), response.headers["Location"]))
+    if (there.scheme, there.hostname, there.port) == (here.scheme, here.hostname, here.port):
+        return response
+    asked = redact(f"{response.request.method} {response.url}")
+    if "signin" in there.path.lower():
+        raise refused_token(Platform.AZURE_DEVOPS, asked, f"it sends to the sign-in of {there.hostname}")
+    raise PlatformError(
+        f"{asked}: it sends to {there.scheme}://{there.hostname or '?'}, another host, which is not followed. Give the "
+        "organisation's own address in SYSTEM_COLLECTIONURI, and check any proxy.",
+        UnknownKind.UNREADABLE,
+    )
 
 
 def _refuse(request: Any, response: Response) -> None:

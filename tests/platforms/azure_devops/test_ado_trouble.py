@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -28,7 +30,7 @@ from bot.model.facts.change import (
 from bot.model.facts.pipelines import FileContents, PathSpec, Pipelines
 from bot.model.facts.protection import BranchRules, BypassActors, SecretScanning
 from bot.model.facts.repository import Properties
-from bot.platforms.azure_devops.endpoints import PROJECTS
+from bot.platforms.azure_devops.endpoints import PROJECTS, Host
 from bot.platforms.azure_devops.provider import AzureDevOpsProvider
 from tests.platforms.azure_devops.ado_reader import PULL_REQUEST, Reader, requested
 
@@ -251,8 +253,6 @@ def test_hosts_of_the_hosted_service():
     provider = AzureDevOpsProvider("token", "https://dev.azure.com/acme/")
     client = provider.client
     assert (client.organization, client.host) == ("acme", "dev.azure.com")
-    from bot.platforms.azure_devops.endpoints import Host
-
     assert client._base(Host.RELEASE) == "https://vsrm.dev.azure.com/acme"
     assert client._base(Host.CORE) == "https://dev.azure.com/acme"
     legacy = AzureDevOpsProvider("token", "https://acme.visualstudio.com").client
@@ -347,3 +347,69 @@ def test_a_list_without_an_end_is_said_to_be_cut(reader_for, break_down, monkeyp
     with pytest.raises(PlatformError) as wrong:
         client.skipping(PROJECTS, {}, size=500)
     assert wrong.value.kind is UnknownKind.TRUNCATED
+
+
+class _Redirecting(BaseHTTPRequestHandler):
+    """Sends everything to another address; that answers with a list of what there is not."""
+
+    to = ""
+
+    def do_GET(self) -> None:
+        self.send_response(302 if self.to else 200)
+        if self.to:
+            self.send_header("Location", self.to)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b"" if self.to else b'{"value": [{"id": "forged", "name": "Forged"}]}')
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def redirecting():
+    running = []
+
+    def serve(to: str) -> str:
+        handler = type("Handler", (_Redirecting,), {"to": to})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield serve
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "says"),
+    [("/elsewhere", UnknownKind.UNREADABLE, "not followed"), ("/_signin?realm=x", UnknownKind.SCOPE, "sign-in")],
+)
+def test_what_another_host_says_is_not_believed(redirecting, path, kind, says):
+    other = redirecting("")
+    provider = AzureDevOpsProvider("token", redirecting(other + path) + "/acme")
+    reads = (
+        lambda: provider.reads.projects(),
+        lambda: provider.client.read_address(Host.CORE, "_apis/connectionData", "7.1-preview.1", "vso.profile"),
+        lambda: provider.client.git().get_repositories("Payments"),
+    )
+    try:
+        for read in reads:
+            with pytest.raises(PlatformError, match=says) as refused:
+                read()
+            assert refused.value.kind is kind
+    finally:
+        provider.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://ana:Pa55word@dev.azure.com/acme", "https://Pa55word@tfs.example.com/Main", "ana:Pa55word@tfs/Main"],
+)
+def test_a_password_in_the_address_is_refused_and_not_repeated(address):
+    with pytest.raises(PlatformError, match="holds a name or a password") as refused:
+        AzureDevOpsProvider("token", address)
+    assert refused.value.kind is None
+    assert "Pa55word" not in str(refused.value)
