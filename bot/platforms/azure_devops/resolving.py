@@ -10,7 +10,7 @@ from bot.engine.targets import Target
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject, WorkItem
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Json
+from bot.platforms.azure_devops.client import Json, value
 from bot.platforms.azure_devops.deployments import classic_deployments, commit_of, history
 from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.reads import Reads
@@ -45,6 +45,7 @@ class Resolver:
             return self.pull_request(target.project, target.repository, target.pull_request)
         repository = self.repository(target.project, target.repository)
         if target.release is not None:
+            self._require_environment(repository, target)
             return self._release(repository, target)
         return repository
 
@@ -124,6 +125,21 @@ class Resolver:
         if runs:
             return self._run(repository, runs, target.environment)
         return self._tag(repository, version, commit, target.environment)
+
+    def _require_environment(self, repository: Repository, target: Target) -> None:
+        """A misspelt environment has no deployments: without this it would pass as the first release of all."""
+        if target.environment is None:
+            return
+        project = ident(repository.organization)
+        names = {str(one["name"]) for one in self._reads.environments(project)}
+        if target.environment.lower() in {name.lower() for name in names}:
+            return
+        names |= {str(value(row, "releaseEnvironment", "name")) for row in classic_deployments(self._reads, project)}
+        if target.environment.lower() not in {name.lower() for name in names}:
+            there = f"It has {', '.join(sorted(names))}." if names else "It has none."
+            raise PlatformError(
+                f"{target}: {repository.organization.name} has no environment {target.environment!r}. {there}"
+            )
 
     def _run(self, repository: Repository, runs: list[Json], environment: str | None) -> Release:
         """The run that deployed, of several of one commit; else the newest."""

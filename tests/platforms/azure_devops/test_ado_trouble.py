@@ -413,3 +413,10 @@ def test_a_password_in_the_address_is_refused_and_not_repeated(address):
         AzureDevOpsProvider("token", address)
     assert refused.value.kind is None
     assert "Pa55word" not in str(refused.value)
+
+
+def test_a_misspelt_environment_is_the_callers_mistake(reader: Reader):
+    for version in ("2.0.0", "no-such-version"):
+        with pytest.raises(PlatformError, match=r"has no environment 'produktion'\. It has .*production") as wrong:
+            reader.subject(f"ado:acme/Payments/payments@{version}", "produktion")
+        assert wrong.value.kind is None
