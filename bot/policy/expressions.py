@@ -114,9 +114,13 @@ class Expression:
         """The same, as they are asked for."""
         return frozenset(request(fact) for fact in self._facts)
 
+    def lacks_files(self, document: Document) -> bool:
+        """Whether it is not met because it names ``files`` and the change is empty."""
+        return ChangedFiles.name in self.names and document.no_files
+
     def evaluate(self, document: Document) -> bool | Undecided:
         """Whether it holds. A condition that names ``files`` is not met on an empty change."""
-        if "files" in self.names and document.no_files:
+        if self.lacks_files(document):
             return False
         program = self._programs[type(document.subject)]
         activation = program.environment.Activation(document.bindings(program.names))
@@ -260,12 +264,12 @@ def _functions() -> list[cel.FunctionDecl]:
 
 def _any_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
     wanted = [patterns] if isinstance(patterns, str) else patterns
-    return any(globs.matches(path, wanted) for file in files for path in file["paths"])
+    return any(globs.matches(file["path"], wanted) for file in files)
 
 
 def _all_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
     wanted = [patterns] if isinstance(patterns, str) else patterns
-    return bool(files) and all(globs.matches(path, wanted) for file in files for path in file["paths"])
+    return bool(files) and all(globs.matches(file["path"], wanted) for file in files)
 
 
 UNBOUND = re.compile(r'No value with name "([^"]+)"')

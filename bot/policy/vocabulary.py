@@ -112,7 +112,7 @@ SUBJECTS: Mapping[str, type[Subject]] = {
 }
 
 FACTS: Mapping[type[Fact], str] = {
-    ChangedFiles: "files",
+    ChangedFiles: "touched",
     Commits: "commits",
     Reviews: "reviews",
     Pushes: "pushes",

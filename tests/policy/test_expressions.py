@@ -89,7 +89,19 @@ def test_a_rename_touches_both_of_its_paths() -> None:
     moved = ChangedFiles((ChangedFile("docs/a.py", Change.RENAMED, old_path="src/a.py"),))
     assert evaluate("files.all_match('docs/**')", {"files": moved}) is False
     assert evaluate("files.any_match('src/**')", {"files": moved}) is True
-    assert evaluate("files.all(f, has(f.old_path) && f.old_path == 'src/a.py')", {"files": moved}) is True
+    assert evaluate("files.any_match('docs/**')", {"files": moved}) is True
+    assert evaluate("files.all(f, f.path.startsWith('docs/'))", {"files": moved}) is False
+    assert evaluate("files.exists(f, f.path.startsWith('src/'))", {"files": moved}) is True
+    assert evaluate("files.all_match(['docs/**', 'src/**']) && files.size() == 2", {"files": moved}) is True
+
+
+def test_a_rename_is_the_new_path_added_and_the_old_path_deleted() -> None:
+    moved = ChangedFiles((ChangedFile("docs/a.py", Change.RENAMED, "src/a.py", additions=3, deletions=1),))
+    for record in (
+        "{'path': 'docs/a.py', 'change': 'added', 'additions': 3, 'deletions': 1}",
+        "{'path': 'src/a.py', 'change': 'deleted', 'additions': 0, 'deletions': 0}",
+    ):
+        assert evaluate(f"files.exists(f, f == {record})", {"files": moved}) is True, record
 
 
 @pytest.mark.parametrize(
@@ -196,6 +208,8 @@ def test_a_list_too_long_for_a_loop_is_undecided_and_host_functions_are_not() ->
         ("'opened' != pr.state", 1, 1, "it is never 'opened', only open, merged, closed, did you mean 'open'"),
         ("pr.state in ['open', 'shut']", 1, 22, "it is never 'shut', only open, merged, closed"),
         ("reviews.exists(r, r.opinion == 'approve')", 1, 32, "did you mean 'approved'"),
+        ("files.exists(f, f.change == 'renamed')", 1, 29, "it is never 'renamed', only added, modified, deleted"),
+        ("files.exists(f, f.old_path == 'a')", 1, 18, "there is no field 'old_path' here"),
         ("pr.title.matches('(?=x)')", 1, 18, "it has no lookaround and no backreferences"),
         ("commits.exists(c, c.committed_at < now)", 1, 20, "inside a list a time is text"),
         ("pr.title ==", 1, 12, "Syntax error"),

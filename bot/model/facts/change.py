@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -148,6 +148,24 @@ class ChangedFile:
         return (self.path,) if self.old_path is None else (self.path, self.old_path)
 
 
+class PathChange(StrEnum):
+    """What a change does to one path."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedPath:
+    """One path that a change touches: what conditions see, so that moving a file away from a path cannot hide it."""
+
+    path: str
+    change: PathChange
+    additions: int = 0
+    deletions: int = 0
+
+
 @dataclass(frozen=True)
 class ChangedFiles(Fact):
     """The files that a pull request changes. Where not all could be listed, the fact is unavailable (truncated)."""
@@ -156,6 +174,18 @@ class ChangedFiles(Fact):
     name: ClassVar = "files"
 
     files: tuple[ChangedFile, ...]
+
+    @property
+    def touched(self) -> tuple[TouchedPath, ...]:
+        """Every path with what happens to it: a rename is its new path added and its old path deleted."""
+        return tuple(path for file in self.files for path in _touched(file))
+
+
+def _touched(file: ChangedFile) -> Iterator[TouchedPath]:
+    change = PathChange.ADDED if file.change is Change.RENAMED else PathChange(file.change)
+    yield TouchedPath(file.path, change, file.additions, file.deletions)
+    if file.old_path is not None:
+        yield TouchedPath(file.old_path, PathChange.DELETED)
 
 
 class LinkSource(StrEnum):
