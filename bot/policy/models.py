@@ -70,9 +70,7 @@ Expression = Annotated[
 class Strict(BaseModel):
     """What every part of a file keeps to: no unknown keys, no quiet conversions, the docstrings are the documentation."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, defer_build=True, use_attribute_docstrings=True, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, use_attribute_docstrings=True)
 
     not_yet: ClassVar[Mapping[str, str]] = {}
     """Keys of the format that this version does not know what to do with: refused, never ignored."""

@@ -39,9 +39,7 @@ class Tighter(StrEnum):
 class RuleParams(BaseModel):
     """A rule's parameters. The docstring under each is its documentation, in the schema and on the rule's page."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, defer_build=True, use_attribute_docstrings=True, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, use_attribute_docstrings=True)
 
 
 class NoParams(RuleParams):

@@ -65,6 +65,18 @@ def mistakes(text: str, files: Place | None = None) -> list[str]:
         (NAMED, "f.yml:1:1: the key 'rules' is missing"),
         (NAMED + "ruls: []\n" + RULES, "f.yml:4:1: ruls: unknown key 'ruls', did you mean 'rules'"),
         (
+            NAMED + "rules:\n  - {rule: approvals, enforce: block, with_: {minimum: 5}}\n",
+            "f.yml:5:39: rules[0].with_: unknown key 'with_', did you mean 'with'",
+        ),
+        (
+            NAMED + "rules:\n  - {rule: approvals, enforce: block, with: {from_: {users: [ana]}}}\n",
+            "f.yml:5:46: rules[0].with.from_: unknown key 'from_', did you mean 'from'",
+        ),
+        (
+            NAMED + "api_version: x\n" + RULES,
+            "f.yml:4:1: api_version: unknown key 'api_version', did you mean 'apiVersion'",
+        ),
+        (
             HEAD + "metadata: {name: Payments}\n" + RULES,
             "f.yml:3:18: metadata.name: 'Payments' does not have the form ^[a-z0-9]+([._-][a-z0-9]+)*$",
         ),
