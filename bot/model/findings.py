@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -72,13 +72,3 @@ class NotApplicable:
 
 Statement = Finding | Unknown | NotApplicable | Evidence
 """What a rule may yield. Evidence alone documents a pass."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statements:
-    """All that one rule said about one subject, sorted."""
-
-    findings: tuple[Finding, ...] = ()
-    unknowns: tuple[Unknown, ...] = ()
-    not_applicable: tuple[NotApplicable, ...] = ()
-    evidence: tuple[Evidence, ...] = field(default=())
