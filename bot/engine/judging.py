@@ -147,13 +147,9 @@ def _properties(subject: Subject, known: Known) -> Answer | None:
     return None if repository is None else known.answer(Properties, repository)
 
 
-def _conditions(entry: CompiledEntry) -> tuple[Expression, ...]:
-    return tuple(expression for expression in (entry.when, entry.unless) if expression is not None)
-
-
 def _condition_facts(choice: _Selected) -> Iterator[FactRequest]:
     kind = choice.evaluator.variant.subject
-    for expression in _conditions(choice.entry):
+    for expression in choice.entry.conditions:
         for request in expression.requests():
             if can_reach(kind, request.type.subject):
                 yield request
@@ -166,7 +162,7 @@ def _evaluate(
     progress.total("rules", sum(len(choice.subjects) for choice in selected))
     for choice in selected:
         entry = choice.entry
-        conditions = _conditions(entry)
+        conditions = entry.conditions
         for subject in choice.subjects:
             if subject.id in choice.undecided:
                 judgement = _undecided(choice.undecided[subject.id])
@@ -192,20 +188,26 @@ def _evaluate(
 
 
 def _conditional(choice: _Selected, subject: Subject, known: Known, documents: _Documents) -> Judgement:
-    """``when`` false or ``unless`` true: not applicable. A condition that is not known leaves only a pass standing."""
+    """``when`` false or ``unless`` true: not applicable. A condition that is not known leaves only a pass standing.
+
+    A rule that finds nothing to judge is no pass: whether the entry applies at all is still not known.
+    """
     entry = choice.entry
     doubts: list[Unknowing] = []
     for expression, wanted, word in ((entry.when, True, "when"), (entry.unless, False, "unless")):
         if expression is None:
             continue
-        answer = expression.evaluate(documents.of(subject, expression))
+        document = documents.of(subject, expression)
+        answer = expression.evaluate(document)
         if isinstance(answer, Undecided):
             doubts.extend(_doubts(expression, answer, subject, known, word))
         elif answer is not wanted:
-            state = "does not hold" if wanted else "holds"
-            return Judgement(Outcome.NOT_APPLICABLE, reason=f"{word}: {expression.text} {state}")
+            state = f"{expression.text} {'does not hold' if wanted else 'holds'}"
+            if expression.lacks_files(document):
+                state = f"the diff is empty, so a condition on files is not met: {expression.text}"
+            return Judgement(Outcome.NOT_APPLICABLE, reason=f"{word}: {state}")
     judgement = choice.evaluator(subject, known)
-    if not doubts or judgement.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+    if not doubts or judgement.outcome is Outcome.PASS:
         return judgement
     return Judgement(Outcome.UNKNOWN, unknown=(*doubts, *judgement.unknown), evidence=judgement.evidence)
 
