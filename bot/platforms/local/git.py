@@ -143,10 +143,23 @@ class Git:
         fields = "%09".join(f"%({name})" for name in names)
         found: list[Tag] = []
         for line in (
-            self.run("for-each-ref", "--sort=creatordate", f"--format={fields}", "refs/tags").decode().splitlines()
+            self.run("for-each-ref", "--sort=creatordate", f"--format={fields}", "refs/tags")
+            .decode(errors="replace")
+            .split("\n")
         ):
+            if line.count("\t") != 5:  # the end
+                continue
             name, kind, own, inner_kind, inner, at = line.split("\t")
             commit = inner if inner_kind == "commit" else own if kind == "commit" else ""
-            if commit and at:
-                found.append(Tag(name, commit, datetime.fromisoformat(at)))
+            moment = _moment(at)
+            if commit and moment is not None:
+                found.append(Tag(name, commit, moment))
         return tuple(found)
+
+
+def _moment(text: str) -> datetime | None:
+    """A date as git writes it; None for none, and for one that no calendar has: whoever makes a tag writes what they like."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None

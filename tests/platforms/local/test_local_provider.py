@@ -258,3 +258,16 @@ def test_a_bare_repository_is_read(checkout: Path):
 )
 def test_remotes_lead_to_targets(address: str, target: str | None):
     assert target_of(address) == target
+
+
+def test_tags_with_odd_names_and_dates_do_not_stop_it(checkout: Path):
+    subprocess.run(["git", "update-ref", b"refs/tags/v\xff", "HEAD"], cwd=checkout, check=True)
+    head = git(checkout, "rev-parse", "HEAD").strip()
+    text = f"object {head}\ntype commit\ntag odd\ntagger A <a@b.example> 999999999999999 +9999\n\nodd\n"
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "tag", "-w", "--stdin", "--literally"],
+        cwd=checkout, input=text.encode(), capture_output=True, check=True,
+    )  # fmt: skip
+    git(checkout, "update-ref", "refs/tags/odd", made.stdout.decode().strip())
+    found = provider(checkout).discover(repository(checkout), frozenset({Release}))
+    assert "v\ufffd" in {one.version for one in found if isinstance(one, Release)}
