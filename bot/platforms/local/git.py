@@ -103,9 +103,9 @@ class Git:
         return self.current_branch() or None
 
     def working_tree(self) -> Path | None:
-        """The folder of the checked-out files; None for a bare repository."""
+        """The folder of the checked-out files; None for a bare repository, and where its settings point to another folder."""
         top = self.line("rev-parse", "--show-toplevel")
-        return Path(top) if top else None
+        return Path(top) if top and self.path.resolve().is_relative_to(Path(top).resolve()) else None
 
     def files(self, *folders: str) -> dict[str, str]:
         """The regular files of HEAD in these folders (``""`` is the root itself, without its folders): path to blob."""

@@ -271,3 +271,11 @@ def test_tags_with_odd_names_and_dates_do_not_stop_it(checkout: Path):
     git(checkout, "update-ref", "refs/tags/odd", made.stdout.decode().strip())
     found = provider(checkout).discover(repository(checkout), frozenset({Release}))
     assert "v\ufffd" in {one.version for one in found if isinstance(one, Release)}
+
+
+def test_settings_that_point_to_another_folder_are_not_followed(checkout: Path, tmp_path: Path):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "secret.yml").write_text("not of this checkout\n")
+    git(checkout, "config", "core.worktree", str(other))
+    assert provider(checkout).configuration(repository(checkout), ["secret.yml"]) is None
