@@ -155,6 +155,11 @@ _BLOCK = re.compile(
 _INLINE = re.compile(r"(?P<ticks>`+)|(?P<comment><!--)")
 
 
+def said_by_the_writer(text: str) -> str:
+    """A Markdown text without its code, HTML comments and quoted lines, each character of which becomes NUL."""
+    return _prose(text.replace("\r\n", "\n"))
+
+
 def _prose(text: str) -> str:
     """The text with code, comments and quoted lines blanked out by NUL, which no reference can contain or touch."""
     blocks = [match.start() for match in _BLOCK.finditer(text)]

@@ -25,11 +25,13 @@ from bot.model.facts.change import (
     TeamSpec,
 )
 from bot.model.findings import Evidence, Finding, Statement, Unknown
+from bot.model.references import said_by_the_writer
 from bot.model.subjects import PullRequest
 from bot.rules import RuleParams, Tighter, needs, rule
 from bot.rules.approve.contributors import authors, committed, committers, pushed_last, unmatched_emails, wrote_it
 from bot.rules.approve.eligibility import Eligibility, From, Missing
 from bot.rules.approve.freshness import Keep, outdated
+from bot.rules.approve.ownership import Owned, named, owners_of
 from bot.rules.approve.standing import Doubt, Objection, Standing
 
 F = TypeVar("F", bound=Fact)
@@ -54,9 +56,11 @@ class Params(RuleParams):
     """What may be pushed without taking approvals away: ``update-merge``, a merge of the base that the platform made and
     that touches nothing else; ``rebase``, the same patches commit by commit. What cannot be proven is not kept."""
     ignore_commits_by: Annotated[frozenset[str], Tighter.SUBSET] = frozenset()
-    """Logins whose commits make nobody a committer, where author and committer are both among them."""
+    """Logins whose commits make nobody a committer, where author and committer are both among them and the platform has
+    verified the commit's signature. Azure DevOps verifies none, so there nothing is ignored."""
     comment_pattern: Annotated[str | None, Tighter.NEVER] = None
-    """A regular expression (RE2); a review that only comments and contains it approves."""
+    """A regular expression (RE2); a review that only comments and contains it approves. Code, HTML comments and quoted lines
+    are not read."""
     request_review: Annotated[bool, Tighter.NEVER] = False
     """Whether the finding tells whom to ask for a review, leaving out those who were asked, and who has yet to answer."""
     strict_identity: Annotated[bool, Tighter.TRUE] = False
@@ -120,9 +124,10 @@ def approvals(
 
     Each person counts once, by the newest opinion. The author does not count, nor does anyone behind a commit (author,
     committer, co-author), nor the person who pushed last, nor a bot, unless the parameters say so. The suggester of
-    an applied suggestion and the platform's own committer stand behind no commit. For a coding agent's pull request those
-    whom it is assigned to are authors too. An approval of an older head does not count. A request for changes by
-    somebody who may approve, or by a required reviewer, blocks until it is dismissed or replaced.
+    an applied suggestion and the platform's own committer stand behind no commit. For the pull request of a bot, a coding
+    agent or a workflow, those whom it is assigned to are authors too; dependency updaters aside. An approval of
+    an older head does not count. A request for changes by somebody who may approve, or by a required reviewer, blocks
+    until it is dismissed or replaced.
 
     What could not be read matters only where it could change the outcome.
 
@@ -164,6 +169,8 @@ def approvals(
             yield missing_approvals(change, reviews, given, who)
             return
         yield from (Unknown(each.kind, each.reason) for each in dict.fromkeys(doubts))
+    elif params.minimum:
+        yield from _uncovered(change, reviews, given, who)
     yield from evidence(given, change.strangers)
 
 
@@ -171,6 +178,34 @@ def _enough(counted: int, doubts: Sequence[Doubt], minimum: int) -> bool:
     """Whether there are enough, whatever the doubts turn out to be: somebody pushed last, but only one did."""
     of_one = sum(doubt.of_one for doubt in doubts)
     return counted + max(of_one - 1, 0) >= minimum
+
+
+def _uncovered(
+    change: Change, reviews: Reviews, given: Sequence[Approval], who: Eligibility
+) -> Iterator[Finding | Unknown]:
+    """Owned paths that nobody who may speak for them has approved."""
+    lacking: list[Owned] = []
+    doubts: dict[Doubt, None] = {}
+    for owned in who.owned():
+        standings = [
+            approval.standing or who.standing(approval.review.person, owned)
+            for approval in given
+            if not isinstance(approval.standing, Objection)
+        ]
+        if None in standings or sum(isinstance(each, Doubt) and each.of_one for each in standings) > 1:
+            continue
+        unsure = [each for each in standings if isinstance(each, Doubt)]
+        doubts.update(dict.fromkeys(unsure))
+        if not unsure:
+            lacking.append(owned)
+    if lacking:
+        yield Finding(
+            f"No owner has approved {named(lacking)}.",
+            _who_can(change, reviews, given, list(owners_of(lacking))),
+            awaiting=True,
+            discriminator="owners",
+        )
+    yield from (Unknown(each.kind, f"whether an owner has approved: {each.reason}") for each in doubts)
 
 
 def _newest_opinions(reviews: Reviews, comment_pattern: str | None) -> list[Review]:
@@ -184,7 +219,10 @@ def _newest_opinions(reviews: Reviews, comment_pattern: str | None) -> list[Revi
 
 def _approves(review: Review, comment_pattern: str | None) -> bool:
     if review.opinion is Opinion.COMMENTED:
-        return comment_pattern is not None and _compiled(comment_pattern).search(review.body) is not None
+        return (
+            comment_pattern is not None
+            and _compiled(comment_pattern).search(said_by_the_writer(review.body)) is not None
+        )
     return review.opinion is Opinion.APPROVED
 
 
@@ -306,14 +344,14 @@ def missing_approvals(change: Change, reviews: Reviews, given: Sequence[Approval
         said.append(f"Commit e-mail of no known account: {', '.join(change.strangers)}.")
     return Finding(
         " ".join(said),
-        _who_can(change, reviews, given, who),
+        _who_can(change, reviews, given, list(who.candidates())),
         evidence(given, change.strangers),
         awaiting=True,
         discriminator="missing",
     )
 
 
-def _who_can(change: Change, reviews: Reviews, given: Sequence[Approval], who: Eligibility) -> str:
+def _who_can(change: Change, reviews: Reviews, given: Sequence[Approval], candidates: Sequence[str]) -> str:
     """Up to five people or teams who can still approve; those of an older head first, they know the change."""
     again = [
         f"{approval.review.person} (again)"
@@ -321,7 +359,7 @@ def _who_can(change: Change, reviews: Reviews, given: Sequence[Approval], who: E
         if isinstance(approval.standing, Objection) and approval.standing.curable
     ]
     out = {str(approval.review.person).casefold() for approval in given} | _excluded(change)
-    others = [name for name in who.candidates() if name.casefold() not in out]
+    others = [name for name in candidates if name.casefold() not in out]
     asked = [name for name in reviews.requested if name.casefold() not in out]
     if change.params.request_review:
         others = [name for name in others if name.removeprefix("team ").casefold() not in {a.casefold() for a in asked}]

@@ -11,11 +11,11 @@ from bot.model.subjects import PullRequest
 from bot.rules.approve.standing import Doubt, Objection, Standing, doubt, same_person
 
 # They open pull requests because of a schedule, not because somebody asked: whom they assign has not set them going.
+# `github-actions` is not among them: a workflow may well have been started by hand, by the one who is assigned then.
 UPDATERS = frozenset(
     {
         "dependabot",
         "dependabot-preview",
-        "github-actions",
         "pre-commit-ci",
         "renovate",
         "snyk-bot",
@@ -25,7 +25,7 @@ UPDATERS = frozenset(
 
 
 def authors(pr: PullRequest) -> tuple[Person, ...]:
-    """The author; and for a coding agent's pull request those whom it is assigned to, who set it going."""
+    """The author; and for a bot's pull request, updaters' aside, those whom it is assigned to, who set it going."""
     if pr.author.is_bot and pr.author.login.casefold().removesuffix("[bot]") not in UPDATERS:
         return (pr.author, *pr.assignees)
     return (pr.author,)
@@ -37,7 +37,7 @@ def wrote_it(person: Person, pr: PullRequest) -> Objection | None:
     if same_person(person, first):
         return Objection("is the author")
     if any(same_person(person, other) for other in set_going):
-        return Objection(f"set the coding agent {first} going, and so is an author")
+        return Objection(f"set {first} going, and so is an author")
     return None
 
 
@@ -85,12 +85,16 @@ def pushed_last(person: Person, pr: PullRequest, pushes: Pushes | Unavailable | 
 
 
 def judged_commits(commits: Commits, ignored: frozenset[str]) -> Sequence[Commit]:
-    """All commits but those whose author and committer are both among ``ignored``."""
+    """All commits but those whose author and committer are both among ``ignored``.
+
+    The platform matches an account by the e-mail that the commit claims, which anybody may write: only a verified signature
+    proves the claim.
+    """
     names = {name.casefold() for name in ignored}
     return [
         commit
         for commit in commits.commits
-        if not (_is_named(commit.author, names) and _is_named(commit.committer, names))
+        if not (commit.verified is True and _is_named(commit.author, names) and _is_named(commit.committer, names))
     ]
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from bot.model import globs
 from bot.model.facts import NotSupported, Unavailable, UnknownKind
 from bot.model.facts.change import ChangedFiles, CodeOwners, ReviewerPermissions, TeamMembers
 from bot.model.people import Permission, Person
 from bot.rules import RuleParams, Tighter
+from bot.rules.approve.ownership import Owned, owned_paths, owners_of
 from bot.rules.approve.standing import Doubt, Objection, Standing, doubt, same_person
 
 
@@ -25,8 +25,16 @@ class From(RuleParams):
     """Teams (``payments-team`` or ``acme/payments-team``) or Azure DevOps groups, by their members, nested ones too."""
     permissions: Annotated[frozenset[Permission], Tighter.SUBSET] = frozenset()
     """Anyone with at least one of these permissions: read, triage, write, maintain or admin."""
-    code_owners: bool = Field(default=False)
-    """Anyone who owns at least one of the changed files."""
+    code_owners: Annotated[bool, Tighter.NEVER] = Field(default=False)
+    """Anyone who owns at least one of the changed files. Every changed file that has owners then needs the approval of one of
+    them, or of somebody who counts in another way."""
+
+    @field_validator("permissions")
+    @classmethod
+    def _some_permission(cls, permissions: frozenset[Permission]) -> frozenset[Permission]:
+        if Permission.NONE in permissions:
+            raise ValueError("with `none` anybody at all could approve; the least that can be named is `read`")
+        return permissions
 
     @property
     def least(self) -> Permission | None:
@@ -49,11 +57,14 @@ class Eligibility:
     code_owners: CodeOwners | Missing | None
     files: ChangedFiles | Missing | None
 
-    def standing(self, person: Person) -> Standing:
-        """Whether the person may approve: one sure way is enough, and no doubt about another matters then."""
+    def standing(self, person: Person, owned: Owned | None = None) -> Standing:
+        """Whether the person may approve: one sure way is enough, and no doubt about another matters then.
+
+        With ``owned``: for those paths.
+        """
         if person.is_bot and not self._is_named(person):
             return Objection("is a bot, and not named under from.users")
-        answers = list(self._ways(person))
+        answers = list(self._ways(person, owned))
         if None in answers:
             return None
         doubts = [answer for answer in answers if isinstance(answer, Doubt)]
@@ -70,20 +81,22 @@ class Eligibility:
         yield from sorted(self.source.users)
         gone = set(self.missing_teams())
         yield from (f"team {team}" for team in sorted(self.source.teams) if team not in gone)
-        if (
-            self.source.code_owners
-            and isinstance(self.code_owners, CodeOwners)
-            and isinstance(self.files, ChangedFiles)
-        ):
-            for owner in self._owners(self.code_owners, self.files):
-                yield f"team {owner}" if "/" in owner else owner
+        yield from owners_of(self.owned())
         if self.source.least is not None:
             yield f"anyone with {self.source.least} permission or more"
+
+    def owned(self) -> tuple[Owned, ...]:
+        """The changed paths that need an owner's approval; none where owners do not matter or are not known."""
+        if not self.source.code_owners:
+            return ()
+        if not isinstance(self.code_owners, CodeOwners) or not isinstance(self.files, ChangedFiles):
+            return ()
+        return owned_paths(self.code_owners, self.files)
 
     def _is_named(self, person: Person) -> bool:
         return _is_one_of(person, self.source.users)
 
-    def _ways(self, person: Person) -> Iterator[Standing]:
+    def _ways(self, person: Person, owned: Owned | None) -> Iterator[Standing]:
         if self.source.users:
             yield None if self._is_named(person) else Objection("is not named under from.users")
         if self.source.teams:
@@ -91,7 +104,7 @@ class Eligibility:
         if self.source.least is not None:
             yield self._may(person, self.source.least)
         if self.source.code_owners:
-            yield self._owns(person)
+            yield self._owns(person, self.owned() if owned is None else (owned,))
 
     def _may(self, person: Person, least: Permission) -> Standing:
         if not isinstance(self.permissions, ReviewerPermissions):
@@ -116,28 +129,18 @@ class Eligibility:
             return Doubt(UnknownKind.SCOPE, f"who belongs to {', '.join(unread)} is not known")
         return Objection(f"belongs to no team under {where}")
 
-    def _owns(self, person: Person) -> Standing:
+    def _owns(self, person: Person, owned: Sequence[Owned]) -> Standing:
         for fact, what in ((self.code_owners, "who owns the changed files"), (self.files, "which files are changed")):
             if isinstance(fact, Unavailable | NotSupported):
                 return doubt(fact, f"{what} is not known")
         if not isinstance(self.code_owners, CodeOwners) or not isinstance(self.files, ChangedFiles):
             raise TypeError("code owners were not asked for")
-        owners = self._owners(self.code_owners, self.files)
-        if _is_one_of(person, (owner.lstrip("@") for owner in owners)):
+        owners = dict.fromkeys(owner for one in owned for owner in one.owners)
+        if _is_one_of(person, owners):
             return None
         teams = tuple(owner for owner in owners if "/" in owner)
         found = self._in_teams(person, teams, "CODEOWNERS") if teams else None
         return found if teams and not isinstance(found, Objection) else Objection("owns none of the changed files")
-
-    @staticmethod
-    def _owners(code_owners: CodeOwners, files: ChangedFiles) -> list[str]:
-        """The owners of any changed path, each once."""
-        found: dict[str, None] = {}
-        for path in (path for file in files.files for path in file.paths):
-            matching = [entry for entry in code_owners.entries if globs.matches(path, entry.patterns)]
-            for entry in matching[-1:] if code_owners.last_match_wins else matching:
-                found.update(dict.fromkeys(owner.lstrip("@") for owner in entry.owners))
-        return list(found)
 
 
 def _is_one_of(person: Person, names: Iterable[str]) -> bool:
