@@ -73,9 +73,10 @@ def load(needs: Needs, provider: Provider, known: Known, progress: Progress | No
             del waiting[request]
             for subject in subjects:
                 if (request.type, subject.id) not in known.answers:
-                    known.answers[request.type, subject.id] = _unanswered(request, subject)
+                    missing_answer = _unanswered(request, subject)
+                    known.answers[request.type, subject.id] = missing_answer
                     gaps.append(
-                        Gap(subject.id, subject.name, request.type.name, UnknownKind.TRANSIENT, "it was not answered")
+                        Gap(subject.id, subject.name, request.type.name, missing_answer.kind, missing_answer.reason)
                     )
     return tuple(gaps)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -79,6 +80,19 @@ def test_an_unknown_blocks_unless_its_kind_only_warns() -> None:
     assert decide([transient], {UnknownKind.TRANSIENT: "warn"}) is Verdict.PASSED
     assert decide([transient], {UnknownKind.SCOPE: "warn"}) is Verdict.INCONCLUSIVE
     assert decide([result(Outcome.ERROR)], dict.fromkeys(UnknownKind, "warn")) is Verdict.INCONCLUSIVE
+
+
+def test_an_unknown_of_two_kinds_blocks_while_one_of_them_does() -> None:
+    two = (Unknowing(UnknownKind.TRANSIENT, "a"), Unknowing(UnknownKind.SCOPE, "b"))
+    torn = replace(result(Outcome.UNKNOWN), unknown=two)
+    assert decide([torn], {UnknownKind.TRANSIENT: "warn"}) is Verdict.INCONCLUSIVE
+    assert decide([torn], {UnknownKind.SCOPE: "warn"}) is Verdict.INCONCLUSIVE
+    assert decide([torn], {UnknownKind.SCOPE: "warn", UnknownKind.TRANSIENT: "warn"}) is Verdict.PASSED
+
+
+def test_an_unknown_that_says_no_kind_blocks() -> None:
+    silent = replace(result(Outcome.UNKNOWN), unknown=())
+    assert decide([silent], dict.fromkeys(UnknownKind, "warn")) is Verdict.INCONCLUSIVE
 
 
 def test_every_verdict_has_its_own_exit_code() -> None:
