@@ -112,6 +112,11 @@ def branch_protection(
         yield _unprotected(branch, unmet)
     else:
         yield from (line.finding(branch) for line in unmet)
+    if params.pin_checks and not unmet:
+        yield from (
+            Unknown(one.kind, f"whether every required check of {branch.branch} is pinned: {one.reason}")
+            for one in unread
+        )
     yield from _bypass(branch, bypass, effective, params)
 
 

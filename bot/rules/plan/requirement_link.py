@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -28,13 +30,16 @@ class Params(RuleParams):
 
     sources: Annotated[frozenset[LinkSource], Tighter.SUBSET] = Field(default=frozenset(LinkSource), min_length=1)
     """The trackers that requirements live in."""
-    types: Annotated[frozenset[str] | None, Tighter.SUBSET] = None
+    types: Annotated[frozenset[str] | None, Tighter.SUBSET] = Field(default=None, min_length=1)
     """Allowed types of work item, as the tracker writes them; without it any type will do."""
-    states: Annotated[frozenset[str] | None, Tighter.SUBSET] = None
+    states: Annotated[frozenset[str] | None, Tighter.SUBSET] = Field(default=None, min_length=1)
     """Allowed states; without it any state will do, closed ones included that were closed after the change was opened."""
-    areas: Annotated[tuple[str, ...] | None, Tighter.NEVER] = None
+    areas: Annotated[tuple[str, ...] | None, Tighter.NEVER] = Field(default=None, min_length=1)
     """Globs of where the item lives: an area path (``Payments\\Cards``), ``owner/repository``, a Jira project. A name covers
     what lies beneath it; a later ``!`` takes out again. Without it any place will do."""
+    organizations: Annotated[frozenset[str], Tighter.SUBSET] = frozenset()
+    """GitHub owners, besides the repository's own, whose issues count. Anybody can open an issue in a repository of their
+    own, so by default none does; work items of the same Azure DevOps organisation, or of a configured connection, always do."""
     mentions: Annotated[bool, Tighter.FALSE] = False
     """Whether ``#12`` alone, without a closing keyword, is a link."""
     each_commit: Annotated[bool, Tighter.TRUE] = False
@@ -146,14 +151,47 @@ def _judge(link: WorkItemLink, pr: PullRequest, params: Params) -> _Judged:
         return _Judged(link, counts=counts)
     if link.item is None:
         if link.unchecked:
-            return _Judged(link, counts=counts)
+            return _unchecked(link, params, counts)
         reason = link.unreadable or "the platform did not say why"
         unknown = f"{link.text} ({link.where}) could not be read: {reason}"
         return _Judged(link, unknown=unknown, unknown_kind=link.unreadable_kind, counts=counts)
-    objections = list(_objections(link.item, pr, params))
+    objections = [*_elsewhere(link.item, pr, params), *_objections(link.item, pr, params)]
     if objections:
         return _Judged(link, objection=" and ".join(objections), counts=counts)
     return _Judged(link, unknown=_doubt(link, link.item, params), unknown_kind=UnknownKind.UNREADABLE, counts=counts)
+
+
+def _unchecked(link: WorkItemLink, params: Params, counts: bool) -> _Judged:
+    """A key that no tracker was asked about: its project is told by the key, nothing else is."""
+    found = re.search(r"([A-Za-z]\w*)-[0-9]+$", link.text)
+    project = found[1] if found else link.text
+    if params.areas is not None and not _in_area(project, params.areas):
+        return _Judged(link, objection=f"it lies in {project}, outside {_either(params.areas)}", counts=counts)
+    demands = {
+        "types": params.types is not None,
+        "states": params.states is not None,
+        "older_than_change": params.older_than_change,
+        "max_pull_requests": params.max_pull_requests is not None,
+    }
+    unmeasured = [name for name, demanded in demands.items() if demanded]
+    if not unmeasured:
+        return _Judged(link, counts=counts)
+    unknown = (
+        f"{link.text} ({link.where}) could not be checked against {', '.join(unmeasured)}: there is no Jira to ask"
+    )
+    return _Judged(link, unknown=unknown, unknown_kind=UnknownKind.UNREADABLE, counts=counts)
+
+
+def _elsewhere(item: WorkItem, pr: PullRequest, params: Params) -> Iterator[str]:
+    """An issue of an owner that anybody could be."""
+    if item.platform is not Platform.GITHUB:
+        return
+    owner = item.scope.partition("/")[0]
+    allowed = set(params.organizations)
+    if pr.platform is Platform.GITHUB:
+        allowed.add(pr.repository.name.partition("/")[0])
+    if not _among(owner, allowed):
+        yield f"it belongs to {owner}, whose issues count only where `organizations` names {owner}"
 
 
 def _objections(item: WorkItem, pr: PullRequest, params: Params) -> Iterator[str]:
@@ -166,14 +204,22 @@ def _objections(item: WorkItem, pr: PullRequest, params: Params) -> Iterator[str
     if params.states is not None and not _among(item.state, params.states):
         yield f"its state is {item.state}, not {_either(params.states)}"
     if item.is_closed and item.closed_at is not None and item.closed_at < pr.created_at:
-        yield f"it was closed on {item.closed_at:%Y-%m-%d}, before the pull request was opened on {pr.created_at:%Y-%m-%d}"
+        yield (
+            f"it was closed on {_when(item.closed_at, pr.created_at)}, before the pull request was opened on "
+            f"{_when(pr.created_at, item.closed_at)}"
+        )
     if params.areas is not None and not _in_area(item.scope, params.areas):
         yield f"it lies in {item.scope or 'no area'}, outside {_either(params.areas)}"
     if params.older_than_change and item.created_at is not None and item.created_at >= pr.created_at:
-        yield f"it was created on {item.created_at:%Y-%m-%d}, after the pull request"
+        yield f"it was created on {_when(item.created_at, pr.created_at)}, not before the pull request"
     allowed = params.max_pull_requests
     if allowed is not None and item.linked_pull_requests is not None and item.linked_pull_requests > allowed:
         yield f"{item.linked_pull_requests} pull requests hang on it, and at most {allowed} may"
+
+
+def _when(one: datetime, other: datetime) -> str:
+    """A date, with the time where the date alone would not tell the two apart."""
+    return f"{one:%Y-%m-%d %H:%M:%S}" if one.date() == other.date() else f"{one:%Y-%m-%d}"
 
 
 def _doubt(link: WorkItemLink, item: WorkItem, params: Params) -> str:

@@ -20,8 +20,8 @@ from bot.model.facts.release import (
     RollbackProcedures,
 )
 from bot.model.findings import Evidence
-from bot.model.references import find_references
-from bot.model.subjects import Release
+from bot.model.references import find_references, said_by_the_writer
+from bot.model.subjects import Platform, Release
 from bot.rules.release.migrations import way_back
 from bot.rules.release.way_back import Reversibility
 
@@ -113,13 +113,13 @@ def _artifact_problem(artifact: Artifact, until: datetime) -> str:
     return ""
 
 
-def procedure(fact: RollbackProcedures | Missing, command: str | None) -> Line:
+def procedure(fact: RollbackProcedures | Missing, command: str | None, previous: PreviousRelease) -> Line:
     """A way back is defined and can be taken."""
     if command is not None:
         return Line(State.READY, f"declared command: {command}")
     if not isinstance(fact, RollbackProcedures):
         return _unread(fact)
-    ways = [(way, _unreachable(way)) for way in fact.procedures]
+    ways = [(way, _unreachable(way, previous)) for way in fact.procedures]
     for way, problem in ways:
         if not problem:
             return Line(State.READY, f"{way.kind} {way.name}", url=way.url)
@@ -133,9 +133,11 @@ def procedure(fact: RollbackProcedures | Missing, command: str | None) -> Line:
     )
 
 
-def _unreachable(way: Procedure) -> str:
+def _unreachable(way: Procedure, previous: PreviousRelease) -> str:
     if not way.enabled:
         return "is disabled"
+    if way.kind == "stage_rerun" and previous.run_exists is False:
+        return "would run a deleted run again"
     if way.kind == "workflow_dispatch":
         if way.input is None:
             return "has no input for the version"
@@ -159,8 +161,13 @@ def rehearsed(fact: RollbackProcedures | Missing, now: datetime, within: timedel
     return Line(State.READY, value, url=last.url)
 
 
-def migrations(fact: ReleaseChanges | Missing) -> Line:
+_NOTHING_BEFORE = "no previous release is known, and so not what lies between"
+
+
+def migrations(fact: ReleaseChanges | Missing, previous: PreviousRelease) -> Line:
     """Each schema migration since the previous release can be undone."""
+    if previous.deployment is None:
+        return Line(State.UNKNOWN, _NOTHING_BEFORE)
     if not isinstance(fact, ReleaseChanges):
         return _unread(fact)
     ways = [(file.path, way) for file in fact.added if (way := way_back(file.path, file.text, fact.siblings))]
@@ -207,6 +214,18 @@ def immutable(release: Release, fact: ReleaseRecord | Missing) -> Line:
     bare = [asset.name for asset in fact.assets if asset.digest is None]
     if fact.assets and not bare:
         return Line(State.READY, "its assets have digests")
+    if fact.immutable is None and release.platform is Platform.AZURE_DEVOPS and not fact.attested:
+        return Line(
+            State.NOWHERE,
+            "Azure DevOps has neither immutable releases nor attestations, and tags can be moved there: deny Force push on "
+            "refs/tags, or release runs instead of tags",
+        )
+    if fact.immutable is None and release.release_kind != "tag":
+        return Line(
+            State.UNKNOWN,
+            "the platform does not tell whether the release is immutable, and its assets have neither digests nor "
+            "attestations: turn on immutable releases, or attest the assets",
+        )
     if fact.assets and fact.attested is None:
         return Line(State.UNKNOWN, "whether its assets are attested could not be read, and they have no digests")
     without = f"{', '.join(bare)} could be exchanged" if bare else "it has no assets, and its tag can be moved"
@@ -215,13 +234,15 @@ def immutable(release: Release, fact: ReleaseRecord | Missing) -> Line:
     )
 
 
-def notes(record: ReleaseRecord | Missing, changes: ReleaseChanges | Missing) -> Line:
+def notes(record: ReleaseRecord | Missing, changes: ReleaseChanges | Missing, previous: PreviousRelease) -> Line:
     """Release notes exist, and name what lies between the two."""
     if not isinstance(record, ReleaseRecord):
         return _unread(record)
     fix = "Write release notes that name each work item since the previous release."
     if not record.notes.strip():
         return Line(State.MISSING, "there are no release notes", fix)
+    if previous.deployment is None:
+        return Line(State.UNKNOWN, _NOTHING_BEFORE)
     if not isinstance(changes, ReleaseChanges):
         return _unread(changes)
     unnamed = [item for item in changes.work_items if not _names(record.notes, item)]
@@ -234,7 +255,7 @@ def notes(record: ReleaseRecord | Missing, changes: ReleaseChanges | Missing) ->
 
 def _names(text: str, item: str) -> bool:
     """Whether a text names a work item as written (``AB#12``, ``#7``, ``PAY-3``), or by its address."""
-    if re.search(rf"(?<![\w#/-]){re.escape(item)}(?!\w)", text, re.I):
+    if re.search(rf"(?<![\w#/-]){re.escape(item)}(?!\w)", said_by_the_writer(text), re.I):
         return True
     source = LinkSource.AZURE_BOARDS if item.upper().startswith("AB#") else LinkSource.GITHUB_ISSUES
     number = item.rpartition("#")[2]

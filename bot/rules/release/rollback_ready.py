@@ -56,9 +56,9 @@ class Params(RuleParams):
     require: Annotated[frozenset[Requirement], Tighter.SUPERSET] = Field(default=DEFAULT, min_length=1)
     """The lines that must hold; the others are shown. By default those without which a rollback cannot succeed: previous,
     artifacts, procedure, migrations, immutable. Also there are rehearsed, notes and configuration."""
-    keep_days: Annotated[int, Tighter.MORE] = Field(default=30, ge=0)
+    keep_days: Annotated[int, Tighter.MORE] = Field(default=30, ge=0, le=3650)
     """How many days more the previous release's artifacts must be kept."""
-    rehearse_days: Annotated[int, Tighter.LESS] = Field(default=180, ge=1)
+    rehearse_days: Annotated[int, Tighter.LESS] = Field(default=180, ge=1, le=3650)
     """How many days ago, at most, an older version was really put back into the environment."""
     migrations: Annotated[tuple[str, ...], Tighter.NEVER] = MIGRATION_GLOBS
     """gitignore-style globs of schema migrations and their undo scripts."""
@@ -127,11 +127,11 @@ def rollback_ready(
     lines = {
         Requirement.PREVIOUS: readiness.previous(release, previous),
         Requirement.ARTIFACTS: readiness.artifacts(previous, now, timedelta(days=params.keep_days)),
-        Requirement.PROCEDURE: readiness.procedure(procedures, params.procedure_command),
+        Requirement.PROCEDURE: readiness.procedure(procedures, params.procedure_command, previous),
         Requirement.REHEARSED: readiness.rehearsed(procedures, now, timedelta(days=params.rehearse_days)),
-        Requirement.MIGRATIONS: readiness.migrations(changes),
+        Requirement.MIGRATIONS: readiness.migrations(changes, previous),
         Requirement.IMMUTABLE: readiness.immutable(release, record),
-        Requirement.NOTES: readiness.notes(record, changes),
+        Requirement.NOTES: readiness.notes(record, changes, previous),
         Requirement.CONFIGURATION: readiness.configuration(configuration),
     }
     yield from (line.evidence(name) for name, line in lines.items())

@@ -14,7 +14,14 @@ def test_a_pattern_that_re2_does_not_read_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"minimum": -1}, {"from": {"permissions": ["owner"]}}, {"keep_on": ["push"]}, {"count": 1}]
+    "given",
+    [
+        {"minimum": -1},
+        {"from": {"permissions": ["owner"]}},
+        {"from": {"permissions": ["none"]}},
+        {"keep_on": ["push"]},
+        {"count": 1},
+    ],
 )
 def test_what_is_no_parameter_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
