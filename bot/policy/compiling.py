@@ -81,6 +81,10 @@ class _EntryCompiler:
     def condition(self, key: str, rule: Rule) -> Expression | None:
         """A condition, for every type of subject that the rule judges."""
         node = self.node.get(key)
+        if isinstance(node, Scalar) and node.value is None:
+            # Nothing after the colon would be no condition at all, and the entry would apply everywhere.
+            self.report(node, key, "the condition is empty; write one, or take the key out")
+            return None
         if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
             return None
         try:

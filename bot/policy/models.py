@@ -45,6 +45,7 @@ def _undated(value: object) -> object:
     return value
 
 
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
 Glob = Annotated[
     str,
@@ -62,6 +63,7 @@ else:
     Visibilities = Annotated[
         Annotated[tuple[Visibility, ...], Field(min_length=1)] | Visibility, AfterValidator(_listed)
     ]
+CheckName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Expression = Annotated[
     str, StringConstraints(min_length=1, max_length=10_000), Field(json_schema_extra={"format": "cel"})
 ]
@@ -81,7 +83,7 @@ class Metadata(Strict):
 
     name: Name
     """The policy's name: the first half of its entries' keys. Words in lower case, joined by `-`, `.` or `_`."""
-    owner: str | None = None
+    owner: Text | None = None
     """The team or person to ask about it."""
     description: str | None = None
     """What it is for, in a sentence."""
@@ -100,7 +102,7 @@ class Match(Strict):
     """Full names (`acme/payments-*`); a glob without `/` looks at the last part alone."""
     branch: Globs | None = None
     """The branch judged, or the base of the pull request; `default` is the default branch."""
-    properties: dict[str, Globs] | None = None
+    properties: dict[Text, Globs] | None = None
     """Custom properties: GitHub custom properties, Azure DevOps project properties."""
     topics: Globs | None = None
     """A topic of the repository."""
@@ -162,7 +164,7 @@ class Policy(Strict):
 class Gate(Strict):
     """How a gate reports, and what it does about what could not be known."""
 
-    context: Annotated[str, StringConstraints(min_length=1, max_length=100)] | dict[Glob, str] = "almguard"
+    context: CheckName | Annotated[dict[Glob, CheckName], Field(min_length=1)] = "almguard"
     """The name of the check; or globs of base branches, each with a name, of which the first that matches is taken."""
     comment: Literal["on-change", "always", "never"] = "on-change"
     """When to comment on the pull request."""
@@ -175,7 +177,7 @@ class Connection(Strict):
 
     match: Globs
     """Globs of repository names."""
-    work_items: str
+    work_items: Text
     """Where the work items are: `ado:acme/Payments`."""
     credential: Annotated[str, AfterValidator(_credential_name)] | None = None
     """The name of the credential, never the credential itself: `ADO` is the environment variable `ALMGUARD_ADO_TOKEN`."""
@@ -195,11 +197,11 @@ class Config(Strict):
     """The version of this format."""
     kind: Literal["Config"]
     """What this file is."""
-    policies: tuple[str, ...] = Field(min_length=1)
+    policies: tuple[Text, ...] = Field(min_length=1)
     """Policy files, from the root of the repository (globs are welcome), and shipped packs: `pack:baseline`."""
     gate: Gate = Gate()
     """How a gate reports, and what it does about what could not be known."""
     connections: tuple[Connection, ...] = ()
     """Which trackers the mentions of work items lead to."""
-    analyzers: tuple[str, ...] = ()
+    analyzers: tuple[Text, ...] = ()
     """Files with analysis tools of your own, in the form of the shipped catalogue."""

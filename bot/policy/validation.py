@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from bot.policy.nodes import Mapping, Mark, Node, Scalar, Sequence, Tree
 from bot.policy.problems import PolicyError, Problem, did_you_mean
 
+EMPTY = "it is empty"
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[int | str, ...]
 KEY = "[key]"
@@ -60,6 +61,8 @@ def _problems(
             together.setdefault((mark, _path(path, location), apart), []).append(message)
     for (mark, where, _), messages in together.items():
         better = [message for message in messages if not message.startswith(("a list is", "a mapping is"))]
+        if EMPTY in messages:
+            better = [EMPTY]  # It is of a right type: the union's other members have nothing to say.
         yield tree.problem(mark, where, "; or ".join(dict.fromkeys(better or messages)))
 
 
@@ -108,7 +111,7 @@ def _message(error: ErrorDetails, node: Node, holder: Node, model: type[BaseMode
         case "too_short":
             return _too_short(node, int(context["min_length"]))
         case "string_too_short":
-            return "it is empty"
+            return EMPTY
         case kind if kind in WANTED:
             return f"{WANTED[kind]} is wanted here, and this is {_described(node)}{_advice(kind, node)}"
         case _:
@@ -145,7 +148,7 @@ def _too_short(node: Node, least: int) -> str:
     """Pydantic counts the members that are right; those that are wrong have been told already."""
     length = len(node.items) if isinstance(node, Sequence) else len(node.entries) if isinstance(node, Mapping) else 0
     if length == 0:
-        return "it is empty"
+        return EMPTY
     return f"at least {least} are wanted here, and there are {length}" if length < least else ""
 
 

@@ -65,6 +65,20 @@ def mistakes(text: str, files: Place | None = None) -> list[str]:
         (NAMED, "f.yml:1:1: the key 'rules' is missing"),
         (NAMED + "ruls: []\n" + RULES, "f.yml:4:1: ruls: unknown key 'ruls', did you mean 'rules'"),
         (
+            NAMED + RULES + "    when:\n",
+            "f.yml:7:10: rules[0].when: the condition is empty; write one, or take the key out",
+        ),
+        (
+            NAMED + RULES + "    unless: null\n",
+            "f.yml:7:13: rules[0].unless: the condition is empty; write one, or take the key out",
+        ),
+        (CONFIG + "policies: ['pack:baseline']\ngate: {context: {}}\n", "f.yml:4:17: gate.context: it is empty"),
+        (
+            CONFIG + "policies: ['pack:baseline']\ngate: {context: {'**': ''}}\n",
+            "f.yml:4:24: gate.context.**: it is empty",
+        ),
+        (HEAD + "metadata: {name: x, owner: ''}\n" + RULES, "f.yml:3:28: metadata.owner: it is empty"),
+        (
             NAMED + "rules:\n  - {rule: approvals, enforce: block, with_: {minimum: 5}}\n",
             "f.yml:5:39: rules[0].with_: unknown key 'with_', did you mean 'with'",
         ),
