@@ -73,13 +73,18 @@ class Params(RuleParams):
             try:
                 _compiled(pattern)
             except re2.error as error:
-                raise ValueError(f"not a regular expression as RE2 reads it (it has no lookaround): {error}") from error
+                reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
+                raise ValueError(
+                    f"not a regular expression as RE2 reads it (it has no lookaround): {reason}"
+                ) from error
         return pattern
 
 
 @lru_cache(maxsize=64)
 def _compiled(pattern: str) -> re2._Regexp:
-    return re2.compile(pattern)
+    options = re2.Options()
+    options.log_errors = False  # The mistake is told with its place; the library would write it to stderr as well.
+    return re2.compile(pattern, options)
 
 
 def _permissions_matter(params: Params) -> bool | None:
