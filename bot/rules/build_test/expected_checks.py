@@ -39,6 +39,10 @@ class Expected:
     analyzers: tuple[Analyzer, ...]
     filters: tuple[tuple[str, ...], ...] = ()
     """It is reported only where the change passes one of these path filters; empty: always."""
+    events: tuple[str, ...] = ()
+    """The events of pull requests that start it on the base; empty: whatever event it is."""
+    files: tuple[str, ...] = ()
+    """The files that say what it runs."""
 
     @property
     def tools(self) -> str:
@@ -59,11 +63,38 @@ class Expected:
             return check.name == self.name and (check.app or "") == self.app
         if not _from(check, self.pipeline):
             return False
-        if self.pipeline.format == "azure" or check.name == self.name:
+        return self.pipeline.format == "azure" or self._is_called(check, others)
+
+    def may_be(self, check: Check, others: Iterable[Expected] = ()) -> bool:
+        """Whether a check bears the right name, and the platform does not tell which pipeline reported it."""
+        if self.pipeline is None or check.workflow_path is not None or check.workflow is not None:
+            return False
+        if self.pipeline.format == "azure":  # a build, unlike a status, has an event
+            return check.event is not None and check.name == self.pipeline.name
+        return check.app in CI_APPS and self._is_called(check, others)
+
+    def is_started_by(self, check: Check) -> bool:
+        """Whether the base lets a pull request start what reported the check; a run by hand or push is another."""
+        github = self.pipeline is not None and self.pipeline.format == "github"
+        return not github or check.event is None or check.event in self.events
+
+    def _is_called(self, check: Check, others: Iterable[Expected]) -> bool:
+        if check.name == self.name:
             return True
         if any(other is not self and other.pipeline is self.pipeline and check.name == other.name for other in others):
             return False
-        return _named(check.name, self.name)
+        return _named(check.name, self.name) and not self._of_another_job(check)
+
+    def _of_another_job(self, check: Check) -> bool:
+        """A job named by an expression may be called anything, but for what the pipeline's other jobs are called."""
+        for job in self.pipeline.jobs if self.pipeline else ():
+            name = job.check_name or job.name
+            if name == self.name or _EXPRESSION.search(name) or self.name.startswith((f"{name} (", f"{name} / ")):
+                continue
+            prefixes = (f"{name} (", f"{name} / ") if _EXPRESSION.search(self.name) else ()
+            if check.name == name or check.name.startswith(prefixes):
+                return True
+        return False
 
 
 def expected(sightings: Iterable[Sighting]) -> tuple[Expected, ...]:
@@ -78,8 +109,16 @@ def expected(sightings: Iterable[Sighting]) -> tuple[Expected, ...]:
         name = pipeline.name if pipeline and is_azure else sighting.check_name
         key = (pipeline.path if pipeline else "", name, sighting.app)
         known = found.get(key)
-        analyzers = (*known.analyzers, sighting.analyzer) if known else (sighting.analyzer,)
-        found[key] = Expected(name, pipeline, sighting.app, tuple(dict.fromkeys(analyzers)), sighting.filters)
+        earlier = known or Expected(name, pipeline, sighting.app, ())
+        found[key] = Expected(
+            name,
+            pipeline,
+            sighting.app,
+            tuple(dict.fromkeys((*earlier.analyzers, sighting.analyzer))),
+            sighting.filters,
+            tuple(event for event in sighting.events if event in PULL_REQUEST_EVENTS),
+            tuple(dict.fromkeys((*earlier.files, *sighting.files))),
+        )
     return tuple(found.values())
 
 
@@ -97,16 +136,14 @@ def newest(checks: Iterable[Check]) -> Iterator[Check]:
 
 
 def _from(check: Check, pipeline: PipelineDefinition) -> bool:
-    """Whether a check was reported by that pipeline, as far as the platform tells. A commit status proves nothing: anyone
-    who may write can post one under any name.
+    """Whether the platform says that this pipeline reported a check. A name alone proves nothing: anyone who may write can
+    post a commit status, or a check by a workflow's token, under any name.
     """
     if check.workflow_path is not None:
         return check.workflow_path.lstrip("/") == pipeline.path.lstrip("/")
     if check.workflow is not None:
         return check.workflow == pipeline.name
-    if pipeline.format == "azure":
-        return check.name == pipeline.name
-    return check.app in CI_APPS
+    return False
 
 
 def _named(check: str, job: str) -> bool:

@@ -17,7 +17,15 @@ from bot.rules.build_test.launchers import launched, program
 from bot.rules.build_test.shell_commands import Command, commands
 from bot.rules.build_test.sightings import Recognition, Sighting
 from bot.rules.build_test.task_files import Task, UnreadableFileError
-from bot.rules.build_test.tools import Tools, missing_input, missing_option, reports, tolerance, tolerant_input, tools
+from bot.rules.build_test.tools import (
+    Tools,
+    missing_input,
+    missing_option,
+    reports,
+    tolerance,
+    tolerant_input,
+    tools,
+)
 
 MAX_CALLS = 5
 """How deep one task may call another, and one workflow another."""
@@ -49,7 +57,7 @@ def recognise(
 def recognise_apps(
     checks: Iterable[tuple[str, str]], texts: Mapping[str, str], analyzers: Iterable[Analyzer]
 ) -> Recognition:
-    """The analyzers behind checks that apps reported; (name of the check, app)."""
+    """The analyzers behind checks that apps reported; (name of the check, app; empty: none)."""
     known = tools(tuple(analyzers))
     sightings: list[Sighting] = []
     unread: list[str] = []
@@ -66,7 +74,7 @@ def recognise_apps(
             sightings.extend(
                 Sighting(analyzer, "", None, f"the hook {hook}", check_name=name, app=app) for analyzer, hook in hooks
             )
-    return Recognition(tuple(sightings), tuple(unread))
+    return Recognition(tuple(sightings), tuple(unread), tuple(unread))
 
 
 def _hooks(texts: Mapping[str, str], known: Tools, only: str = "") -> Iterator[tuple[Analyzer, str]]:
@@ -90,6 +98,7 @@ class _Place:
     entry: Entry
     obstacles: tuple[str, ...]
     via: str = ""
+    files: tuple[str, ...] = ()
 
     def but(self, obstacle: str) -> _Place:
         return replace(self, obstacles=(*self.obstacles, obstacle)) if obstacle else self
@@ -108,6 +117,7 @@ class _Place:
             self.entry.paths,
             self.entry.filters,
             tuple(dict.fromkeys(self.obstacles)),
+            files=tuple(dict.fromkeys((self.pipeline.path, self.path, *self.files))),
         )
 
 
@@ -128,6 +138,7 @@ class _Recogniser:
         self.tools = tools(analyzers)
         self.sightings: dict[tuple[str, str, int | None, str, str], Sighting] = {}
         self.unread: list[str] = []
+        self.broken: list[str] = []
         self.opaque: list[str] = []
         self.left = MAX_COMMANDS
 
@@ -136,7 +147,7 @@ class _Recogniser:
             if self.left < 0:
                 break
             if definition.error:
-                self.unread.append(definition.error)
+                self._broken(definition.error)
                 continue
             found = entry(definition, self.branch)
             if found.unclear:
@@ -145,8 +156,12 @@ class _Recogniser:
                 self._unexpanded(definition)
             obstacle = found.obstacle or found.unclear
             self._jobs(definition, found, (obstacle,) if obstacle else (), "", (definition.path,), definition)
-        unread, opaque = tuple(dict.fromkeys(self.unread)), tuple(dict.fromkeys(self.opaque))
-        return Recognition(tuple(self.sightings.values()), unread, opaque)
+        unread, broken = tuple(dict.fromkeys(self.unread)), tuple(dict.fromkeys(self.broken))
+        return Recognition(tuple(self.sightings.values()), unread, broken, tuple(dict.fromkeys(self.opaque)))
+
+    def _broken(self, problem: str) -> None:
+        self.unread.append(problem)
+        self.broken.append(problem)
 
     def _unexpanded(self, definition: PipelineDefinition) -> None:
         for each in definition.templates:
@@ -232,7 +247,7 @@ class _Recogniser:
         try:
             self._delegated(words, place, texts, depth)
         except UnreadableFileError as error:
-            self.unread.append(str(error))
+            self._broken(str(error))
 
     def _delegated(self, words: tuple[str, ...], place: _Place, texts: Mapping[str, str], depth: int) -> None:
         """Commands whose work is named elsewhere."""
@@ -305,15 +320,17 @@ class _Recogniser:
     def _tasks(self, tasks: Iterable[Task], place: _Place, texts: Mapping[str, str], depth: int) -> None:
         for task in tasks:
             via = f"{place.via}, {task.where}" if place.via else task.where
+            inside = replace(place, via=via, files=(*place.files, task.where.partition(":")[0])).but(task.forgiven)
             for command in commands(task.script, stops_on_error=False):
-                self._command(command, replace(place, via=via).but(task.forgiven), texts, depth + 1)
+                self._command(command, inside, texts, depth + 1)
 
     def _pre_commit(self, place: _Place, only: tuple[str, ...], texts: Mapping[str, str] | None = None) -> None:
+        place = replace(place, files=(*place.files, task_files.PRE_COMMIT))
         try:
             for analyzer, hook in _hooks(self.texts if texts is None else texts, self.tools, "".join(only)):
                 self._see(place.sighting(analyzer, f"the pre-commit hook {hook}"))
         except UnreadableFileError as error:
-            self.unread.append(str(error))
+            self._broken(str(error))
 
     def _see(self, sighting: Sighting) -> None:
         """One sighting for each place; of two in one step that which gates."""

@@ -31,6 +31,8 @@ class Sighting:
     """Why it does not gate; empty: it does."""
     app: str = ""
     """The app that reports it without a pipeline of the repository."""
+    files: tuple[str, ...] = ()
+    """The files that say what is run: the pipeline's, a called workflow's, a Makefile; who edits one edits the analysis."""
 
     @property
     def gates(self) -> bool:
@@ -49,5 +51,7 @@ class Recognition:
     sightings: tuple[Sighting, ...]
     unread: tuple[str, ...] = ()
     """Parts of pipelines on the way in that could not be read: something may be in them."""
+    broken: tuple[str, ...] = ()
+    """Those among them that are there and could not be understood."""
     opaque: tuple[str, ...] = ()
     """Scripts that are called and were not opened."""

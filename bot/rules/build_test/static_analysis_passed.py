@@ -4,19 +4,21 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated
 
+from pydantic import Field
+
 from bot.model.analyzers import AnalysisKind, Analyzer, AnalyzerCatalogue
 from bot.model.facts import NotSupported, Unavailable, UnknownKind
 from bot.model.facts.change import ChangedFiles, Check, Checks, CheckState
 from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
 from bot.model.findings import Evidence, Finding, NotApplicable, Statement, Unknown
 from bot.model.globs import matches
-from bot.model.subjects import Branch, PullRequest
+from bot.model.subjects import Branch, Platform, PullRequest
 from bot.rules import RuleParams, Tighter, needs, rule
 from bot.rules.build_test.entry import touches
 from bot.rules.build_test.expected_checks import Expected, expected, newest
 from bot.rules.build_test.recognition import recognise, recognise_apps, task_file_paths
 from bot.rules.build_test.sightings import Recognition
-from bot.rules.build_test.tools import reports
+from bot.rules.build_test.tools import bears_name, reports, unknown_tools
 
 NOT_JUDGED = (CheckState.SKIPPED, CheckState.NEUTRAL)
 
@@ -24,12 +26,13 @@ NOT_JUDGED = (CheckState.SKIPPED, CheckState.NEUTRAL)
 class Params(RuleParams):
     """Which checks are asked for."""
 
-    kinds: Annotated[tuple[AnalysisKind, ...], Tighter.SUPERSET] = tuple(AnalysisKind)
+    kinds: Annotated[tuple[AnalysisKind, ...], Field(min_length=1), Tighter.SUPERSET] = tuple(AnalysisKind)
     """The kinds of analysis whose checks count."""
     tools: Annotated[tuple[str, ...], Tighter.SUPERSET] = ()
     """Tools that must have run and passed whether or not the base configures them, by their ids in the analyzer catalogue."""
     checks: Annotated[tuple[str, ...], Tighter.SUPERSET] = ()
-    """Globs of checks by name, each of which must be there and have passed: for tools that are not recognised."""
+    """Globs of checks by name, each of which must be there and have passed: for tools that are not recognised. A name
+    proves no tool: anyone who may write may report a check under it."""
 
 
 @rule(
@@ -52,7 +55,8 @@ def static_analysis_passed(
     """The static analysis that the base branch configures has succeeded on the head commit.
 
     The tools are those that gate on the base (see `static-analysis-configured`): what the pull request itself does to its
-    pipelines changes nothing of what is asked of it. Each of their checks must have concluded success on the head.
+    pipelines changes nothing of which checks are asked of it, though it may change what they run: the evidence names edits
+    of the files that say so. Each of their checks must have concluded success on the head.
 
     Why:
         A green pull request may be green because a check was renamed away, never started, or was skipped. Asking for the
@@ -85,13 +89,16 @@ def static_analysis_passed(
     wanted = expected((*found.sightings, *apps.sightings))
     explicit = (*_tools(params, catalogue, wanted), *params.checks)
     if not wanted and not explicit:
-        yield from _nothing(found, contents, base)
+        yield from _nothing(found, contents, detected, base)
         return
+    yield from unknown_tools(params.tools, catalogue)
     standing = tuple(newest(checks.checks))
     for each in wanted:
-        yield from _judge(each, [check for check in standing if each.matches(check, wanted)], files)
+        yield from _of_base(each, wanted, standing, files)
     for tool in _tools(params, catalogue, wanted):
-        named = [check for check in standing if isinstance(tool, Analyzer) and reports(tool, check.name, check.app)]
+        if isinstance(tool, str):
+            continue  # said above
+        named = [check for check in standing if _is_of(tool, check, pr)]
         if not named and found.unread:
             yield from (Unknown(UnknownKind.UNREADABLE, each) for each in found.unread)
         else:
@@ -99,7 +106,10 @@ def static_analysis_passed(
     for glob in params.checks:
         named = [check for check in standing if fnmatchcase(check.name, glob)]
         yield from _judge(Expected(glob, None, "", ()), named, files)
+    if not explicit:
+        yield from (Unknown(UnknownKind.UNREADABLE, f"{each}; it may run a tool as well") for each in found.broken)
     yield from (Evidence("not read", each) for each in found.unread)
+    yield from (Evidence("not read", each.reason) for each in (contents, detected) if isinstance(each, Unavailable))
     yield Evidence("head", pr.head_sha, pr.url)
 
 
@@ -119,14 +129,57 @@ def _of_tool(tool: Analyzer | str) -> Expected:
     return Expected(tool, None, "", ()) if isinstance(tool, str) else Expected(tool.name, None, "", (tool,))
 
 
-def _nothing(
-    found: Recognition, contents: FileContents | Unavailable | NotSupported, base: Branch
+def _is_of(tool: Analyzer, check: Check, pr: PullRequest) -> bool:
+    """Whether a check proves to be a tool's: by its app, and on Azure DevOps, which has none, as a build of its name."""
+    if pr.platform is Platform.AZURE_DEVOPS:
+        return (check.workflow or check.workflow_path) is not None and bears_name(tool, check.name)
+    return reports(tool, check.name, check.app)
+
+
+def _of_base(
+    each: Expected,
+    wanted: Sequence[Expected],
+    standing: Sequence[Check],
+    files: ChangedFiles | Unavailable | NotSupported,
 ) -> Iterator[Statement]:
-    if isinstance(contents, Unavailable):
-        yield Unknown(contents.kind, contents.reason)
-    elif found.unread:
-        yield from (Unknown(UnknownKind.UNREADABLE, each) for each in found.unread)
-    else:
+    """A check that the base configures. Of runs that pull requests do not start, a failure counts and a success does not."""
+    found = [check for check in standing if each.matches(check, wanted)]
+    proper = [check for check in found if each.is_started_by(check)]
+    stray = [check for check in found if check not in proper]
+    failed = [check for check in stray if check.state is CheckState.FAILURE]
+    doubtful = [check for check in standing if each.may_be(check, wanted)]
+    failed += [check for check in doubtful if check.state is CheckState.FAILURE]
+    yield from (
+        Evidence(
+            "not counted", f"{check.name}: {_word(check)}{_on(check)}, which is no event of a pull request", check.url
+        )
+        for check in stray
+        if check not in failed
+    )
+    if doubtful and not proper and not failed:
+        reason = f"Which workflow reported {each.name!r} is not told (that needs `actions: read`), and a name proves nothing."
+        yield Unknown(UnknownKind.UNREADABLE, reason)
+        return
+    yield from _judge(each, [*proper, *failed], files)
+    if isinstance(files, ChangedFiles):
+        changed = {path.lstrip("/") for file in files.files for path in file.paths}
+        if edited := [path for path in each.files if path.lstrip("/") in changed]:
+            yield Evidence(
+                each.tools, f"the change edits {', '.join(edited)}, which says what it runs: review that edit"
+            )
+
+
+def _nothing(
+    found: Recognition,
+    contents: FileContents | Unavailable | NotSupported,
+    detected: DetectedTools | Unavailable | NotSupported,
+    base: Branch,
+) -> Iterator[Statement]:
+    """Without any tool: not applicable only where everything was read."""
+    hidden = [each for each in (contents, detected) if isinstance(each, Unavailable)]
+    yield from (Unknown(each.kind, each.reason) for each in hidden)
+    yield from (Unknown(UnknownKind.UNREADABLE, each) for each in found.unread)
+    if not hidden and not found.unread:
         yield NotApplicable(
             f"No static analysis gates changes into {base.branch}; static-analysis-configured judges that."
         )
@@ -166,8 +219,9 @@ def _absent(wanted: Expected, files: ChangedFiles | Unavailable | NotSupported) 
             outside = " and ".join(", ".join(each) for each in wanted.filters)
             yield Evidence(wanted.tools, f"not started: the change is outside {outside}", ok=True)
             return
-    elif wanted.filters and isinstance(files, Unavailable):
-        yield Unknown(files.kind, f"Whether {wanted.name!r} should have started is not known: {files.reason}")
+    elif wanted.filters and not isinstance(files, ChangedFiles):
+        kind = files.kind if isinstance(files, Unavailable) else UnknownKind.UNREADABLE
+        yield Unknown(kind, f"Whether {wanted.name!r} should have started is not known: {files.reason}")
         return
     origin = f" of {wanted.pipeline.path}" if wanted.pipeline else ""
     message = f"The check {wanted.name!r}{origin} ({wanted.tools}) has not reported on the head commit."

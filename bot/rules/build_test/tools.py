@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from bot.model.analyzers import Analyzer
+from bot.model.analyzers import Analyzer, AnalyzerCatalogue
+from bot.model.findings import Finding
 
 TOLERANT_OPTIONS = frozenset(
     ["--exit-zero", "--soft-fail", "--no-fail", "-no-fail", "--no-exit-on-warn", "--no-exit-on-error", "--exit-code=0"]
@@ -25,6 +27,8 @@ GOALS = frozenset(["mvn", "gradle", "sbt", "rake"])
 """Programs that take several goals in any order."""
 CI_APPS = frozenset(["github-actions", "azure-pipelines"])
 """Apps that report what pipelines do: the names of their checks are anybody's, and prove no tool."""
+SHARED_APPS = frozenset(["github-advanced-security", "snyk-io"])
+"""Apps that report for several tools, each check under the tool's name."""
 
 
 class Tools:
@@ -55,11 +59,34 @@ def tools(analyzers: tuple[Analyzer, ...]) -> Tools:
 
 
 def reports(analyzer: Analyzer, check: str, app: str | None) -> bool:
-    """Whether a check by that name from that app is the analyzer's own; never one of a pipeline's jobs."""
-    if app in CI_APPS:
+    """Whether a check by that name from that app is the analyzer's own; never one of a pipeline's jobs.
+
+    Without an app (a commit status) it is nobody's: whoever may write posts one under any name. So is a check by the right
+    name from an app that the analyzer does not have.
+    """
+    slug = (app or "").lower()
+    if not slug or slug in CI_APPS:
         return False
-    slugs = {slug.lower() for slug in analyzer.apps}
-    return (app or "").lower() in slugs or any(fnmatchcase(check.lower(), glob.lower()) for glob in analyzer.checks)
+    slugs = {each.lower() for each in analyzer.apps}
+    if slugs and slug not in SHARED_APPS:
+        return slug in slugs
+    return (not slugs or slug in slugs) and bears_name(analyzer, check)
+
+
+def bears_name(analyzer: Analyzer, check: str) -> bool:
+    """Whether a check is called as the analyzer's are; whoever reported it."""
+    return any(fnmatchcase(check.lower(), glob.lower()) for glob in analyzer.checks)
+
+
+def unknown_tools(ids: Iterable[str], catalogue: AnalyzerCatalogue) -> Iterator[Finding]:
+    """A finding for each tool that a policy names and the catalogue does not have."""
+    known = [analyzer.id for analyzer in catalogue.analyzers]
+    for each in dict.fromkeys(ids):
+        if each not in known:
+            near = get_close_matches(each.lower(), known, 1)
+            meant = f"; is {near[0]!r} meant?" if near else "."
+            fix = "Correct the id under `tools`, or add the tool to a catalogue of your own (`analyzers:`)."
+            yield Finding(f"The analyzer catalogue has no tool {each!r}{meant}", fix, discriminator=f"tool {each}")
 
 
 def tolerance(words: tuple[str, ...]) -> str:

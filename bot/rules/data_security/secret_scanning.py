@@ -81,7 +81,8 @@ def secret_scanning(
             Evidence("scanner", str(each), each.pipeline.url if each.pipeline else "", ok=True) for each in gating
         )
         return
-    if isinstance(scanning, NotSupported) and repository.platform is Platform.LOCAL:
+    nothing_there = all(isinstance(each, NotSupported) for each in (scanning, pipelines, contents, detected))
+    if isinstance(scanning, NotSupported) and (repository.platform is Platform.LOCAL or nothing_there):
         yield NotApplicable(scanning.reason)
         return
     platform = _platform_doubt(scanning)
