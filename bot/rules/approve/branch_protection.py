@@ -211,6 +211,11 @@ def _lines(effective: Effective, platform: Platform, params: Params) -> Iterator
             if demanded:
                 yield Line(field, f"demanded, but {platform} has no such setting", None)
             continue
+        if field == "strict_checks" and demanded and switch.on and not effective.checks():
+            yield Line(
+                field, f"{switch}, but no check is required", False, "no check is required to be up to date", fix
+            )
+            continue
         yield Line(field, str(switch), switch.on if demanded else None, wrong, fix)
     yield from _checks(effective, params)
     for field, demanded, what in (
@@ -273,8 +278,8 @@ def _unprotected(branch: Branch, unmet: Sequence[Line]) -> Finding:
     )
 
 
-# Groups that everybody who can write belongs to: what they may force is not protected at all.
-_EVERYBODY = frozenset({"contributors", "project valid users", "project collection valid users"})
+# Groups of administrators may force a push and are listed; any other group or team may be everybody who can write.
+_GROUPS = frozenset({"group", "team"})
 
 
 def _bypass(
@@ -301,9 +306,9 @@ def _bypass(
         )
     if params.forbid_force_push and effective.force_push_needs_permission:
         for actor in bypass.actors:
-            if actor.can_force_push and actor.name.rpartition("\\")[2].casefold() in _EVERYBODY:
+            if actor.can_force_push and actor.kind in _GROUPS and not actor.name.casefold().endswith("administrators"):
                 yield Finding(
-                    f"{branch.branch}: force pushes are allowed to {actor.name}, to whom everybody who can write belongs.",
+                    f"{branch.branch}: force pushes are allowed to the {actor.kind} {actor.name}.",
                     f"Deny {actor.name} the permission Force push on {branch.branch}.",
                     (_can_bypass(actor),),
                     discriminator=f"force-push/{actor.name}",

@@ -108,7 +108,9 @@ def _from_yaml(text: str) -> Iterator[ChangeSet]:
         if isinstance(change_set, dict):
             changes = change_set.get("changes")
             names = [name for change in changes or [] if isinstance(change, dict) for name in change]
-            yield _change_set(str(change_set.get("id", "?")), bool(change_set.get("rollback")), names)
+            yield _change_set(
+                str(change_set.get("id", "?")), bool(str(change_set.get("rollback") or "").strip()), names
+            )
 
 
 _MOST_NESTED = 100

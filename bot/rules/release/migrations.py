@@ -7,7 +7,9 @@ the new schema, so that nothing has to be taken back.
 
 from __future__ import annotations
 
+import io
 import re
+import tokenize
 from collections.abc import Set
 from pathlib import PurePosixPath
 
@@ -43,9 +45,20 @@ def way_back(path: str, text: str, siblings: Set[str]) -> WayBack | None:
     ``siblings`` are the paths of the tree, among them the undo scripts.
     """
     found = _read(path, text, siblings)
-    if found is not None and found.reversible is not Reversibility.YES and _EXPAND_ONLY.search(text):
+    if found is not None and found.reversible is not Reversibility.YES and _EXPAND_ONLY.search(_comments(path, text)):
         return WayBack(Reversibility.YES, "marked expand-only")
     return found
+
+
+def _comments(path: str, text: str) -> str:
+    """Where a marker may stand: of Python only the comments, for a string may hold SQL with comments of its own."""
+    if PurePosixPath(path).suffix != ".py":
+        return text
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return ""
+    return "\n".join(token.string for token in tokens if token.type == tokenize.COMMENT)
 
 
 def _read(path: str, text: str, siblings: Set[str]) -> WayBack | None:
@@ -96,11 +109,11 @@ def _statements(sql: str) -> bool:
     return any(line.strip() and not line.lstrip().startswith("--") for line in sql.splitlines())
 
 
-_RUBY_METHOD = re.compile(r"^(?P<indent>[ \t]*)def[ \t]+(?:self\.)?(?P<name>up|down|change)\b[^\n]*$", re.M)
+_RUBY_METHOD = re.compile(r"^(?P<indent>[ \t]*)def[ \t]+(?:self\.)?(?P<name>up|down|change)\b(?P<rest>[^\n]*)$", re.M)
 # What ActiveRecord cannot turn round inside `change`, unless `reversible` or `up_only` says how.
 # https://guides.rubyonrails.org/active_record_migrations.html#using-the-change-method
 _RUBY_ONE_WAY = re.compile(
-    r"^[ \t]*(?:(?:execute|change_column)\b"
+    r"(?:^|[{;])[ \t]*(?:(?:execute\b|change_column\b|remove_columns\b(?![^\n]*\btype:))"
     r"|remove_column[ \t(]{1,20}:\w+,[ \t]*:\w+[ \t)]*$"
     r"|drop_table\b(?![^\n]*\bdo\b))",
     re.M,
@@ -135,6 +148,8 @@ def _first_of_each(pattern: re.Pattern[str], code: str) -> dict[str, re.Match[st
 
 def _ruby_body(code: str, method: re.Match[str]) -> str:
     """The lines up to the ``end`` with the indent of the ``def``."""
+    if one_line := re.fullmatch(r"[^;\n]*;(?P<body>[^\n]*?);?[ \t]*\bend\b[^\n]*", method["rest"]):
+        return one_line["body"]
     rest = code[method.end() :]
     end = re.search(rf"^{method['indent']}end\b", rest, re.M)
     return rest[: end.start()] if end else rest
@@ -144,7 +159,7 @@ _CSHARP_METHOD = re.compile(r"\bvoid[ \t]+(?P<name>Up|Down)[ \t]*\([^)]{0,200}\)
 
 
 def _entity_framework(text: str) -> WayBack | None:
-    code = re.sub(r"//[^\n]*", "", text)
+    code = re.sub(r"//[^\n]*|/\*[^*]*(?:\*(?!/)[^*]*)*\*/", "", text)
     found = _first_of_each(_CSHARP_METHOD, code)
     methods = {name: _csharp_body(code, match.end()).strip() for name, match in found.items()}
     if "Up" not in methods:

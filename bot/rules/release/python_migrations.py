@@ -63,6 +63,16 @@ def python_migration(text: str) -> WayBack | None:
     for node in module.body:
         if isinstance(node, ast.ClassDef) and node.name == "Migration":
             return _django(node)
+    names = {node.name for node in module.body if isinstance(node, ast.AsyncFunctionDef)}
+    names |= {
+        target.id
+        for node in module.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    if shape := names & {"upgrade", "Migration"}:
+        return WayBack(Reversibility.UNTOLD, f"{min(shape)} is written in a way that is not read here")
     return None
 
 
@@ -74,7 +84,7 @@ def _alembic(functions: dict[str, ast.FunctionDef]) -> WayBack:
         return WayBack(Reversibility.NO, "it has no downgrade")
     if not _does_something(downgrade.body):
         return WayBack(Reversibility.NO, "its downgrade is empty")
-    if isinstance(downgrade.body[-1], ast.Raise) and not _does_something(downgrade.body[:-1]):
+    if any(isinstance(node, ast.Raise) for node in downgrade.body):
         return WayBack(Reversibility.NO, "its downgrade raises")
     return WayBack(Reversibility.YES, "has a downgrade")
 
@@ -89,6 +99,8 @@ def _does_something(body: Iterable[ast.stmt]) -> bool:
 
 
 def _django(migration: ast.ClassDef) -> WayBack:
+    if any(isinstance(node, ast.AugAssign) and ast.unparse(node.target) == "operations" for node in migration.body):
+        return WayBack(Reversibility.UNTOLD, "the operations are computed")
     operations = _class_value(migration, "operations")
     if operations is None:
         return WayBack(Reversibility.YES, "it has no operations")
