@@ -101,7 +101,9 @@ def _azure_organization(collection: str) -> str:
         return host.removesuffix(".visualstudio.com")
     pieces = [unquote(piece) for piece in parts.path.split("/") if piece]
     if not host or not pieces:
-        raise CiError(f"SYSTEM_COLLECTIONURI {collection[:200]!r} names no organisation. {NAME_TARGET}")
+        raise CiError(
+            f"SYSTEM_COLLECTIONURI names no organisation: it is like https://dev.azure.com/ORG/. {NAME_TARGET}"
+        )
     return pieces[-1]
 
 

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
-from bot.model.results import Enforcement, Outcome, Result, Run, Verdict
+from bot.model.results import Enforcement, Gap, Outcome, Result, Run, Verdict
 from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject
 from bot.report.sanitize import bounded, plain
 
@@ -165,7 +165,9 @@ def headline(run: Run) -> str:
     groups = grouped(run.results)
     if groups.blocking or groups.awaiting or groups.warnings or groups.recorded:
         return "Findings"
-    return "Nothing judged" if not run.results else ("Clean" if run.complete and not groups.errors else "Incomplete")
+    if not run.results or len(groups.not_applicable) == len(run.results):
+        return "Nothing judged"
+    return "Clean" if run.complete and not groups.errors and not groups.unknown else "Incomplete"
 
 
 VERDICT_WORDS = {
@@ -200,7 +202,8 @@ def sentence(run: Run) -> str:
             said = _passed(run, groups)
         case unreachable:
             assert_never(unreachable)
-    return f"{said}. {run.gate.note}".rstrip(". ") + "." if run.gate.note else f"{said}."
+    note = run.gate.note.removeprefix("no rule applied: ")
+    return f"{said}. {note}".rstrip(". ") + "." if note and note != "no rule applied" else f"{said}."
 
 
 def _of(results: Iterable[Result], run: Run) -> str:
@@ -214,7 +217,7 @@ def _of(results: Iterable[Result], run: Run) -> str:
 def _passed(run: Run, groups: Groups) -> str:
     if run.results and len(groups.not_applicable) == len(run.results):
         return f"no rule applied ({counted(len(run.results), 'rule was', 'rules were')} looked at)"
-    said = f"{counted(len(groups.passing), 'rule passes', 'rules pass')}"
+    said = f"{counted(len(groups.passing), 'rule passes', 'rules pass')}" if groups.passing else "nothing blocks"
     others = []
     if shown := groups.warnings + groups.recorded:
         others.append(f"{counted(len(shown), 'finding does', 'findings do')} not block")
@@ -223,15 +226,30 @@ def _passed(run: Run, groups: Groups) -> str:
     return ", ".join([said, *others])
 
 
+def _amount(run: Run) -> str:
+    """How much was judged: the repositories of a table, or what was named."""
+    subjects = {result.subject.id: result.subject for result in run.results} or {s.id: s for s in run.subjects}
+    kinds = {type(subject) for subject in subjects.values()}
+    if len(kinds) == 1 and (kind := kinds.pop()) is not Repository:
+        return counted(len(subjects), kind.kind.replace("_", " "), f"{kind.kind.replace('_', ' ')}s")
+    rows = {row.id: row for row in map(owner, subjects.values())}
+    if all(isinstance(row, Repository) for row in rows.values()):
+        return counted(len(rows), "repository", "repositories")
+    return counted(len(rows), "subject")
+
+
+def unfolded_gaps(run: Run) -> tuple[Gap, ...]:
+    """The gaps that no unknown outcome tells of already."""
+    told = {(unknown.kind, unknown.reason) for result in run.results for unknown in result.unknown}
+    return tuple(gap for gap in run.gaps if (gap.kind, gap.reason) not in told)
+
+
 def _may(groups: Groups) -> str:
     return "does" if len(groups.unknown) + len(groups.errors) == 1 else "do"
 
 
 def _survey_sentence(run: Run, groups: Groups) -> str:
-    rows = {owner(subject).id: owner(subject) for subject in (*run.subjects, *(r.subject for r in run.results))}
-    all_repositories = all(isinstance(row, Repository) for row in rows.values())
-    amount = counted(len(rows), "repository", "repositories") if all_repositories else counted(len(rows), "subject")
-    parts = [f"{amount}, {counted(len(run.results), 'result')}"]
+    parts = [f"{_amount(run)}, {counted(len(run.results), 'result')}"]
     tally = counts(run.results)
     words = (
         (Outcome.FAIL, "failing"),
@@ -244,7 +262,8 @@ def _survey_sentence(run: Run, groups: Groups) -> str:
         ", ".join(f"{tally[outcome]} {word}" for outcome, word in words if tally[outcome]) or "nothing to judge"
     )
     if groups.failing:
-        parts.append(f"{counted(len(groups.blocking) + len(groups.awaiting), 'would block', 'would block')}")
+        blocking = len(groups.blocking) + len(groups.awaiting)
+        parts.append(f"{blocking} would block" if blocking else "nothing blocks")
     if not run.complete:
         parts.append(f"incomplete: {counted(len(run.gaps), 'thing', 'things')} could not be read")
     return "; ".join(parts) + "."

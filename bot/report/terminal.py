@@ -22,6 +22,7 @@ from bot.report.grouping import (
     headline,
     is_survey,
     sentence,
+    unfolded_gaps,
 )
 from bot.report.sanitize import ELLIPSIS, address, log_line
 from bot.report.survey import matrix
@@ -250,12 +251,13 @@ class _Page:
         yield from self._rest(len(unknowns))
 
     def _gaps(self, run: Run) -> Iterable[RenderableType]:
-        if run.complete:
+        gaps = unfolded_gaps(run)
+        if not gaps:
             return
         yield Text()
-        yield Text(f"This run is INCOMPLETE: {counted(len(run.gaps), 'thing')} could not be read", style="bold magenta")
+        yield Text(f"INCOMPLETE: also not read ({len(gaps)})", style="bold magenta")
         folded: dict[tuple[str, str, str], list[str]] = {}
-        for gap in run.gaps:
+        for gap in gaps:
             folded.setdefault((str(gap.kind), gap.fact, gap.reason), []).append(gap.name)
         for (kind, fact, reason), names in sorted(folded.items())[: None if self.verbose else REASONS_SHOWN]:
             lead = Text.assemble((f"{self.glyphs.inconclusive} ", "magenta"), (f"{kind} ", "bold magenta"))
