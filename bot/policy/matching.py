@@ -13,6 +13,8 @@ from bot.policy.models import Match
 
 DEFAULT_BRANCH = "default"
 ANY = "any"
+LISTED = ("fork", "language", "topics")
+"""Keys that only a platform's listing answers. There no language and no topics are values; Azure DevOps has neither."""
 
 
 def needs_properties(match: Match) -> bool:
@@ -35,6 +37,9 @@ def matches(match: Match, subject: Subject, properties: Answer | None) -> bool |
     selected = _properties(match.properties, properties) if match.properties else True
     if selected is not False and match.visibility is not None and repository.visibility is None:
         return Undecided(f"the visibility of {repository.name} could not be read", UnknownKind.SCOPE)
+    unread = [key for key in LISTED if getattr(match, key) is not None]
+    if selected is not False and unread and repository.platform is Platform.LOCAL:
+        return Undecided(f"a checkout does not tell the {' or '.join(unread)} of {repository.name}", UnknownKind.SCOPE)
     return selected
 
 
@@ -90,6 +95,8 @@ def _repository(match: Match, repository: Repository) -> bool:
         return False
     if match.visibility is not None and repository.visibility not in (*match.visibility, None):
         return False
+    if repository.platform is Platform.LOCAL:
+        return True  # A checkout tells nothing of what follows: see ``matches``.
     if match.fork is not None and repository.is_fork is not match.fork:
         return False
     if match.language is not None and not any_glob(repository.language or "", match.language, ignore_case=True):

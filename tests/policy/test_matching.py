@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.model.facts import Answer, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.repository import Properties
-from bot.model.subjects import Subject
+from bot.model.subjects import Platform, Subject
 from bot.policy.expressions import Undecided
 from bot.policy.matching import matches, needs_properties
 from bot.policy.models import Match
@@ -140,3 +140,16 @@ def test_unread_properties_never_select_or_rule_out(wanted: dict[str, Any]) -> N
         assert isinstance(answer, Undecided)
     else:
         assert answer is True
+
+
+@pytest.mark.parametrize("keys", [{"language": ("go",)}, {"topics": ("!pci",)}, {"fork": False}])
+def test_what_only_a_listing_tells_is_not_known_of_a_checkout(keys: dict[str, Any]) -> None:
+    checkout = replace(REPOSITORY, platform=Platform.LOCAL, topics=())
+    answer = matches(match(**keys), checkout, None)
+    assert isinstance(answer, Undecided)
+    assert "a checkout does not tell" in answer.reason
+    assert matches(match(**keys, repository=("acme/other",)), checkout, None) is False
+
+
+def test_azure_devops_has_no_languages_and_so_none_that_is_asked_for() -> None:
+    assert matches(match(language=("go",)), ADO_REPOSITORY, None) is False
