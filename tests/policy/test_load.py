@@ -415,3 +415,11 @@ VALUES = st.recursive(
 )
 def test_nothing_but_a_configuration_or_a_policy_error(head: str, key: str, value: str) -> None:
     assert all(len(str(problem).splitlines()) == 1 for problem in refusals(f"{head}{key}: {value}\n"))
+
+
+def test_a_bad_pattern_is_told_once_and_in_words(capfd: pytest.CaptureFixture[str]) -> None:
+    found = mistakes(NAMED + "rules:\n  - {rule: approvals, enforce: block, with: {comment_pattern: '(?=y)'}}\n")
+    assert len(found) == 1
+    assert "invalid perl operator: (?=" in found[0]
+    assert "b'" not in found[0]
+    assert capfd.readouterr().err == ""
