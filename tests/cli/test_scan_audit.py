@@ -323,7 +323,7 @@ def test_colour_follows_no_color(acme: World) -> None:
 
 
 def test_it_judges_as_of_the_instant_that_is_given(acme: World) -> None:
-    target = ["audit", "github:acme/payments@v1.4.0", "--format", "json"]
+    target = ["audit", "ado:acme/Payments/payments@v1.4.0", "--format", "json"]
     config = acme.write(
         "keep.yml",
         "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: p}\n"
