@@ -13,6 +13,7 @@ from bot.model.subjects import Branch, Repository
 from bot.rules import RuleParams, Tighter, needs, rule
 from bot.rules.build_test.recognition import recognise, recognise_apps, task_file_paths
 from bot.rules.build_test.sightings import Recognition, Sighting
+from bot.rules.build_test.tools import unknown_tools
 
 
 class Params(RuleParams):
@@ -78,6 +79,7 @@ def static_analysis_configured(
     found = recognise(pipelines.definitions, texts, analyzers, branch.branch)
     apps = recognise_apps(detected.checks if isinstance(detected, DetectedTools) else (), texts, analyzers)
     doubts = tuple(_doubts((*found.unread, *apps.unread), contents, detected))
+    yield from unknown_tools(params.tools, catalogue)
     for kind in params.kinds:
         sightings = [each for each in (*found.sightings, *apps.sightings) if kind in each.analyzer.kinds]
         gating = [each for each in sightings if each.gates]
