@@ -94,7 +94,9 @@ def measure(platform: str, command: list[str], sandbox: Served, runs: int) -> No
         wall = time.perf_counter() - began
         if done.returncode != 1:
             raise SystemExit(f"the gate should block, and exited {done.returncode}: {done.stderr}")
-        asked.append(sandbox.requests())  # the uncounted first run too: it alone posts to a pull request without a check
+        asked.append(
+            sandbox.requests()
+        )  # the uncounted first run too: it alone posts to a pull request without a check
         if number:
             walls.append(wall)
             depths.append(json.loads(report.read_text())["run"]["depth"])

@@ -379,7 +379,13 @@ def test_actions_and_tasks():
 
 
 def test_apps():
-    checks = [("CodeQL", "github-actions"), ("security/snyk (acme)", "snyk-io"), ("code/snyk (acme)", ""), ("whatever", "gitguardian"), ("lint", "x")]
+    checks = [
+        ("CodeQL", "github-actions"),
+        ("security/snyk (acme)", "snyk-io"),
+        ("code/snyk (acme)", ""),
+        ("whatever", "gitguardian"),
+        ("lint", "x"),
+    ]
     assert {each.analyzer.id for each in recognise_apps(checks, {}, CATALOGUE).sightings} == {"snyk", "ggshield"}
     hooks = recognise_apps([("pre-commit.ci - pr", "pre-commit-ci")], {".pre-commit-config.yaml": HOOKS}, CATALOGUE)
     assert {each.analyzer.id for each in hooks.sightings} == {"ruff", "mypy"}
