@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot.model.facts.change import Check, CheckState
 from bot.model.facts.pipelines import Job, PipelineDefinition, Step, Trigger
+from bot.platforms.pipelines import github_workflow
 from bot.policy.catalogue import load_catalogue
 from bot.rules.build_test.entry import entry, filtered, touches
 from bot.rules.build_test.expected_checks import expected, newest
@@ -485,3 +486,47 @@ def test_nothing_makes_it_raise(words: list[str], text: str):
         ["Makefile", "package.json", "tox.ini", "noxfile.py", ".pre-commit-config.yaml", "pyproject.toml"], text
     )
     run(" ".join(words), files)
+
+
+WORKFLOW = """
+on: pull_request
+jobs:
+  check:
+    runs-on: ubuntu-latest
+    steps:
+      - {step}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "gates"),
+    [
+        ("{run: mypy src}", True),
+        ("{run: mypy src, if: success()}", True),
+        ("{run: mypy src, if: '!cancelled()'}", True),
+        ("{run: mypy src, if: always()}", True),
+        ("{run: mypy src, if: github.event_name == 'pull_request'}", True),
+        ("{run: mypy src, if: github.event_name == 'push'}", False),
+        ("{run: mypy src, if: \"'push' == github.event_name\"}", False),
+        ("{run: mypy src, if: github.event_name == 'push' || github.actor == 'ana'}", True),
+        ("{run: mypy src, if: failure()}", False),
+        ("{run: mypy src, if: '!true'}", False),
+        ("{run: mypy src, if: false && github.actor == 'ana'}", False),
+        ("{run: mypy src, if: github.ref == 'refs/heads/main'}", False),
+        ('{run: "mypy src\\nls", shell: bash}', True),
+        ('{run: "mypy src\\nls", shell: "bash {0}"}', False),
+        ('{run: "mypy src\\nls", shell: "bash +e {0}"}', False),
+        ('{run: "mypy src\\nls", shell: "bash -leo pipefail {0}"}', True),
+    ],
+)
+def test_a_step_gates_only_where_it_runs_and_its_failure_counts(step: str, gates: bool):
+    definition = github_workflow.parse(".github/workflows/ci.yml", WORKFLOW.replace("{step}", step))
+    assert not definition.error
+    (sighting,) = recognise([definition], {}, CATALOGUE, "main").sightings
+    assert sighting.gates is gates, sighting.obstacles
+
+
+@pytest.mark.parametrize("run", ["mypy --version", "ruff check --help", "command -v mypy", "mypy -V"])
+def test_asking_a_tool_about_itself_is_no_analysis(run: str):
+    definition = github_workflow.parse(".github/workflows/ci.yml", WORKFLOW.replace("{step}", f"{{run: {run}}}"))
+    assert recognise([definition], {}, CATALOGUE, "main").sightings == ()

@@ -48,6 +48,8 @@ class Step:
     continues_on_error: bool = False
     """A failure of it does not fail the job."""
     working_directory: str | None = None
+    condition: str = ""
+    """As written; empty: it runs when all before it succeeded."""
 
 
 @dataclass(frozen=True, slots=True)

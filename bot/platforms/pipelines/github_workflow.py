@@ -112,6 +112,7 @@ def _step(value: Node, defaults: Entries) -> Step:
         never_runs=is_false(value.text("if")),
         continues_on_error=is_true(value.text("continue-on-error")),
         working_directory=value.text("working-directory") or defaults.text("working-directory") or None,
+        condition=value.text("if"),
     )
 
 

@@ -94,6 +94,8 @@ def launched(words: tuple[str, ...]) -> tuple[str, ...]:
         if not words:
             return ()
         name = program(words[0])
+        if name == "command" and words[1:2] in (("-v",), ("-V",)):
+            return ()  # it asks where a program is, and runs nothing
         inner = _without(name, words[1:])
         if inner is None:
             return (name, *words[1:])

@@ -35,8 +35,12 @@ MAX_COMMANDS = 20_000
 PRE_COMMIT_APP = "pre-commit-ci"
 NPM_SHORT = {"test": "test", "t": "test", "tst": "test", "start": "start"}
 STRICT_SHELLS = (None, "bash", "sh")
+ASKS_ONLY = frozenset({"--version", "--help", "-V", "-h"})
 
-_ONLY_EVENT = re.compile(r"github\.event_name\s*==\s*'(?P<event>\w+)'")
+_ONLY_EVENT = re.compile(r"github\.event_name\s*==\s*'(?P<event>\w+)'|'(?P<other>\w+)'\s*==\s*github\.event_name\b")
+_NEVER = re.compile(r"(?:^|&&|\{\{)\s*(?:false|!\s*true)\s*(?:&&|\}\}|$)")
+_ON_FAILURE = re.compile(r"(?<![\w!.])(?:failure|cancelled)\(\)")
+_EXITS = re.compile(r"^(?:bash|sh)\s(?:.*\s)?-[a-df-z]*e")
 _NOT_EVENT = re.compile(r"github\.event_name\s*!=\s*'pull_request'")
 _ONLY_REF = re.compile(r"github\.ref\s*==\s*'refs/(?:heads|tags)/")
 
@@ -203,6 +207,8 @@ class _Recogniser:
     def _step(self, step: Step, place: _Place, format_: str) -> None:
         place = place.but("its step never runs" if step.never_runs else "")
         place = place.but("its step continues on error" if step.continues_on_error else "")
+        if format_ == "github" and (why := _left_out(step.condition, place.entry.events)):
+            place = place.but(f"its step {why}")
         inputs = {key.lower(): value for key, value in (step.inputs or {}).items()}
         if step.uses:
             name = step.uses.partition("@")[0].lower()
@@ -217,7 +223,7 @@ class _Recogniser:
                 words = ("docker", "run", step.uses.removeprefix("docker://"), *inputs.get("args", "").split())
                 self._command(Command(words, 0), place, {}, 0)
         if step.run:
-            strict = format_ == "github" and (step.shell or "bash").split()[0] in STRICT_SHELLS
+            strict = format_ == "github" and _is_strict(step.shell)
             self._script(
                 step.run, place, strict, format_ == "github" and step.shell == "bash", step.working_directory or "", 0
             )
@@ -237,6 +243,8 @@ class _Recogniser:
             if self.left == -1:
                 self.unread.append(f"the pipelines run more than {MAX_COMMANDS:,} commands; the rest was not read")
             return
+        if ASKS_ONLY.intersection(words[1:]):
+            return  # it tells its version or its options, and looks at nothing
         place = place.but(command.lost)
         tolerant = tolerance(words)
         for analyzer in self.tools.of_command(words):
@@ -340,18 +348,39 @@ class _Recogniser:
             self.sightings[key] = sighting
 
 
+def _is_strict(shell: str | None) -> bool:
+    """Whether GitHub's shell ends at the first failing command: its own bash and sh do, a template of one's own where it
+    says ``-e``. https://docs.github.com/en/actions/reference/workflow-syntax-for-github-actions#jobsjob_idstepsshell
+    """
+    return shell in STRICT_SHELLS or bool(_EXITS.search(shell or ""))
+
+
 def _job_obstacles(job: Job, found: Entry, format_: str) -> Iterator[str]:
     if job.never_runs:
         yield f"the job {job.name} never runs"
     if job.continues_on_error:
         yield f"the job {job.name} continues on error"
-    condition = job.condition
-    if format_ == "github" and found.events and "||" not in condition:
-        only = _ONLY_EVENT.search(condition)
-        if only and only["event"] not in found.events:
-            yield f"the job {job.name} runs on {only['event']} alone"
-        elif (_NOT_EVENT.search(condition) or _ONLY_REF.search(condition)) and set(found.events) == {"pull_request"}:
-            yield f"the condition of the job {job.name} leaves pull requests out"
+    if format_ == "github" and (why := _left_out(job.condition, found.events)):
+        yield f"the job {job.name} {why}"
+
+
+def _left_out(condition: str, events: Iterable[str]) -> str:
+    """Why a condition keeps a job or a step from running on the pull requests that start it; empty: it does not, as far as
+    the common forms tell. Nothing is said of a condition with an alternative, for the other half may hold.
+    """
+    started = set(events)
+    if not started or "||" in condition:
+        return ""
+    if _NEVER.search(condition):
+        return "never runs"
+    if _ON_FAILURE.search(condition):
+        return "runs after a failure alone"
+    only = _ONLY_EVENT.search(condition)
+    if only and (only["event"] or only["other"]) not in started:
+        return f"runs on {only['event'] or only['other']} alone"
+    if (_NOT_EVENT.search(condition) or _ONLY_REF.search(condition)) and started == {"pull_request"}:
+        return "has a condition that leaves pull requests out"
+    return ""
 
 
 def _named(words: tuple[str, ...], *options: str) -> tuple[str, ...]:
