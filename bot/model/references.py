@@ -150,7 +150,9 @@ def _is_number(text: str) -> bool:
 
 # What begins a new block of Markdown at the start of a line, and so ends an unclosed code span before it.
 _BLOCK = re.compile(
-    r"^[ \t]*(?:(?P<fence>`{3,}|~{3,})|(?P<quote>>)|[-*+][ \t]|[0-9]{1,9}[.)][ \t]|#{1,6}[ \t]|$)", re.M
+    r"^[ \t]*(?:(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(?P<fence>`{3,}|~{3,})"
+    r"|(?P<quote>>)|[-*+][ \t]|[0-9]{1,9}[.)][ \t]|#{1,6}[ \t]|$)",
+    re.M,
 )
 _INLINE = re.compile(r"(?P<ticks>`+)|(?P<comment><!--)")
 

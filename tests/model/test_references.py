@@ -229,3 +229,8 @@ def test_nothing_quoted_is_found(text: str) -> None:
 @given(markdown)
 def test_a_reference_before_any_text_is_found(text: str) -> None:
     assert summary("AB#77\n\n" + text)[0] == (BOARDS, KEYWORD, "77")
+
+
+def test_a_fence_that_opens_on_the_line_of_a_list_holds_code() -> None:
+    assert [found.text for found in find_references("1. ```\n   Fixes #7\n   ```\n\nFixes #8")] == ["Fixes #8"]
+    assert [found.text for found in find_references("- a\n- ```sh\n  Fixes #7\n  ```\nFixes #8")] == ["Fixes #8"]
