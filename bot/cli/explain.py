@@ -55,7 +55,8 @@ def _page(rule_id: str) -> None:
     from bot.report import rule_page
     from bot.rules.registry import rules
 
-    page = rule_page.page(rules()[rule_id])
+    # The page as it is written into docs/rules/, without the note that it is generated.
+    page = rule_page.page(rules()[rule_id]).partition("-->")[2].lstrip()
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(Markdown(page))

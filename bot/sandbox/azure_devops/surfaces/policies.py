@@ -300,13 +300,16 @@ def _built(call: Call, repository: Repository, pull_request: PullRequest, policy
     """The newest run of the policy's pipeline for this pull request; one of an older push has expired."""
     wanted = policy.settings.get("buildDefinitionId")
     index = call.collection.current()
-    newest = None
-    for position, check in enumerate(pull_request.part.checks):
-        if check.pipeline and index.definition_of(repository, check.pipeline).id == wanted:
-            newest = (position, check)
-    if newest is None:
+    runs = [
+        (position, check)
+        for position, check in enumerate(pull_request.part.checks)
+        if check.pipeline and index.definition_of(repository, check.pipeline).id == wanted
+    ]
+    # Where a scenario gives each of a pipeline's checks a policy of its own, each policy has the check of its name.
+    runs = [run for run in runs if run[1].name == policy.settings.get("displayName")] or runs
+    if not runs:
         return "queued", {}
-    position, check = newest
+    position, check = runs[-1]
     # A check that names no push was made on the newest of those that the scenario begins with.
     made_on = check.push if check.push is not None else max(1, len(pull_request.part.pushes))
     stale = made_on < len(pull_request.pushes)
