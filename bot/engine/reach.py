@@ -39,7 +39,7 @@ def can_reach(start: type[Subject], kind: type[Subject]) -> bool:
         return True
     if start in (Organization, WorkItem):
         return False
-    return kind in (Branch, Repository, Organization) and not (start is Repository and kind is Repository)
+    return kind in (Branch, Repository, Organization)
 
 
 def _branch(subject: Subject) -> Branch | None:

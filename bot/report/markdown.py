@@ -19,7 +19,17 @@ from markupsafe import Markup
 from bot.model.results import Outcome, Result, Run, Verdict
 from bot.policy.packaged import data_file
 from bot.report import sanitize
-from bot.report.grouping import counted, counts, description, grouped, head_of, headline, sentence, title
+from bot.report.grouping import (
+    counted,
+    counts,
+    description,
+    grouped,
+    head_of,
+    headline,
+    sentence,
+    title,
+    unfolded_gaps,
+)
 
 __all__ = ["COMMENT_LIMIT", "check_summary", "comment", "description", "environment", "report", "title"]
 
@@ -87,6 +97,7 @@ def _render(template: str, run: Run, limit: int, details: tuple[Detail, ...]) ->
                 run=run,
                 gate=run.gate,
                 groups=grouped(run.results),
+                gaps=unfolded_gaps(run),
                 tally=counts(run.results),
                 outcomes=Outcome,
                 headline=headline(run),

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.model.findings import Evidence, Finding, Location
-from bot.model.results import Outcome, Run, Verdict
+from bot.model.results import Gap, Outcome, Run, Verdict
 from bot.report import markdown
 from bot.report.sanitize import address
 from tests.report import golden, runs
@@ -188,3 +188,13 @@ def test_templates_are_sandboxed_and_strict() -> None:
     assert made.from_string("{{ a }} {{ a ~ a }}").render(a="<b>*x*{{ 7 * 7 }}") == (
         "&lt;b&gt;\\*x\\*\\{\\{ 7 \\* 7 \\}\\} &lt;b&gt;\\*x\\*\\{\\{ 7 \\* 7 \\}\\}&lt;b&gt;\\*x\\*\\{\\{ 7 \\* 7 \\}\\}"
     )
+
+
+def test_what_an_unknown_outcome_tells_is_not_told_again_as_a_gap() -> None:
+    run = runs.survey()
+    unknown = next(unknown for result in run.results for unknown in result.unknown)
+    told = Gap("id", "acme/told", "some fact", unknown.kind, unknown.reason)
+    untold = Gap("id", "acme/untold", "some fact", unknown.kind, "Nobody else says this.")
+    text = markdown.report(replace(run, gaps=(told, untold)))
+    assert "acme/untold" in text
+    assert "acme/told" not in text
