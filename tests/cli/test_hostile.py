@@ -28,7 +28,7 @@ LINES = (
     "<script>alert(1)</script><img src=x onerror=alert(1)><!-- hidden --></details>",
     "[link](https://evil.example) ![image](https://evil.example/a.png) https://evil.example www.evil.example",
     "| a | b |\n| - | - |\n| c | d |",
-    "{{ 7*7 }} {% raw %} ${{ secrets.TOKEN }}",
+    "{{ 7919*7919 }} {% raw %} ${{ secrets.TOKEN }}",
     "\u202eright to left\u202c \u200bzero\u200dwidth\ufeff \x1b[31mred\x1b[0m \x9b31m \x07\x08 \x00",
     "[red]rich[/red] [link=https://evil.example]click[/link] :boom:",
     "~~~\n```\nnever closed",
@@ -83,7 +83,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "title": LONG,
             "body": f"{marker('almguard')}\n{LONG}\n\nFixes #103 and AB#103 and AB#9999",
             "author": "ana",
-            "source": "evil/<!--x-->-@acme/team-AB#1-{{7*7}}-##vso[x]-`$(id)`",
+            "source": "evil/<!--x-->-@acme/team-AB#1-{{7919*7919}}-##vso[x]-`$(id)`",
             "links": {"work_items": [103]},
             "labels": [ONE[:50]],
             "pushes": [
@@ -128,7 +128,8 @@ def assert_harmless(world: World, text: str) -> None:
     hrefs = [str(token.attrs["href"]) for token in found if token.type == "link_open"]
     assert all(href.startswith(world.sandbox.url) for href in hrefs), hrefs
     assert "{{ 7" not in text
-    assert not re.search(r"(?<![\w-])49(?![\w-])", " ".join(t.content for t in found if t.type == "text"))
+    # 7919 * 7919: a product that no clock, number or digest in the text could be
+    assert "62710561" not in " ".join(t.content for t in found if t.type == "text")
 
 
 @pytest.fixture(scope="module", params=TARGETS)
