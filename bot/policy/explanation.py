@@ -8,10 +8,7 @@ from dataclasses import replace
 
 from bot.policy.problems import did_you_mean
 from bot.policy.syntax_tree import Mistake
-from bot.policy.vocabulary import Name
-
-HAS = "has."
-"""What stands before a name that says whether another is set."""
+from bot.policy.vocabulary import HAS, Name
 
 MESSAGE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?: \[[A-Z_]+\])?$", re.MULTILINE)
 UNDECLARED = re.compile(r"^undeclared reference to '([^']+)'")

@@ -11,6 +11,7 @@ import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 import re2
 
@@ -20,6 +21,26 @@ from bot.policy.wire import Message
 Scope = Mapping[str, Shape | None]
 TIME_FUNCTIONS = frozenset({"timestamp"})
 COMPARISONS = frozenset({"_==_", "_!=_"})
+
+
+class Wanted(Enum):
+    """What an expression is for, and so what kinds of value it may have."""
+
+    CONDITION = ("a condition is true or false", frozenset({Kind.BOOLEAN}))
+    WORDS = (
+        "a message shows a text, a number, true or false, or a time",
+        frozenset({Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.TIME}),
+    )
+
+    def __init__(self, sentence: str, kinds: frozenset[Kind]) -> None:
+        self.sentence = sentence
+        self.kinds = kinds
+
+    def refusal(self, kind: str) -> str:
+        """Why a value of another kind will not do."""
+        hint = "; write size(…), or join a list of texts with ….join(', ')"
+        more = hint if self is Wanted.WORDS and kind is Kind.LIST else ""
+        return f"{self.sentence}, and this is {kind}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +122,12 @@ class SyntaxTree:
         return Mistake(before.count("\n") + 1, len(before) - before.rfind("\n"), message)
 
 
-def check(tree: SyntaxTree, text: str, known: Mapping[str, Name]) -> list[Mistake]:
+def check(tree: SyntaxTree, text: str, known: Mapping[str, Name], wanted: Wanted) -> list[Mistake]:
     """What is wrong with an expression that compiled."""
     checker = _Checker(tree, text, known)
     shape = checker.shape(tree.root, {})
-    if shape is not None and shape.kind is not Kind.BOOLEAN:
-        checker.report(tree.root, f"a condition is true or false, and this is {shape.kind}")
+    if shape is not None and shape.kind not in wanted.kinds:
+        checker.report(tree.root, wanted.refusal(shape.kind))
     return checker.mistakes
 
 

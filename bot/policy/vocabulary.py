@@ -39,6 +39,10 @@ def by_type(function: C) -> C:
     return cast(C, cache(function))
 
 
+HAS = "has."
+"""What stands before a name that says whether another is set: ``has.release.author.login``."""
+
+
 class Kind(StrEnum):
     """The kinds of values; the words are those of messages."""
 
@@ -162,16 +166,23 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):
-        return str(value)
+        return _text(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {_text(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, (set, frozenset)):
         return sorted(plain(item) for item in value)
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return _converter(type(value))(value)
+
+
+def _text(value: str) -> str:
+    """The CEL library cuts a text at a NUL and fails on a lone surrogate; either becomes a question mark."""
+    if value.isascii() and "\0" not in value:
+        return str(value)
+    return value.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 @by_type

@@ -202,7 +202,8 @@ def test_a_list_too_long_for_a_loop_is_undecided_and_host_functions_are_not() ->
         ("pr.title", 1, 1, "a condition is true or false, and this is text"),
         ("pr.author.name", 1, 1, "a condition is true or false, and this is text"),
         ("files[0].path", 1, 9, "a condition is true or false, and this is text"),
-        ("1 + 1", 1, 1, "a condition is true or false, and this is int"),
+        ("1 + 1", 1, 1, "a condition is true or false, and this is a whole number"),
+        ("now - pr.created_at", 1, 1, "a condition is true or false, and this is duration"),
         ("pr.number == 'x'", 1, 11, "found no matching overload for '_==_' applied to '(int, string)'"),
         ("pr.state == 'opened'", 1, 13, "it is never 'opened', only open, merged, closed, did you mean 'open'"),
         ("'opened' != pr.state", 1, 1, "it is never 'opened', only open, merged, closed, did you mean 'open'"),
@@ -314,6 +315,12 @@ def test_five_hundred_conditions_compile_quickly() -> None:
 def test_no_text_does_anything_but_compile_or_be_refused(text: str) -> None:
     with suppress(ExpressionError):
         compile_expression(text, [PullRequest]).evaluate(document(pull_request(), {}, NOW))
+
+
+@pytest.mark.parametrize("title", ["\0pay", "pay\ud800", "pa\0y", "päy\0"])
+def test_no_character_of_a_text_is_lost(title: str) -> None:
+    one = pull_request(title=title)
+    assert evaluate(f"pr.title.size() == {len(title)} && pr.title.contains('?')", subject=one) is True
 
 
 def test_a_document_serves_several_conditions() -> None:

@@ -1,0 +1,244 @@
+"""Expressions in CEL. The only module that knows the CEL library.
+
+An expression compiles against each type of subject that it may be asked about, says which facts it needs, and has a value
+on a document of one subject. What is unavailable or unset stays unbound there: an expression that depends on it is
+``Undecided``, and one that does not (``unbound && false``) is decided all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel  # type: ignore[import-untyped]
+from cel_expr_python.ext import ext_strings  # type: ignore[import-untyped]
+
+from bot.model import globs
+from bot.model.facts import Fact, FactRequest, UnknownKind
+from bot.model.subjects import Subject
+from bot.policy.document import Document, Undecided
+from bot.policy.explanation import explained
+from bot.policy.syntax_tree import Mistake, SyntaxTree, Wanted, check
+from bot.policy.vocabulary import HAS, Kind, Name, Shape, by_type, request, vocabulary
+
+
+class ExpressionError(ValueError):
+    """An expression does not compile. Its mistakes carry lines and columns within the text, from 1."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("; ".join(mistake.message for mistake in self.mistakes))
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An expression, compiled for one type of subject."""
+
+    expression: cel.Expression
+    environment: cel.Env
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """An expression, compiled for each type of subject that it may be asked about."""
+
+    text: str
+    names: frozenset[str]
+    """What stands before the first dot of every name that it uses: ``pr``, ``files``."""
+    _facts: frozenset[type[Fact]]
+    _programs: Mapping[type[Subject], Program] = field(compare=False)
+
+    def facts(self) -> frozenset[type[Fact]]:
+        """The facts that it names; each is about the subject judged or one that is reached from it."""
+        return self._facts
+
+    def requests(self) -> frozenset[FactRequest]:
+        """The same, as they are asked for."""
+        return frozenset(request(fact) for fact in self._facts)
+
+    def value(self, document: Document) -> object:
+        """What it comes to, or why that is not known: an ``Undecided``."""
+        program = self._programs[type(document.subject)]
+        try:
+            activation = program.environment.Activation(document.bindings(program.names))
+            answer = program.expression.eval(activation)
+        except RuntimeError as error:
+            return _undecided(str(error), document)
+        value = answer.value()
+        # What goes wrong inside an expression is not raised: it is the value, a text of CEL's type ERROR.
+        if isinstance(value, str) and answer.type() == cel.Type.ERROR:
+            return _undecided(value, document)
+        return value
+
+
+def compile_for(text: str, subjects: Iterable[type[Subject]], wanted: Wanted) -> Compiled:
+    """Compile an expression for each of these types of subject. Raises ``ExpressionError``."""
+    programs: dict[type[Subject], Program] = {}
+    mistakes: dict[type[Subject], tuple[Mistake, ...]] = {}
+    for subject in subjects:
+        try:
+            programs[subject] = _compile(text, subject, wanted)  # type: ignore[arg-type]  # it hashes an instance, not its class
+        except ExpressionError as error:
+            mistakes[subject] = error.mistakes
+    if mistakes:
+        raise ExpressionError(dict.fromkeys(_where_several(mistakes, programs)))
+    names: set[str] = set()
+    facts: set[type[Fact]] = set()
+    for subject, program in programs.items():
+        known = vocabulary(subject)
+        used = {name.removeprefix(HAS) for name in program.names}
+        names |= {name.split(".", 1)[0] for name in used}
+        facts |= {fact for name in used if name in known and (fact := known[name].fact) is not None}
+    return Compiled(text, frozenset(names), frozenset(facts), programs)
+
+
+def _where_several(
+    mistakes: Mapping[type[Subject], Iterable[Mistake]], programs: Mapping[type[Subject], Program]
+) -> Iterator[Mistake]:
+    """What holds for one type of subject and not for another needs the other's name."""
+    for subject, found in mistakes.items():
+        also = f" (the rule judges a {subject.kind.replace('_', ' ')} as well)" if programs else ""
+        yield from (replace(mistake, message=f"{mistake.message}{also}") for mistake in found)
+
+
+ASKED = re.compile(
+    r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|//[^\n]*|(?<![\w.])has\(\s*([A-Za-z_][\w]*(?:\.[\w]+)+)\s*\)"""
+)
+"""Texts and comments, which are left alone, and what ``has()`` asks for."""
+
+
+@lru_cache(maxsize=4096)
+def _compile(text: str, subject: type[Subject], wanted: Wanted) -> Program:
+    known, environment = vocabulary(subject), _environment(subject)
+    try:
+        program = environment.compile(_asked(text, known))
+    except RuntimeError as error:
+        raise ExpressionError(explained(str(error), known)) from error
+    tree = SyntaxTree.decode(program.serialize())
+    mistakes = check(tree, text, known, wanted)
+    kind = _kind(program.return_type())
+    if not mistakes and kind is not None and kind not in wanted.kinds:
+        mistakes = [Mistake(1, 1, wanted.refusal(kind))]
+    mistakes += _failing_constants(tree, text, environment)
+    if mistakes:
+        raise ExpressionError(mistakes)
+    return Program(program, environment, tuple(sorted(tree.names())))
+
+
+def _failing_constants(tree: SyntaxTree, text: str, environment: cel.Env) -> Iterator[Mistake]:
+    """A time, a duration or a time zone that is none: it would be undecided each time, and only then be noticed."""
+    for node, call in tree.constant_calls():
+        answer = environment.compile(call).eval()
+        if answer.type() == cel.Type.ERROR:
+            yield tree.mistake(node, text, f"{call} fails: {CODE.sub('', str(answer.value()))}")
+
+
+def _asked(text: str, known: Mapping[str, Name]) -> str:
+    """``has(release.author.login)`` becomes the name ``has.release.author.login``, of the same length: CEL's own macro does
+    not see that a name with dots is unbound."""
+
+    def replace(found: re.Match[str]) -> str:
+        name = found[1]
+        if name is None or name not in known:
+            return found[0]
+        return f"{HAS}{name}".ljust(len(found[0]))
+
+    return ASKED.sub(replace, text)
+
+
+@by_type
+def _environment(subject: type[Subject]) -> cel.Env:
+    variables = {name.name: _type(name.shape) for name in vocabulary(subject).values()}
+    variables |= {f"{HAS}{name}": cel.Type.BOOL for name in variables if "." in name}
+    variables["now"] = cel.Type.TIMESTAMP
+    return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()], functions=_functions())
+
+
+def _type(shape: Shape | None) -> cel.Type:
+    if shape is None:
+        return cel.Type.DYN
+    match shape.kind:
+        case Kind.TEXT:
+            return cel.Type.STRING
+        case Kind.INTEGER:
+            return cel.Type.INT
+        case Kind.NUMBER:
+            return cel.Type.DOUBLE
+        case Kind.BOOLEAN:
+            return cel.Type.BOOL
+        case Kind.TIME:
+            return cel.Type.TIMESTAMP
+        case Kind.LIST:
+            return cel.Type.List(_type(shape.element))
+        case Kind.MAPPING:
+            return cel.Type.Map(cel.Type.STRING, _type(shape.element))
+        case Kind.RECORD:
+            return cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+
+
+KINDS: Mapping[str, Kind] = {
+    "BOOL": Kind.BOOLEAN,
+    "STRING": Kind.TEXT,
+    "INT": Kind.INTEGER,
+    "UINT": Kind.INTEGER,
+    "DOUBLE": Kind.NUMBER,
+    "TIMESTAMP": Kind.TIME,
+    "LIST": Kind.LIST,
+    "MAP": Kind.MAPPING,
+}
+
+
+def _kind(result: cel.Type) -> Kind | str | None:
+    """The kind of an expression's value; a word for what no field has (a duration); None: that shows when it runs."""
+    name = result.name().partition("<")[0]
+    return None if name == "DYN" else KINDS.get(name, name.lower())
+
+
+def _functions() -> list[cel.FunctionDecl]:
+    """Functions for long lists of files: a loop in CEL ends after 9,999 steps."""
+    files = cel.Type.List(cel.Type.Map(cel.Type.STRING, cel.Type.DYN))
+    declared = []
+    for name, function in (("any_match", _any_match), ("all_match", _all_match)):
+        overloads = [
+            cel.Overload(
+                f"{name}_{suffix}",
+                return_type=cel.Type.BOOL,
+                parameters=[files, patterns],
+                is_member=True,
+                impl=function,
+            )
+            for suffix, patterns in (("text", cel.Type.STRING), ("list", cel.Type.List(cel.Type.STRING)))
+        ]
+        declared.append(cel.FunctionDecl(name, overloads))
+    return declared
+
+
+def _any_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
+    wanted = [patterns] if isinstance(patterns, str) else patterns
+    return any(globs.matches(file["path"], wanted) for file in files)
+
+
+def _all_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
+    wanted = [patterns] if isinstance(patterns, str) else patterns
+    return bool(files) and all(globs.matches(file["path"], wanted) for file in files)
+
+
+CODE = re.compile(r"^[A-Z_]+: ")
+"""The status code that an error of CEL begins with."""
+UNBOUND = re.compile(r'No value with name "([^"]+)"')
+
+
+def _undecided(error: str, document: Document) -> Undecided:
+    unbound = UNBOUND.search(error)
+    if unbound:
+        name = unbound[1].removeprefix(HAS)
+        if name in vocabulary(type(document.subject)) and vocabulary(type(document.subject))[name].fact is not None:
+            return Undecided(f"{name} could not be read", missing=name)
+        return Undecided(f"{name} is not set here; ask has({name}) first")
+    if "budget" in error.lower():
+        return Undecided("the lists are too long for a loop in a condition", UnknownKind.TRUNCATED)
+    return Undecided(CODE.sub("", error))
