@@ -10,6 +10,7 @@ from bot.engine.targets import Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
 from bot.model.results import Gap, Verdict
 from bot.model.subjects import Platform, PullRequest, Subject
+from bot.policy.references import Fetched, Reference
 
 F = TypeVar("F", bound=Fact)
 
@@ -96,6 +97,13 @@ class Provider(Protocol):
 
     def paths(self, subject: Subject) -> Sequence[str]:
         """Every path on the base branch, for the globs of a configuration. Raises ``PlatformError``."""
+        ...
+
+    def fetch(self, reference: Reference) -> Fetched:
+        """One file of any repository of the platform, for what a policy builds on.
+
+        Raises ``PlatformError`` where it cannot be had; its ``kind`` is None where the reference itself is wrong.
+        """
         ...
 
     def requests(self) -> int:

@@ -10,6 +10,7 @@ from bot.engine.targets import Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded
 from bot.model.results import Gap
 from bot.model.subjects import Platform, PullRequest, Subject
+from bot.policy.references import Fetched, Reference
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -69,6 +70,10 @@ class MemoryProvider:
     def paths(self, subject: Subject) -> Sequence[str]:
         """No files."""
         return ()
+
+    def fetch(self, reference: Reference) -> Fetched:
+        """There is no other repository."""
+        raise KeyError(reference)
 
     def requests(self) -> int:
         """One for each round."""

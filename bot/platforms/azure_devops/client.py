@@ -86,6 +86,10 @@ class Client:
         headers = {REPEATABLE: "yes"}
         return self._document(self._request("POST", endpoint, route, query, body, headers), endpoint)
 
+    def raw(self, endpoint: Endpoint, route: Mapping[str, str]) -> bytes:
+        """The bytes of one thing."""
+        return self._request("GET", endpoint, route, accept="application/octet-stream").content
+
     def archive(self, endpoint: Endpoint, route: Mapping[str, str], body: object) -> bytes:
         """A POST that is answered with a zip file."""
         headers = {REPEATABLE: "yes"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -12,12 +11,15 @@ from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Repository
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Client, chunks, rows_of
+from bot.platforms.azure_devops.client import Client, Json, chunks, rows_of
 from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident
+from bot.platforms.remote_files import blob_id
 
 NO_SUCH_ITEM = ("TF401174", "TF401175", "TF401173")
 """The messages for a path, a version, or an item of it that does not exist. TF401019 is a hidden repository: not these."""
+NO_BRANCHES = "VS403403"
+"""The message for a repository that nobody has pushed to."""
 TEMPLATE_FOLDERS = (
     ".azure-pipelines", ".azuredevops", ".pipelines", "azure-pipelines", "build", "ci", "eng", "pipelines", "templates",
 )  # fmt: skip
@@ -41,17 +43,23 @@ def repository_route(repository: Repository) -> dict[str, str]:
     return {"project": ident(repository.organization), "repositoryId": ident(repository)}
 
 
+def item(client: Client, route: Mapping[str, str], version: Version | None, path: str) -> Json:
+    """What is at a path, with its text where it has one. Without a version: on the default branch."""
+    query = {"path": f"/{path}", "includeContent": True, "$format": "json", **_described(version)}
+    return client.get(endpoints.ITEMS, route, query)
+
+
+def _described(version: Version | None) -> dict[str, str]:
+    """A version as the parameters of a request."""
+    if version is None:
+        return {}
+    return {"versionDescriptor.version": version.name, "versionDescriptor.versionType": version.kind}
+
+
 def content(client: Client, repository: Repository, version: Version, path: str) -> str | None:
     """One file's text; None where there is no such file."""
-    query = {
-        "path": f"/{path}",
-        "includeContent": True,
-        "$format": "json",
-        "versionDescriptor.version": version.name,
-        "versionDescriptor.versionType": version.kind,
-    }
     try:
-        document = client.get(endpoints.ITEMS, repository_route(repository), query)
+        document = item(client, repository_route(repository), version, path)
     except Refused as wrong:
         if wrong.status == 404 and wrong.words.startswith(NO_SUCH_ITEM):
             return None
@@ -109,16 +117,17 @@ def listed_contents(
     return {path: text for path, text in texts.items() if text is not None}
 
 
-def tree(client: Client, repository: Repository, version: Version) -> list[str]:
-    """Every path of a version."""
-    query = {
-        "scopePath": "/",
-        "recursionLevel": "full",
-        "versionDescriptor.version": version.name,
-        "versionDescriptor.versionType": version.kind,
-    }
-    rows = client.listing(endpoints.ITEMS, repository_route(repository), query)
-    return [str(row["path"]).lstrip("/") for row in rows if not row.get("isFolder")]
+def tree(client: Client, repository: Repository, version: Version) -> tuple[str, ...]:
+    """The path of every file of a version, submodules left out; none in a repository without a branch."""
+    query = {"scopePath": "/", "recursionLevel": "full", **_described(version)}
+    try:
+        rows = client.listing(endpoints.ITEMS, repository_route(repository), query)
+    except Refused as wrong:
+        if wrong.status == 404 and wrong.words.startswith(NO_BRANCHES):
+            return ()
+        raise
+    files = (row for row in rows if not row.get("isFolder") and row.get("gitObjectType") != "commit")
+    return tuple(str(row["path"]).lstrip("/") for row in files)
 
 
 def _blobs(
@@ -183,8 +192,3 @@ def blobs(client: Client, repository: Repository, ids: Sequence[str]) -> dict[st
             f"{repository.url}: the archive of {len(ids)} files was damaged. Run again.", UnknownKind.TRANSIENT
         ) from wrong
     return found
-
-
-def blob_id(data: bytes) -> str:
-    """The id that git gives a file of this content."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

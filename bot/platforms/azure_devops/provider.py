@@ -31,6 +31,7 @@ from bot.platforms.azure_devops import (
     pipelines,
     protection,
     rebasing,
+    remote_files,
     rollback,
     teams,
     work_items,
@@ -45,6 +46,7 @@ from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.resolving import Resolver
 from bot.platforms.azure_devops.subjects import ident
 from bot.platforms.transport import Transport
+from bot.policy.references import Fetched, Reference
 
 LOADERS: Mapping[type[Fact], Loader] = {
     change_facts.Reviews: change.REVIEWS,
@@ -168,6 +170,10 @@ class AzureDevOpsProvider:
         """Every path on the base branch."""
         branch = _base(subject)
         return () if branch is None else tree(self.client, branch.repository, _version(subject, branch))
+
+    def fetch(self, reference: Reference) -> Fetched:
+        """One file of any repository of the organisation. Raises ``PlatformError``."""
+        return remote_files.fetch(self.client, reference)
 
     def read_work_items(self, project_target: str, ids: Sequence[int]) -> Mapping[int, WorkItem | Unavailable | None]:
         """Work items that another platform mentions: an item; None where there is none (or none that the token's owner may

@@ -38,13 +38,25 @@ from bot.model.facts.release import (
 from bot.model.facts.repository import Properties
 from bot.model.results import Gap
 from bot.model.subjects import Branch, Platform, PullRequest, Release, Repository, Subject
-from bot.platforms.github import change, deployments, files, links, people, protection, rebasing, releases, settings
+from bot.platforms.github import (
+    change,
+    deployments,
+    files,
+    links,
+    people,
+    protection,
+    rebasing,
+    releases,
+    remote_files,
+    settings,
+)
 from bot.platforms.github.client import API_URL, GitHubClient
 from bot.platforms.github.memory import Memory
 from bot.platforms.github.query import Found, Piece, ask, batches, text
 from bot.platforms.github.reading import Connected, Context, Reading, Task, WorkItemReader, answer, denied
 from bot.platforms.github.resolving import Resolver
 from bot.platforms.transport import Transport
+from bot.policy.references import Fetched, Reference
 
 Read = Callable[[Context, FactRequest, Subject], Reading]
 Plan = Callable[[Context, FactRequest, Sequence[Subject]], "list[Task]"]
@@ -246,6 +258,10 @@ class GitHubProvider:
                 UnknownKind.TRUNCATED,
             )
         return tuple(str(entry["path"]) for entry in tree["tree"] if entry["type"] == "blob")
+
+    def fetch(self, reference: Reference) -> Fetched:
+        """One file of any repository. Raises ``PlatformError``."""
+        return remote_files.fetch(self.client, reference)
 
     def _texts(self, branch: Branch, paths: Sequence[str]) -> dict[str, str | None]:
         fields = " ".join(

@@ -15,6 +15,7 @@ from bot.model.subjects import Branch, Organization, Pipeline, Platform, PullReq
 from bot.platforms.local.git import MAX_BLOB, Git, GitError
 from bot.platforms.local.remote import target_of
 from bot.platforms.pipelines import azure_pipeline, github_workflow
+from bot.policy.references import Fetched, Reference
 
 WORKFLOWS = ".github/workflows"
 AZURE_FOLDERS = (".azure-pipelines", ".azuredevops", "azure-pipelines")
@@ -132,6 +133,13 @@ class LocalProvider:
         """Every path of HEAD."""
         del subject
         return self._git.paths()
+
+    def fetch(self, reference: Reference) -> Fetched:
+        """Refused: a checkout is one repository."""
+        raise PlatformError(
+            f"{reference} cannot be read from the checkout {self._path}, which holds no other repository. Read it from the "
+            "platform that it names."
+        )
 
     def requests(self) -> int:
         """None are sent."""
