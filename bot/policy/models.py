@@ -144,6 +144,17 @@ class Entry(Strict):
     """In place of the rule's own severity."""
 
 
+class WaiverLimits(Strict):
+    """What waivers of this policy's entries have to keep to."""
+
+    allowed: bool = True
+    """Whether its entries can be waived at all."""
+    max_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+    """How many days from now a waiver may end at most; one that ends later does not apply."""
+    notice_days: Annotated[int, Field(ge=0, le=365)] = 14
+    """How many days before a waiver ends it is announced."""
+
+
 class Policy(Strict):
     """A policy: which subjects, and which rules they keep to."""
 
