@@ -1,4 +1,4 @@
-"""The JSON Schema of policy files and configurations, for editors: every rule's parameters with their documentation.
+"""The JSON Schemas of the files that people write, for editors: every rule's parameters with their documentation.
 
 Draft 7, because that is what the YAML language servers of editors read.
 """
@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bot.policy import models
+from bot.policy.waivers import WaiversFile
 from bot.rules import registry
 from bot.rules.declaration import Rule
 
@@ -17,10 +18,18 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 Schema = dict[str, Any]
 
 
+FILES: dict[str, tuple[str, type[BaseModel]]] = {"waivers": ("Almguard waivers", WaiversFile)}
+"""Kinds of file that one model describes."""
+
+
 def schema(kind: str) -> Schema:
     """The schema of a kind of file; ``policy`` covers a ``Policy`` and a ``Config``."""
+    if kind in FILES:
+        title, model = FILES[kind]
+        inner = _definitions(model, title, "")
+        return {"$schema": DRAFT, "title": title, **inner.pop(title), "definitions": dict(sorted(inner.items()))}
     if kind != "policy":
-        raise ValueError(f"there is no schema {kind!r} here, only 'policy'")
+        raise ValueError(f"there is no schema {kind!r} here, only 'policy' and {', '.join(map(repr, FILES))}")
     definitions: dict[str, Schema] = {}
     for model in (models.Policy, models.Config):
         definitions |= _definitions(model, model.__name__, "")

@@ -12,12 +12,14 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import best_match
 
 from bot.policy.load import load_configuration
+from bot.policy.loader import parse_yaml
 from bot.policy.packaged import data_file
 from bot.policy.problems import PolicyError
 from bot.policy.schema import schema
+from bot.policy.waivers import read_waivers
 from bot.rules.registry import rules
 
-COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "schema" / "policy.schema.json"
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schema"
 HEAD: dict[str, Any] = {"apiVersion": "almguard/v1", "kind": "Policy", "metadata": {"name": "x"}}
 ENTRY = {"rule": "requirement-link", "enforce": "block"}
 
@@ -96,7 +98,43 @@ def test_references_lead_somewhere() -> None:
     assert "$defs" not in json.dumps(made)
 
 
-def test_the_committed_schema_is_current() -> None:
-    message = "write it again: almguard schema policy > docs/schema/policy.schema.json"
-    assert COMMITTED.is_file(), message
-    assert json.loads(COMMITTED.read_text("utf-8")) == schema("policy"), message
+@pytest.mark.parametrize("kind", ["policy", "waivers"])
+def test_the_committed_schema_is_current(kind: str) -> None:
+    committed = SCHEMAS / f"{kind}.schema.json"
+    message = f"write it again: almguard schema {kind} > docs/schema/{kind}.schema.json"
+    assert committed.is_file(), message
+    assert json.loads(committed.read_text("utf-8")) == schema(kind), message
+
+
+WAIVER = {
+    "entry": "payments/approvals",
+    "subject": ["acme/*", "!acme/ledger"],
+    "reason": "On leave.",
+    "owner": "ana",
+    "approver": "bo",
+    "expires": "2027-01-31",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "valid"),
+    [
+        ({}, True),
+        ({"subject": "acme/payments", "when": "pr.draft", "ticket": "PAY-12", "compensating_control": "x"}, True),
+        ({"until": "2027-01-31"}, False),
+        ({"subject": []}, False),
+        ({"expires": 20270131}, False),
+        ({"entry": "approvals"}, False),
+        ({"reason": ""}, False),
+        ({"reason": None}, False),
+    ],
+)
+def test_the_schema_of_waivers_says_what_the_loader_says(change: dict[str, Any], valid: bool) -> None:
+    made = schema("waivers")
+    Draft7Validator.check_schema(made)
+    document = {"apiVersion": "almguard/v1", "kind": "Waivers", "waivers": [{**WAIVER, **change}]}
+    assert Draft7Validator(made).is_valid(document) is valid
+    written, problems = read_waivers(parse_yaml(json.dumps(document), "waivers.yml"))
+    assert bool(written) is (not problems) is valid
+    for name, described in made["definitions"]["WaiverEntry"]["properties"].items():
+        assert described.get("description"), name
