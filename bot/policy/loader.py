@@ -191,6 +191,11 @@ def _resolve(text: str) -> tuple[str | int | float | bool | None, str]:
     return text, ""
 
 
+def is_plain_text(text: str) -> bool:
+    """Whether a text that is written without quotes is read as that text."""
+    return _resolve(text) == (text, "")
+
+
 def _mark(event: yaml.Event) -> Mark:
     return Mark(*_place(event.start_mark))
 

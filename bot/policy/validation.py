@@ -103,7 +103,7 @@ def _message(error: ErrorDetails, node: Node, holder: Node, model: type[BaseMode
                 return ""
             return f"the key {error['loc'][-1]!r} is missing"
         case kind if kind in CHOICES:
-            return _choice(node, re.findall(r"'([^']*)'", context.get("expected", "")))
+            return choice(node, re.findall(r"'([^']*)'", context.get("expected", "")))
         case "value_error":
             return str(context["error"])
         case "string_pattern_mismatch":
@@ -113,7 +113,7 @@ def _message(error: ErrorDetails, node: Node, holder: Node, model: type[BaseMode
         case "string_too_short":
             return EMPTY
         case kind if kind in WANTED:
-            return f"{WANTED[kind]} is wanted here, and this is {_described(node)}{_advice(kind, node)}"
+            return mistyped(kind, node)
         case _:
             message = error["msg"]
             return f"{message.replace('Input', 'it', 1)}, and this is {_described(node)}"
@@ -136,7 +136,13 @@ WANTED = {
 }
 
 
-def _choice(node: Node, choices: list[str]) -> str:
+def mistyped(kind: str, node: Node) -> str:
+    """What is said where a value of another type is wanted; ``kind`` is pydantic's word for that: ``string_type``."""
+    return f"{WANTED[kind]} is wanted here, and this is {_described(node)}{_advice(kind, node)}"
+
+
+def choice(node: Node, choices: list[str]) -> str:
+    """What is said where one of several words is wanted."""
     word = node.text if isinstance(node, Scalar) else ""
     if word.lower() in ("off", "no", "false") and "disabled" in choices:
         word = "disabled"  # What people mean who switch a rule off.

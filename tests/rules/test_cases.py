@@ -4,7 +4,7 @@ A case is ``tests/rules/<rule-id>/<name>.yaml``::
 
     rule: approvals
     with: {minimum: 2}                        # the rule's parameters
-    subject: {author: ana}                    # what differs from the subject of conftest.py; `kind` where a rule has several
+    subject: {author: ana}                    # what differs from acme/payments#12; `kind` where a rule has several
     facts:                                    # by Fact.name; what the folder's _defaults.yaml says need not be repeated
       reviews: {reviews: [{person: bo, opinion: approved, commit: c2}]}
       pushes: {unavailable: {kind: scope, reason: needs the scope repo}}      # or: unavailable: reason
@@ -23,11 +23,8 @@ A case is ``tests/rules/<rule-id>/<name>.yaml``::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import cache
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -35,24 +32,19 @@ import yaml
 from bot.engine.evaluation import Judgement, evaluate
 from bot.model.analyzers import AnalyzerCatalogue
 from bot.model.results import Outcome
-from bot.policy.catalogue import load_catalogue
 from bot.rules import Rule
 from bot.rules.declaration import SECTIONS
-from bot.rules.registry import find, rules
-from tests.rules.case_files import SUBJECTS, CaseError, build, build_known, build_subject
+from bot.rules.registry import rules
+from tests.rules.case_files import DEFAULTS, RuleCase, read
 
 FOLDER = Path(__file__).parent
-DEFAULTS = "_defaults.yaml"
 CASES = sorted(path for path in FOLDER.glob("*/*.yaml") if path.name != DEFAULTS)
-KEYS = {"rule", "with", "subject", "facts", "now", "analyzers", "expect"}
-EXPECTATIONS = {"outcome", "findings", "awaiting", "unknown", "unknown_kind", "not_applicable", "evidence"}
-NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_case(path: Path) -> None:
     case = read(path)
-    expected = case["expect"]
+    expected = case.expect
     judgement = judge(case)
     assert judgement.outcome == expected["outcome"], told(judgement)
     held = [texts if isinstance(texts, list) else [texts] for texts in expected.get("findings", [])]
@@ -81,7 +73,7 @@ def test_case_is_deterministic(path: Path) -> None:
 
 @pytest.mark.parametrize("rule", rules().values(), ids=rules())
 def test_every_rule_has_its_cases_and_sections(rule: Rule) -> None:
-    outcomes = {read(path)["expect"]["outcome"] for path in CASES if path.parent.name == rule.id}
+    outcomes = {read(path).expect["outcome"] for path in CASES if path.parent.name == rule.id}
     missing = {"pass", "fail", "unknown"} - outcomes
     assert not missing, f"tests/rules/{rule.id}/ has no case that ends with {', '.join(sorted(missing))}"
     assert set(rule.sections) == set(SECTIONS)
@@ -106,47 +98,9 @@ def test_every_case_folder_is_a_rule() -> None:
     assert {path.parent.name for path in CASES} <= set(rules())
 
 
-@cache
-def read(path: Path) -> Mapping[str, Any]:
-    """A case, with its folder's defaults beneath it: fact by fact, and key by key of the subject."""
-    case = yaml.safe_load(path.read_text(encoding="utf-8"))
-    beside = path.parent / DEFAULTS
-    defaults = yaml.safe_load(beside.read_text(encoding="utf-8")) if beside.exists() else {}
-    if wrong := sorted(
-        (set(case) - KEYS) | (set(case["expect"]) - EXPECTATIONS) | (set(defaults) - {"subject", "facts"})
-    ):
-        raise CaseError(f"{path}: there is no key {', '.join(wrong)}")
-    if case["rule"] != path.parent.name:
-        raise CaseError(f"{path}: the rule {case['rule']} has its cases in tests/rules/{case['rule']}/")
-    for key in ("subject", "facts"):
-        case[key] = (defaults.get(key) or {}) | (case.get(key) or {})
-    return case
-
-
-def judge(case: Mapping[str, Any]) -> Judgement:
-    rule = find(case["rule"])
-    assert rule is not None
-    params = rule.params.model_validate(case.get("with") or {})
-    given = dict(case["subject"])
-    kind = SUBJECTS[given.pop("kind")] if "kind" in given else next(iter(rule.variants))
-    subject = build_subject(kind, given)
-    now = _moment(case.get("now", NOW))
-    own = case.get("analyzers")
-    catalogue = shipped() if own is None else build(AnalyzerCatalogue, {"analyzers": own}, "analyzers")
-    known = build_known(subject, case["facts"], now)
-    for need in rule.variants[kind].needs:
-        if need.request(params) is not None and need.fact.name not in case["facts"]:
-            raise CaseError(f"the case says nothing of the fact {need.fact.name}, which the rule asks for")
-    return evaluate(rule, params, subject, known, {datetime: now, AnalyzerCatalogue: catalogue})
-
-
-@cache
-def shipped() -> AnalyzerCatalogue:
-    return load_catalogue()
-
-
-def _moment(value: datetime | str) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+def judge(case: RuleCase) -> Judgement:
+    values = {datetime: case.now, AnalyzerCatalogue: case.catalogue}
+    return evaluate(case.rule, case.params, case.subject, case.known, values)
 
 
 def assert_matched(expected: list[list[str]], said: list[str]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import importlib
+import pkgutil
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from bot.model.subjects import Subject
@@ -86,3 +89,12 @@ class Loaded(Generic[F_co]):
 
 Answer = Loaded[Fact] | Unavailable | NotSupported
 """How a request for one fact about one subject ends."""
+
+
+@cache
+def fact_types() -> Mapping[str, type[Fact]]:
+    """Every type of fact by its name, from the modules of this package."""
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        importlib.import_module(module.name)
+    own = [fact for fact in Fact.__subclasses__() if fact.__module__.startswith(f"{__name__}.")]
+    return {fact.name: fact for fact in sorted(own, key=lambda fact: fact.name)}
