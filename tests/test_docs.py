@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from bot.cli.main import almguard
+from bot.policy.frameworks import parse_framework
 from bot.policy.load import load_configuration
 from bot.sandbox.scenario import Scenario
 
@@ -56,6 +57,8 @@ def test_every_yaml_example_is_valid(where: str) -> None:
         Scenario.model_validate(document)
     elif isinstance(document, dict) and "apiVersion" in document:
         assert load_configuration(text, where, files=NoFiles()).policies
+    elif isinstance(document, dict) and "controls" in document:
+        assert parse_framework(text, where).controls
     elif isinstance(document, list):
         indented = "".join(f"  {line}\n" for line in text.splitlines())
         policy = "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: example}\nrules:\n" + indented

@@ -112,7 +112,22 @@ def _owners_matter(params: Params) -> bool | None:
     return params.from_.code_owners or None
 
 
-@rule("approvals", severity="high", params=Params, controls=["SOC2:CC8.1", "SLSA-SOURCE:L4", "ISO27001:A.8.32"])
+@rule(
+    "approvals",
+    severity="high",
+    params=Params,
+    controls=[
+        "ISO27001:A.5.3",
+        "ISO27001:A.8.28",
+        "ISO27001:A.8.32",
+        "NIST-SSDF:PW.7.2",
+        "OSPS-BASELINE:OSPS-QA-07.01",
+        "SCORECARD:Code-Review",
+        "SLSA-SOURCE:L4",
+        "SOC2:CC5.1",
+        "SOC2:CC8.1",
+    ],
+)
 def approvals(
     pr: PullRequest,
     reviews: Reviews,

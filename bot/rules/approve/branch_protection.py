@@ -55,7 +55,29 @@ class Params(RuleParams):
     """The branch cannot be deleted."""
 
 
-@rule("branch-protection", severity="high", params=Params, controls=["SOC2:CC8.1", "SLSA-SOURCE:L3", "CIS-SSC:1.1.3"])
+@rule(
+    "branch-protection",
+    severity="high",
+    params=Params,
+    controls=[
+        "CIS-SSC:1.1.3",
+        "ISO27001:A.8.2",
+        "ISO27001:A.8.4",
+        "ISO27001:A.8.32",
+        "NIST-SSDF:PS.1.1",
+        "OSPS-BASELINE:OSPS-AC-03.01",
+        "OSPS-BASELINE:OSPS-AC-03.02",
+        "OSPS-BASELINE:OSPS-QA-03.01",
+        "OSPS-BASELINE:OSPS-QA-07.01",
+        "SCORECARD:Branch-Protection",
+        "SLSA-SOURCE:L2",
+        "SLSA-SOURCE:L3",
+        "SLSA-SOURCE:L4",
+        "SOC2:CC6.3",
+        "SOC2:CC6.8",
+        "SOC2:CC8.1",
+    ],
+)
 def branch_protection(
     repository: Repository,
     branch: Branch,

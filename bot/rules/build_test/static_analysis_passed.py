@@ -39,7 +39,20 @@ class Params(RuleParams):
     "static-analysis-passed",
     severity="high",
     params=Params,
-    controls=["SOC2:CC7.1", "SOC2:CC8.1", "NIST-SSDF:PW.7.2"],
+    controls=[
+        "ISO27001:A.8.8",
+        "ISO27001:A.8.28",
+        "ISO27001:A.8.29",
+        "ISO27001:A.8.32",
+        "NIST-SSDF:PW.4.4",
+        "NIST-SSDF:PW.7.2",
+        "OSPS-BASELINE:OSPS-QA-03.01",
+        "OSPS-BASELINE:OSPS-VM-05.03",
+        "OSPS-BASELINE:OSPS-VM-06.02",
+        "SCORECARD:SAST",
+        "SOC2:CC7.1",
+        "SOC2:CC8.1",
+    ],
 )
 def static_analysis_passed(
     pr: PullRequest,

@@ -29,7 +29,15 @@ class Params(RuleParams):
     "secret-scanning",
     severity="high",
     params=Params,
-    controls=["SOC2:CC6.1", "SOC2:CC7.1", "CIS-SSC:1.5.1", "NIST-SSDF:PO.5.2"],
+    controls=[
+        "CIS-SSC:1.5.1",
+        "ISO27001:A.5.17",
+        "ISO27001:A.8.12",
+        "NIST-SSDF:PW.7.2",
+        "OSPS-BASELINE:OSPS-BR-07.01",
+        "SOC2:CC6.1",
+        "SOC2:CC7.1",
+    ],
 )
 def secret_scanning(
     repository: Repository,

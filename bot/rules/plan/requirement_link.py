@@ -67,7 +67,7 @@ def _commits_matter(params: Params) -> bool | None:
     return params.each_commit or None
 
 
-@rule("requirement-link", severity="high", params=Params, controls=["SOC2:CC8.1", "ISO27001:A.8.32"])
+@rule("requirement-link", severity="high", params=Params, controls=["ISO27001:A.8.32", "SOC2:CC8.1"])
 def requirement_link(
     pr: PullRequest,
     work_items: Annotated[LinkedWorkItems, needs(_link_spec)],

@@ -76,7 +76,21 @@ def _glob_spec(params: Params) -> GlobSpec:
     return GlobSpec(frozenset(params.migrations))
 
 
-@rule("rollback-ready", severity="high", params=Params, controls=["SOC2:CC8.1", "SOC2:A1.2", "ISO27001:A.8.32"])
+@rule(
+    "rollback-ready",
+    severity="high",
+    params=Params,
+    controls=[
+        "ISO27001:A.8.19",
+        "ISO27001:A.8.32",
+        "NIST-SSDF:PS.3.1",
+        "OSPS-BASELINE:OSPS-BR-04.01",
+        "SOC2:CC7.5",
+        "SOC2:CC8.1",
+        "SOC2:A1.2",
+        "SOC2:A1.3",
+    ],
+)
 def rollback_ready(
     release: Release,
     previous: PreviousRelease,
