@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -11,7 +12,10 @@ from pathspec import GitIgnoreSpec
 @lru_cache(maxsize=1024)
 def compiled(patterns: tuple[str, ...]) -> GitIgnoreSpec:
     """The patterns, compiled once. Raises ``ValueError`` on one that is not a pattern."""
-    return GitIgnoreSpec.from_lines(patterns)
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except re.error as error:
+        raise ValueError(f"not a pattern: {error}") from None
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:

@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from itertools import product
 
 from cel_expr_python import cel  # type: ignore[import-untyped]
 from cel_expr_python.ext import ext_strings  # type: ignore[import-untyped]
 
-from bot.model import globs
 from bot.model.facts import Fact, FactRequest, UnknownKind
 from bot.model.subjects import Subject
 from bot.policy.document import Document, Undecided
 from bot.policy.explanation import explained
+from bot.policy.functions import FUNCTIONS, NOW, Function
 from bot.policy.syntax_tree import Mistake, SyntaxTree, Wanted, check
 from bot.policy.vocabulary import HAS, Kind, Name, Shape, by_type, request, vocabulary
 
@@ -40,6 +40,8 @@ class Program:
     expression: cel.Expression
     environment: cel.Env
     names: tuple[str, ...]
+    reads_now: bool
+    """A function that it calls does; then ``now`` is among its names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Compiled:
     def value(self, document: Document) -> object:
         """What it comes to, or why that is not known: an ``Undecided``."""
         program = self._programs[type(document.subject)]
+        if program.reads_now:
+            NOW.set(document.now)
         try:
             activation = program.environment.Activation(document.bindings(program.names))
             answer = program.expression.eval(activation)
@@ -126,7 +130,9 @@ def _compile(text: str, subject: type[Subject], wanted: Wanted) -> Program:
     mistakes += _failing_constants(tree, text, environment)
     if mistakes:
         raise ExpressionError(mistakes)
-    return Program(program, environment, tuple(sorted(tree.names())))
+    reads_now = any(function.reads_now for name, function in FUNCTIONS.items() if name in tree.functions())
+    names = tree.names() | ({"now"} if reads_now else frozenset())
+    return Program(program, environment, tuple(sorted(names)), reads_now)
 
 
 def _failing_constants(tree: SyntaxTree, text: str, environment: cel.Env) -> Iterator[Mistake]:
@@ -199,32 +205,19 @@ def _kind(result: cel.Type) -> Kind | str | None:
 
 
 def _functions() -> list[cel.FunctionDecl]:
-    """Functions for long lists of files: a loop in CEL ends after 9,999 steps."""
-    files = cel.Type.List(cel.Type.Map(cel.Type.STRING, cel.Type.DYN))
-    declared = []
-    for name, function in (("any_match", _any_match), ("all_match", _all_match)):
-        overloads = [
-            cel.Overload(
-                f"{name}_{suffix}",
-                return_type=cel.Type.BOOL,
-                parameters=[files, patterns],
-                is_member=True,
-                impl=function,
-            )
-            for suffix, patterns in (("text", cel.Type.STRING), ("list", cel.Type.List(cel.Type.STRING)))
-        ]
-        declared.append(cel.FunctionDecl(name, overloads))
-    return declared
+    return [cel.FunctionDecl(function.name, list(_overloads(function))) for function in FUNCTIONS.values()]
 
 
-def _any_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
-    wanted = [patterns] if isinstance(patterns, str) else patterns
-    return any(globs.matches(file["path"], wanted) for file in files)
-
-
-def _all_match(files: list[dict[str, Any]], patterns: str | list[str]) -> bool:
-    wanted = [patterns] if isinstance(patterns, str) else patterns
-    return bool(files) and all(globs.matches(file["path"], wanted) for file in files)
+def _overloads(function: Function) -> Iterator[cel.Overload]:
+    """One for each choice of its parameters' types."""
+    for number, shapes in enumerate(product(*(parameter.shapes for parameter in function.parameters))):
+        yield cel.Overload(
+            f"{function.name}_{number}",
+            return_type=_type(function.returns),
+            parameters=[_type(shape) for shape in shapes],
+            is_member=function.is_member,
+            impl=function.run,
+        )
 
 
 CODE = re.compile(r"^[A-Z_]+: ")

@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-import re2
-
+from bot.policy.functions import FUNCTIONS, Constant, pattern_mistake
 from bot.policy.vocabulary import Kind, Name, Shape, shapes
 from bot.policy.wire import Message
 
 Scope = Mapping[str, Shape | None]
-TIME_FUNCTIONS = frozenset({"timestamp"})
+TIME_FUNCTIONS = frozenset({"timestamp", *(name for name, function in FUNCTIONS.items() if function.takes_times)})
 COMPARISONS = frozenset({"_==_", "_!=_"})
 
 
@@ -70,11 +69,14 @@ class Node:
     id: int
     name: str = ""
     constant: str | None = None
-    """A text constant; constants of other types matter to nobody here."""
+    """A text constant."""
+    number: int | None = None
+    """A constant whole number; constants of other types matter to nobody here."""
     field: str = ""
     function: str = ""
     operands: tuple[Node, ...] = ()
     """The operand of a field, the target and arguments of a function, the elements of a list or mapping."""
+    is_list: bool = False
     asks: bool = False
     """``has(holder.field)``: whether the field is there, not its value."""
     comprehension: Comprehension | None = None
@@ -101,6 +103,10 @@ class SyntaxTree:
     def names(self) -> frozenset[str]:
         """The variables that it uses: those of its own macros are not among them."""
         return frozenset(_names(self.root, frozenset()))
+
+    def functions(self) -> frozenset[str]:
+        """The functions and operators that it calls."""
+        return frozenset(node.function for node in _walk(self.root) if node.function)
 
     def constant_calls(self) -> Iterator[tuple[Node, str]]:
         """Calls whose failure is sure before they run, each as an expression of its own: ``timestamp("…")``,
@@ -195,6 +201,9 @@ class _Checker:
             return operands[0].element if operands[0] is not None else None
         elif node.function == "matches":
             self._regex(node.operands[-1])
+        elif node.function in FUNCTIONS:
+            self._arguments(node, operands)
+            return FUNCTIONS[node.function].returns
         return None
 
     def _choice(self, shape: Shape | None, node: Node) -> None:
@@ -207,15 +216,31 @@ class _Checker:
             self.report(node, f"it is never {node.constant!r}, only {', '.join(values)}{hint}")
 
     def _regex(self, node: Node) -> None:
-        if node.constant is None:
-            return
-        options = re2.Options()
-        options.log_errors = False
-        try:
-            re2.compile(node.constant, options)
-        except re2.error as error:
-            reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
-            self.report(node, f"not a pattern that RE2 reads ({reason}); it has no lookaround and no backreferences")
+        if node.constant is not None and (message := pattern_mistake(node.constant)) is not None:
+            self.report(node, message)
+
+    def _arguments(self, node: Node, shapes: list[Shape | None]) -> None:
+        """The constant arguments of our own functions; and that a list of files or paths is one."""
+        function = FUNCTIONS[node.function]
+        for place, message in function.mistakes([_constant(operand) for operand in node.operands]):
+            self.report(node.operands[place], message)
+        if function.takes_paths and (shape := shapes[0]) is not None and not _has_paths(shape):
+            self.report(node.operands[0], f"{node.function} looks at files or paths, and this list has none")
+
+
+def _constant(node: Node) -> Constant | None:
+    """The value of an argument that is written out; None: it is not."""
+    if node.constant is not None or node.number is not None:
+        return node.constant if node.constant is not None else node.number
+    texts = [item.constant for item in node.operands if item.constant is not None]
+    return texts if node.is_list and len(texts) == len(node.operands) else None
+
+
+def _has_paths(of: Shape) -> bool:
+    element = of.element
+    if element is None or element.record is None:
+        return element is None or element.kind is Kind.TEXT
+    return "path" in shapes(element.record)
 
 
 def _filters(loop: Comprehension) -> bool:
@@ -253,7 +278,8 @@ def _node(message: Message) -> Node:
     constant, name, select = message.message(3), message.message(4), message.message(5)
     call, items, struct, loop = message.message(6), message.message(7), message.message(8), message.message(9)
     if constant is not None:
-        return Node(id, constant=constant.text(6) if 6 in constant else None)
+        number = constant.signed(3) if 3 in constant else None
+        return Node(id, constant=constant.text(6) if 6 in constant else None, number=number)
     if name is not None:
         return Node(id, name=name.text(1))
     if select is not None:
@@ -261,7 +287,7 @@ def _node(message: Message) -> Node:
     if call is not None:
         return Node(id, function=call.text(2), operands=_children(call, 1, 3))
     if items is not None:
-        return Node(id, operands=_children(items, 1))
+        return Node(id, operands=_children(items, 1), is_list=True)
     if struct is not None:
         entries = [_children(entry, 3, 4) for entry in struct.messages(2)]
         return Node(id, operands=tuple(child for entry in entries for child in entry))

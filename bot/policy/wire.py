@@ -44,6 +44,11 @@ class Message:
         found = [value for value in self.fields.get(number, []) if isinstance(value, int)]
         return found[-1] if found else 0
 
+    def signed(self, number: int) -> int:
+        """A varint field that may be negative, then in two's complement; 0 where it is absent."""
+        found = self.integer(number)
+        return found - (1 << 64) if found >> 63 else found
+
     def _bytes(self, number: int) -> list[bytes]:
         return [value for value in self.fields.get(number, []) if isinstance(value, bytes)]
 
