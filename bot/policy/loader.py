@@ -82,7 +82,7 @@ class _Reader:
         return root
 
     def node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
-        mark = _mark(event)
+        mark = self.mark(event)
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if depth > MAX_DEPTH:
@@ -110,7 +110,7 @@ class _Reader:
         return node
 
     def entry(self, mapping: Mapping, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> None:
-        mark = _mark(event)
+        mark = self.mark(event)
         key = self.node(event, events, depth + 1)
         value = self.node(next(events), events, depth + 1)
         if not isinstance(key, Scalar):
@@ -150,13 +150,16 @@ class _Reader:
 
     def tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            self.report(_mark(event), f"the tag {event.tag!r} is not supported; write the value without it")
+            self.report(self.mark(event), f"the tag {event.tag!r} is not supported; write the value without it")
+
+    def mark(self, event: yaml.Event) -> Mark:
+        return Mark(*_place(event.start_mark), self.file)
 
     def report(self, mark: Mark, message: str) -> None:
         self.problems.append(Problem(self.file, mark.line, mark.column, "", message))
 
     def stop(self, event: yaml.Event, message: str) -> NoReturn:
-        mark = _mark(event)
+        mark = self.mark(event)
         raise _StopError(Problem(self.file, mark.line, mark.column, "", message))
 
 
@@ -194,10 +197,6 @@ def _resolve(text: str) -> tuple[str | int | float | bool | None, str]:
 def is_plain_text(text: str) -> bool:
     """Whether a text that is written without quotes is read as that text."""
     return _resolve(text) == (text, "")
-
-
-def _mark(event: yaml.Event) -> Mark:
-    return Mark(*_place(event.start_mark))
 
 
 def _place(mark: Position | None) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from bot.policy.problems import Problem
@@ -17,6 +18,8 @@ class Mark:
 
     line: int
     column: int
+    file: str = ""
+    """The file's name for people. A merged policy has values from several files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,41 +72,42 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tree:
-    """One YAML file."""
+    """One YAML file; or a policy that was merged from several."""
 
     file: str
     root: Node
     problems: tuple[Problem, ...]
     """What is wrong with it as YAML, but did not stop the reading."""
     lines: tuple[str, ...]
+    inherited: AnyMapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The lines of the other files that its values come from, by the files' names."""
 
     def problem(self, mark: Mark, path: str, message: str) -> Problem:
-        """A mistake in this file."""
-        return Problem(self.file, mark.line, mark.column, path, message)
+        """A mistake, in the file that the mark is of."""
+        return Problem(mark.file or self.file, mark.line, mark.column, path, message)
 
     def inside(self, scalar: Scalar, line: int, column: int) -> Mark:
         """The place in the file of a place in a text value, both from 1."""
         at = scalar.mark
+        lines = self.inherited.get(at.file, self.lines)
         if scalar.style in ("", "'", '"'):
-            if line > 1 or scalar.text not in self._line(at.line):
+            if line > 1 or at.line > len(lines) or scalar.text not in lines[at.line - 1]:
                 return at
-            return Mark(at.line, at.column + len(scalar.style) + column - 1)
-        body = [(number, text) for number, text in self._below(at.line) if text.strip() or scalar.style == "|"]
+            return replace(at, column=at.column + len(scalar.style) + column - 1)
+        body = [(number, text) for number, text in _below(lines, at.line) if text.strip() or scalar.style == "|"]
         if scalar.style == ">" or line > len(body):
             return at
         number, text = body[line - 1]
         indent = min((len(t) - len(t.lstrip(" ")) for _, t in body if t.strip()), default=0)
-        return Mark(number, min(indent, len(text)) + column)
+        return replace(at, line=number, column=min(indent, len(text)) + column)
 
-    def _line(self, number: int) -> str:
-        return self.lines[number - 1] if number <= len(self.lines) else ""
 
-    def _below(self, number: int) -> Iterator[tuple[int, str]]:
-        """The lines of a block that begins on a line."""
-        header = self._line(number)
-        parent = len(header) - len(header.lstrip(" -"))
-        parent = len(header) - len(header.lstrip(" ")) if ":" not in header[:parent] else parent
-        for following, text in enumerate(self.lines[number:], number + 1):
-            if text.strip() and len(text) - len(text.lstrip(" ")) <= parent:
-                return
-            yield following, text
+def _below(lines: tuple[str, ...], number: int) -> Iterator[tuple[int, str]]:
+    """The lines of a block that begins on a line."""
+    header = lines[number - 1] if number <= len(lines) else ""
+    parent = len(header) - len(header.lstrip(" -"))
+    parent = len(header) - len(header.lstrip(" ")) if ":" not in header[:parent] else parent
+    for following, text in enumerate(lines[number:], number + 1):
+        if text.strip() and len(text) - len(text.lstrip(" ")) <= parent:
+            return
+        yield following, text
