@@ -56,11 +56,12 @@ def loaded(sandbox: Served) -> dict[str, tuple[Evaluator, list[Subject], Known]]
             known = judge(configuration, subjects, provider, values, Silence()).known
             counts = Counter(type(subject) for subject in subjects)
             for entry in configuration.policies[0].entries:
-                for kind, variant in entry.rule.variants.items():
-                    if counts[kind]:
-                        evaluator = Evaluator(entry.rule, variant, entry.params, values)
-                        mine = [s for s in subjects if type(s) is kind and not getattr(s, "archived", False)]
-                        found[entry.rule.id] = (evaluator, mine, known)
+                for check in entry.rules():
+                    for kind, variant in check.rule.variants.items():
+                        if counts[kind]:
+                            evaluator = Evaluator(check.rule, variant, check.params, values)
+                            mine = [s for s in subjects if type(s) is kind and not getattr(s, "archived", False)]
+                            found[check.rule.id] = (evaluator, mine, known)
     return found
 
 

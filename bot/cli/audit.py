@@ -35,9 +35,8 @@ def command(
     from bot.cli.session import session
 
     parsed = [target(text, environment) for text in targets or (".",)]
-    given = given_configuration(config)
     with session(now) as opened, progress() as bar:
-        judging = Judging(opened, "audit", given)
+        judging = Judging(opened, "audit", given_configuration(config, opened.fetcher()))
         for one in parsed:
             provider, root = judging.resolve(one)
             configuration = judging.configuration_for(provider, root)

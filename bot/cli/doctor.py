@@ -46,9 +46,8 @@ def command(target: str, config: Path | None, now: datetime | None) -> int:
     from bot.report.sanitize import plain
 
     parsed = parse_target(target)
-    given = given_configuration(config)
     with session(now) as opened, progress() as bar:
-        judging = Judging(opened, "audit", given)
+        judging = Judging(opened, "audit", given_configuration(config, opened.fetcher()))
         provider, root = judging.resolve(parsed)
         configuration = judging.configuration_for(provider, root)
         subjects = [*judging.below(provider, root, configuration), *_open_pull_request(provider, root)]

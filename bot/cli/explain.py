@@ -1,24 +1,33 @@
-"""``almguard explain``: a rule, or why a target is judged as it is."""
+"""``almguard explain``: a rule, the policy in force, or why a target is judged as it is."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bot.cli.options import common
 
+if TYPE_CHECKING:
+    from bot.cli.judgement import Judging
+    from bot.policy.configuration import Configuration
+
 
 @click.command("explain")
-@click.argument("what", metavar="RULE|TARGET")
-@click.argument("rule", required=False)
+@click.argument("what", metavar="[RULE|TARGET]", required=False)
+@click.argument("rule", metavar="[RULE|ENTRY]", required=False)
 @click.option("--environment", help="Judge the release for this environment.")
+@click.option("--effective", is_flag=True, help="Print the policy in force, each line with its origin.")
+@click.option("--match", is_flag=True, help="Say which policies and entries apply to the target, and why not.")
 @common
 def command(
-    what: str,
+    what: str | None,
     rule: str | None,
     environment: str | None,
+    effective: bool,
+    match: bool,
     config: Path | None,
     format_: str,
     outputs: tuple[tuple[str, Path], ...],
@@ -28,24 +37,30 @@ def command(
 ) -> int:
     """Explain a rule (what, why, evidence, parameters), or judge a target and show every entry in full.
 
-    ``almguard explain approvals``; ``almguard explain github:acme/payments#12``; with a rule after the target, that rule
-    alone. Nothing is posted, and the exit code is the verdict's.
+    ``almguard explain approvals``; ``almguard explain github:acme/payments#12``; with a rule or an entry after the target,
+    that alone. ``--effective`` prints the merged policy, of a target or of the files here. Nothing is posted, and the exit
+    code is the verdict's; ``--effective`` and ``--match`` judge nothing and exit with 0.
     """
     from bot.cli.failures import Refusal
     from bot.rules.registry import find, suggest
 
+    if what is None:
+        if not effective:
+            raise Refusal(
+                "Name a rule (almguard explain approvals) or a target (almguard explain github:acme/payments#12)."
+            )
+        return _effective_here(config)
     named = find(what)
-    if named is not None and rule is None:
+    if named is not None and rule is None and not effective and not match:
         _page(named.id)
         return 0
     if ":" not in what and "/" not in what and not Path(what).exists():
         close = suggest(what)
         hint = f" Did you mean {close}?" if close else " 'almguard rules' lists them."
         raise Refusal(f"There is no rule {what!r}, and it is no target and no folder.{hint}")
-    if rule is not None and find(rule) is None:
-        close = suggest(rule)
-        raise Refusal(f"There is no rule {rule!r}." + (f" Did you mean {close}?" if close else ""))
-    return _target(what, rule, environment, config, format_, outputs, now, exit_zero=exit_zero)
+    return _target(
+        what, rule, environment, config, format_, outputs, now, exit_zero=exit_zero, effective=effective, match=match
+    )
 
 
 def _page(rule_id: str) -> None:
@@ -64,6 +79,27 @@ def _page(rule_id: str) -> None:
         click.echo(page)
 
 
+def _effective_here(config: Path | None) -> int:
+    """The merged policy of the given file, or of what a gate would find here."""
+    from bot.cli.judgement import found_here, given_configuration
+    from bot.cli.session import session
+
+    with session(None) as opened:
+        configuration = given_configuration(config or found_here(), opened.fetcher())
+    assert configuration is not None
+    _print_merged(configuration)
+    return 0
+
+
+def _print_merged(configuration: Configuration) -> None:
+    from bot.report.policies import merged
+
+    for warning in configuration.warnings:
+        click.echo(f"almguard: {warning}", err=True)
+    for line in merged(configuration):
+        click.echo(line)
+
+
 def _target(
     what: str,
     rule: str | None,
@@ -74,6 +110,8 @@ def _target(
     now: datetime | None,
     *,
     exit_zero: bool,
+    effective: bool,
+    match: bool,
 ) -> int:
     from dataclasses import replace
 
@@ -81,25 +119,65 @@ def _target(
     from bot.cli.output import emit
     from bot.cli.progress import progress
     from bot.cli.session import session
-    from bot.rules.registry import find
 
     parsed = target(what, environment)
-    given = given_configuration(config)
     with session(now) as opened, progress() as bar:
-        judging = Judging(opened, "gate", given)
+        judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()))
         provider, root = judging.resolve(parsed)
         configuration = judging.configuration_for(provider, root)
+        if effective:
+            _print_merged(configuration)
+            return 0
+        if rule is not None:
+            configuration = _only(configuration, rule)
         subjects = judging.below(provider, root, configuration)
-        found = find(rule) if rule is not None else None
-        if found is not None:
-            configuration = replace(
-                configuration,
-                policies=tuple(
-                    replace(policy, entries=tuple(entry for entry in policy.entries if entry.rule.id == found.id))
-                    for policy in configuration.policies
-                ),
-            )
         judging.judge(configuration, provider, subjects, bar)
+        if match:
+            _print_match(judging, configuration)
+            return 0
         run = replace(judging.run(), command="explain")
     emit(run, format_, outputs, verbose=True)
     return judging.exit_code(exit_zero=exit_zero)
+
+
+def _print_match(judging: Judging, configuration: Configuration) -> None:
+    from bot.engine.selection import selection
+    from bot.report.policies import selected
+
+    for subject in judging.judged.subjects:
+        found = selection(configuration, subject, judging.judged.known, judging.results, judging.session.now)
+        for line in selected(found):
+            click.echo(line)
+
+
+def _only(configuration: Configuration, rule: str) -> Configuration:
+    """The configuration with those entries alone that are, or hold, the rule or entry of that name."""
+    from dataclasses import replace
+
+    from bot.cli.failures import Refusal
+    from bot.policy.problems import did_you_mean
+    from bot.rules.registry import find, rules
+
+    found = find(rule)
+    wanted = {rule, found.id if found is not None else rule}
+
+    def holds(name: str, key: str, rule_id: str) -> bool:
+        return bool({name, key, rule_id} & wanted)
+
+    policies = tuple(
+        replace(
+            policy,
+            entries=tuple(
+                entry for entry in policy.entries if any(holds(m.name, m.key, m.rule_id) for m in entry.walk())
+            ),
+        )
+        for policy in configuration.policies
+    )
+    if found is None and not any(policy.entries for policy in policies):
+        names = {member.name for policy in configuration.policies for e in policy.entries for member in e.walk()}
+        hint = (
+            did_you_mean(rule, sorted(names | set(rules())))
+            or "; 'almguard explain --effective TARGET' shows the entries"
+        )
+        raise Refusal(f"There is no rule and no entry {rule!r} here{hint}.")
+    return replace(configuration, policies=policies)

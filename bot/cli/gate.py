@@ -53,9 +53,8 @@ def command(
         click.echo(f"almguard: {event}", err=True)
         return 0
     chosen = event.targets if event else tuple(target(text, environment) for text in targets)
-    given = given_configuration(config)
     with session(now) as opened, progress() as bar:
-        judging = Judging(opened, "gate", given)
+        judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()))
         judged = judge_all(judging, chosen, bar)
         run = judging.run()
         if not dry_run:

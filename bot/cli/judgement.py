@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, TypeVar
 from bot import __version__
 from bot.cli.failures import Refusal, from_platform
 from bot.cli.session import Session
-from bot.engine.judging import judge, kinds_judged
-from bot.engine.ports import PlatformError, Progress, Provider
+from bot.engine.judging import Judged, judge, kinds_judged
+from bot.engine.ports import Known, PlatformError, Progress, Provider
 from bot.engine.reach import reach
 from bot.engine.targets import Target, TargetError, parse
 from bot.engine.verdict import EXIT_CODES, OnUnknown, decide, facts_digest, note
 from bot.model.analyzers import AnalyzerCatalogue
 from bot.model.facts import UnknownKind
-from bot.model.results import Gap, Gate, Result, Run, Verdict
+from bot.model.results import Enforcement, Gap, Gate, Result, Run, Verdict
 from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject
 
 if TYPE_CHECKING:
     from bot.policy.configuration import Configuration
+    from bot.policy.references import Fetcher
 
 CONFIG_PATHS = (".github/almguard.yml", "almguard.yml")
 
@@ -41,11 +42,15 @@ class Judging:
     results: list[Result] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
+    """Ids of subjects whose own configuration could not be read, so that they were judged by the given one alone."""
     incomplete: bool = False
     """Subjects that a blocking rule judges could not all be listed."""
     configurations: dict[str, Configuration] = field(default_factory=dict)
     """Those that were applied, by digest."""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    judged: Judged = field(default_factory=lambda: Judged((), (), (), Known()))
+    """The newest judgement alone."""
     _providers: dict[str, Provider] = field(default_factory=dict)
     _catalogues: dict[str, AnalyzerCatalogue] = field(default_factory=dict)
 
@@ -64,8 +69,29 @@ class Judging:
         return self._providers[root.id]
 
     def configuration_for(self, provider: Provider, subject: Subject) -> Configuration:
-        """The given configuration, else the subject's own from its base branch, else the baseline in audit."""
-        return self.using(self.configuration or self._own(provider, subject))
+        """The subject's own from its base branch, else the baseline in audit; a given one is the floor under its own."""
+        from bot.policy.floor import under
+        from bot.policy.load import default_configuration
+
+        floor = self.configuration
+        try:
+            own = self._own(provider, subject)
+        except PlatformError as error:
+            if floor is None or error.kind is None:
+                raise from_platform(error) from None
+            # What the floor asks for can be judged all the same; only, a pass of it is not the whole answer.
+            self.unread.add(subject.id)
+            reason = f"the repository's own configuration: {error}"
+            self.gaps.append(Gap(subject.id, subject.name, "configuration", error.kind, reason))
+            return self.using(floor)
+        if floor is not None:
+            return self.using(floor if own is None else loaded(lambda: under(floor, own)))
+        if own is None:
+            self.notices.append(
+                "No configuration was found: the baseline policy runs in audit, which blocks nothing. "
+                f"Write {CONFIG_PATHS[0]} to decide yourself, or let 'almguard init' write it."
+            )
+        return self.using(own or default_configuration())
 
     def configuration_for_scan(self) -> Configuration:
         """A scan goes by one configuration: the given one, else the baseline in audit."""
@@ -80,7 +106,9 @@ class Judging:
 
     def using(self, configuration: Configuration) -> Configuration:
         """Note that a configuration is applied."""
-        self.configurations.setdefault(configuration.digest, configuration)
+        if configuration.digest not in self.configurations:
+            self.configurations[configuration.digest] = configuration
+            self.notices += [*configuration.warnings, *steps_to_come(configuration, self.session.now)]
         self.session.connect(configuration.connections)
         return configuration
 
@@ -91,13 +119,14 @@ class Judging:
         """
         if not isinstance(root, Organization | Repository):
             return [root]
-        kinds = (kinds_judged(configuration) - {PullRequest}) | {type(root)}
+        now = self.session.now
+        kinds = (kinds_judged(configuration, now) - {PullRequest}) | {type(root)}
         found = list(provider.discover(root, frozenset(kinds)))
         unlisted = [item for item in found if isinstance(item, Gap)]
         self.gaps.extend(unlisted)
         # A blocking rule whose subjects could not all be listed has not judged them, and must not look as if it had.
         self.incomplete = self.incomplete or (
-            bool(unlisted) and any(kind is not type(root) for kind in kinds_judged(configuration, blocking=True))
+            bool(unlisted) and any(kind is not type(root) for kind in kinds_judged(configuration, now, blocking=True))
         )
         return [item for item in found if not isinstance(item, Gap)]
 
@@ -110,7 +139,8 @@ class Judging:
             AnalyzerCatalogue in variant.values.values()
             for policy in configuration.policies
             for entry in policy.entries
-            for variant in entry.rule.variants.values()
+            for check in entry.rules()
+            for variant in check.rule.variants.values()
         ):
             values[AnalyzerCatalogue] = self._catalogue(configuration)
         own_checks = frozenset(
@@ -120,15 +150,17 @@ class Judging:
             for context in (configuration.gate.context(subject.base.branch),)
             for name in (context, f"almguard/{context}")  # Azure DevOps' statuses carry a genre
         )
-        judged = judge(configuration, subjects, provider, values, progress, own_checks)
+        judged = self.judged = judge(configuration, subjects, provider, values, progress, own_checks)
         self.subjects.extend(self._counted(judged.subjects, judged.results))
         self.results.extend(judged.results)
         self.gaps.extend(judged.gaps)
         for subject in subjects:
             if self.command == "gate" and isinstance(subject, PullRequest | Release):
                 own = [result for result in judged.results if result.subject.id == subject.id]
-                verdict = decide(own, configuration.gate.on_unknown)
-                self.gates.append(Gate(subject, verdict, configuration.digest, facts_digest(judged.known), note(own)))
+                verdict, said = decide(own, configuration.gate.on_unknown), note(own)
+                if subject.id in self.unread and verdict is not Verdict.BLOCKED:
+                    verdict, said = Verdict.INCONCLUSIVE, "the repository's own configuration could not be read"
+                self.gates.append(Gate(subject, verdict, configuration.digest, facts_digest(judged.known), said))
         return judged.results
 
     def _counted(self, subjects: Sequence[Subject], results: Sequence[Result]) -> list[Subject]:
@@ -177,27 +209,22 @@ class Judging:
             verdict = min((gate.verdict for gate in self.gates), key=SEVEREST.index)
         else:
             verdict = decide(self.results, self.on_unknown())
-            incomplete = self.incomplete or (self.command == "scan" and bool(self.gaps))
+            incomplete = self.incomplete or bool(self.unread) or (self.command == "scan" and bool(self.gaps))
             if incomplete and verdict in (Verdict.PASSED, Verdict.EMPTY, Verdict.WAITING):
                 verdict = Verdict.INCONCLUSIVE
         if exit_zero and verdict in (Verdict.BLOCKED, Verdict.WAITING):
             return 0
         return EXIT_CODES[verdict]
 
-    def _own(self, provider: Provider, subject: Subject) -> Configuration:
-        from bot.policy.load import default_configuration, load_configuration
+    def _own(self, provider: Provider, subject: Subject) -> Configuration | None:
+        """The configuration that the subject's base branch has; None: it has none. Raises ``PlatformError``."""
+        from bot.policy.load import load_configuration
 
-        try:
-            found = provider.configuration(subject, CONFIG_PATHS)
-        except PlatformError as error:
-            raise from_platform(error) from None
+        found = provider.configuration(subject, CONFIG_PATHS)
         if found is None:
-            self.notices.append(
-                "No configuration was found: the baseline policy runs in audit, which blocks nothing. "
-                f"Write {CONFIG_PATHS[0]} to decide yourself."
-            )
-            return default_configuration()
-        return loaded(lambda: load_configuration(found.text, found.source, files=_Beside(provider, subject)))
+            return None
+        files, fetcher = _Beside(provider, subject), self.session.fetcher()
+        return loaded(lambda: load_configuration(found.text, found.source, files, fetcher))
 
     def _catalogue(self, configuration: Configuration) -> AnalyzerCatalogue:
         from bot.policy.catalogue import load_catalogue
@@ -224,8 +251,8 @@ def target(text: str, environment: str | None = None) -> Target:
         raise Refusal(str(error)) from None
 
 
-def given_configuration(path: Path | None) -> Configuration | None:
-    """The configuration of --config; its policies are read beside it."""
+def given_configuration(path: Path | None, fetcher: Fetcher | None = None) -> Configuration | None:
+    """The configuration of --config; its policies are read beside it, those of other repositories by the fetcher."""
     if path is None:
         return None
     from bot.policy.load import load_configuration
@@ -234,8 +261,40 @@ def given_configuration(path: Path | None) -> Configuration | None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Refusal(f"{path}: it cannot be read: {error}") from None
-    return loaded(lambda: load_configuration(text, str(path), files=Folder(_root_of(path))))
+    return loaded(lambda: load_configuration(text, str(path), Folder(_root_of(path)), fetcher))
 
+
+def found_here() -> Path:
+    """The configuration file that a gate would find in this folder."""
+    for name in CONFIG_PATHS:
+        if Path(name).is_file():
+            return Path(name)
+    raise Refusal(f"There is no {' and no '.join(CONFIG_PATHS)} here. Name a file, or let 'almguard init' write one.")
+
+
+NOTICE_DAYS = 30
+"""How many days before a step of a dated enforcement it is announced."""
+
+
+def steps_to_come(configuration: Configuration, now: datetime) -> Iterator[str]:
+    """The entries whose enforcement changes soon, in words."""
+    for policy in configuration.policies:
+        for entry in policy.entries:
+            step = entry.schedule.next(now)
+            if step is None or step.since is None:
+                continue
+            days = (step.since - now.astimezone(UTC).date()).days
+            if days <= NOTICE_DAYS:
+                when = f"from {step.since}, in {days} {'day' if days == 1 else 'days'}"
+                yield f"{entry.key} {STEPS[step.enforcement]} {when}; today it {STEPS[entry.schedule.at(now)]}."
+
+
+STEPS = {
+    Enforcement.DISABLED: "is not judged",
+    Enforcement.AUDIT: "only records",
+    Enforcement.WARN: "warns",
+    Enforcement.BLOCK: "blocks",
+}
 
 T = TypeVar("T")
 

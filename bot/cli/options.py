@@ -57,7 +57,7 @@ def common(function: F) -> F:
                 "--config",
                 type=click.Path(exists=True, dir_okay=False, path_type=Path),
                 envvar="ALMGUARD_CONFIG",
-                help="The policy or configuration file, instead of the target's own.",
+                help="A policy or configuration file: the floor under the target's own, which can only add to it.",
             ),
             click.option(
                 "--format",

@@ -44,11 +44,10 @@ def command(
     from bot.model.subjects import PullRequest
 
     parsed = [target(text) for text in targets]
-    given = given_configuration(config)
     with session(now) as opened, progress() as bar:
-        judging = Judging(opened, "scan", given)
+        judging = Judging(opened, "scan", given_configuration(config, opened.fetcher()))
         configuration = judging.configuration_for_scan()
-        kinds = kinds_judged(configuration)
+        kinds = kinds_judged(configuration, opened.now)
         if "pull-requests" not in included:
             kinds -= {PullRequest}
         for one in parsed:

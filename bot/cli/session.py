@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.platforms.github.reading import Connected
     from bot.platforms.transport import Transport
     from bot.policy.configuration import Connection
+    from bot.policy.references import Fetcher
 
 GITHUB_API = "https://api.github.com"
 AZURE_DEVOPS = "https://dev.azure.com"
@@ -37,6 +38,7 @@ class Session:
     _credentials: dict[str, str] = field(default_factory=dict)
     """By the address of a connection's work items: the name of the credential that it is read with."""
     _providers: dict[str, Provider] = field(default_factory=dict)
+    _fetcher: Fetcher | None = None
 
     def provider(self, target: Target) -> Provider:
         """The provider that can read a target; made once for each platform and organisation."""
@@ -60,6 +62,14 @@ class Session:
 
             return AzureDevOpsPublisher(self._azure(target.organization or ""))
         raise Refusal(f"{target}: a verdict can be posted to a pull request only. Use --dry-run, or audit.")
+
+    def fetcher(self) -> Fetcher:
+        """Who reads the policies of other repositories; one for the whole run."""
+        from bot.cli.fetching import PlatformFetcher
+
+        if self._fetcher is None:
+            self._fetcher = PlatformFetcher(self)
+        return self._fetcher
 
     def requests(self) -> dict[str, int]:
         """HTTP requests sent so far, by platform."""

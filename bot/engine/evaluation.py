@@ -10,20 +10,24 @@ from bot.engine.ports import Known
 from bot.engine.reach import reach
 from bot.model.facts import Fact, FactRequest, Loaded, NotSupported
 from bot.model.findings import Evidence, Finding, NotApplicable, Unknown
-from bot.model.results import Outcome, Unknowing
+from bot.model.results import AppliedWaiver, Condition, Member, Outcome, Unknowing
 from bot.model.subjects import Branch, Subject
 from bot.rules import Rule, RuleParams, Variant
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How a rule ended on a subject, before any policy."""
+    """How a rule, or an entry, ended on a subject."""
 
     outcome: Outcome
     findings: tuple[Finding, ...] = ()
     unknown: tuple[Unknowing, ...] = ()
     reason: str = ""
     evidence: tuple[Evidence, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    members: tuple[Member, ...] = ()
+    """Of a group."""
+    waiver: AppliedWaiver | None = None
 
 
 PASSED = Judgement(Outcome.PASS)

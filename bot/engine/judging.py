@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from bot.engine.evaluation import Evaluator, Judgement
+from bot.engine.documents import Documents
+from bot.engine.entries import EntryEvaluator
+from bot.engine.evaluation import Judgement
 from bot.engine.loading import Needs, load
 from bot.engine.ports import Known, Progress, Provider, Silence
-from bot.engine.reach import can_reach, reach
-from bot.model.facts import Answer, Fact, FactRequest, Loaded, Unavailable, UnknownKind
-from bot.model.facts.change import Checks
-from bot.model.facts.repository import Properties
-from bot.model.results import Enforcement, Gap, Outcome, Result, Unknowing
-from bot.model.subjects import Branch, Organization, Repository, Subject
+from bot.engine.reach import reach
+from bot.engine.waiving import Waiving
+from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
+from bot.model.facts.change import Checks, Commits, FormerCommits
+from bot.model.facts.repository import Properties, RepositoryPaths
+from bot.model.results import Enforcement, Gap, Member, Outcome, Result, Unknowing
+from bot.model.subjects import Branch, Organization, Platform, Repository, Subject
+from bot.policy.baseline import fingerprint
 from bot.policy.configuration import CompiledEntry, CompiledPolicy, Configuration
-from bot.policy.expressions import Document, Expression, Undecided
-from bot.policy.matching import matches, needs_properties
+from bot.policy.expressions import Undecided
+from bot.policy.matching import matches, needs_paths, needs_properties
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class Judged:
     results: tuple[Result, ...]
     gaps: tuple[Gap, ...]
     known: Known
+    waiving: tuple[Waiving, ...] = ()
+    """The waivers of each policy, and what they met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +42,22 @@ class _Selected:
 
     entry: CompiledEntry
     policy: CompiledPolicy
-    evaluator: Evaluator
+    enforcement: Enforcement
+    evaluator: EntryEvaluator
     subjects: list[Subject]
     undecided: dict[str, Undecided]
     """By subject id: why it is not known whether the policy selects it."""
 
 
-def kinds_judged(configuration: Configuration, *, blocking: bool = False) -> frozenset[type[Subject]]:
+def kinds_judged(configuration: Configuration, now: datetime, *, blocking: bool = False) -> frozenset[type[Subject]]:
     """The types of subject that at least one active (or blocking) entry has a rule for."""
     idle = set(Enforcement) - {Enforcement.BLOCK} if blocking else {Enforcement.DISABLED}
     return frozenset(
         kind
         for policy in configuration.policies
         for entry in policy.entries
-        if entry.enforcement not in idle
-        for kind in entry.rule.variants
+        if entry.schedule.at(now) not in idle
+        for kind in entry.kinds
     )
 
 
@@ -71,17 +79,26 @@ def judge(
     """
     progress = progress or Silence()
     known = Known()
-    gaps = list(_load_properties(configuration, subjects, provider, known))
-    selected = list(_select(configuration, subjects, known, values))
+    gaps = list(_load_selectors(configuration, subjects, provider, known))
+    waiving = {policy.name: Waiving(policy, _now(values)) for policy in configuration.policies if policy.waivers}
+    selected = list(_select(configuration, subjects, known, values, waiving))
     needs = Needs()
     for choice in selected:
-        for request in (*choice.evaluator.requests, *_condition_facts(choice)):
+        for request in choice.evaluator.requests:
             needs.add(request, choice.subjects)
     gaps.extend(load(needs, provider, known, progress))
     _forget(own_checks, known)
+    _identify(configuration, known, provider.platform)
     results = tuple(_evaluate(selected, known, values, progress))
     gaps.extend(_within(results, gaps))
-    return Judged(tuple(subjects), results, tuple(gaps), known)
+    results += tuple(result for each in waiving.values() for result in each.results())
+    return Judged(tuple(subjects), results, tuple(gaps), known, tuple(waiving.values()))
+
+
+def _now(values: Mapping[type, object]) -> datetime:
+    now = values[datetime]
+    assert isinstance(now, datetime)
+    return now
 
 
 def _within(results: Sequence[Result], gaps: Sequence[Gap]) -> Iterator[Gap]:
@@ -102,37 +119,43 @@ def _within(results: Sequence[Result], gaps: Sequence[Gap]) -> Iterator[Gap]:
             yield Gap(subject.id, subject.name, unknown.fact or result.rule, unknown.kind, unknown.reason)
 
 
-def _load_properties(
+def _load_selectors(
     configuration: Configuration, subjects: Sequence[Subject], provider: Provider, known: Known
 ) -> tuple[Gap, ...]:
-    """Properties decide what is selected, so they are read before anything else; only where a policy asks."""
-    if not any(needs_properties(policy.match) for policy in configuration.policies):
-        return ()
+    """What decides who is selected is read before anything else; only where a policy asks for it."""
     needs = Needs()
-    needs.add(FactRequest(Properties), subjects)
+    for policy in configuration.policies:
+        if needs_properties(policy.match, configuration.inventory):
+            needs.add(FactRequest(Properties), subjects)
+        if needs_paths(policy.match):
+            needs.add(FactRequest(RepositoryPaths), subjects)
     return load(needs, provider, known)
 
 
 def _select(
-    configuration: Configuration, subjects: Sequence[Subject], known: Known, values: Mapping[type, object]
+    configuration: Configuration,
+    subjects: Sequence[Subject],
+    known: Known,
+    values: Mapping[type, object],
+    waiving: Mapping[str, Waiving],
 ) -> Iterator[_Selected]:
     for policy in configuration.policies:
         chosen: dict[type[Subject], list[Subject]] = {}
         undecided: dict[str, Undecided] = {}
         for subject in subjects:
-            answer = matches(policy.match, subject, _properties(subject, known))
+            answer = matches(policy.match, subject, selectors(subject, known), configuration.inventory)
             if isinstance(answer, Undecided):
                 undecided[subject.id] = answer
             elif not answer:
                 continue
             chosen.setdefault(type(subject), []).append(subject)
         for entry in policy.entries:
-            if entry.enforcement is Enforcement.DISABLED:
+            enforcement = entry.schedule.at(_now(values))
+            if enforcement is Enforcement.DISABLED:
                 continue
-            for kind, variant in entry.rule.variants.items():
-                if kind in chosen:
-                    evaluator = Evaluator(entry.rule, variant, entry.params, values)
-                    yield _Selected(entry, policy, evaluator, chosen[kind], undecided)
+            for kind in sorted(entry.kinds & chosen.keys(), key=lambda kind: kind.kind):
+                evaluator = EntryEvaluator(entry, kind, values, waiving.get(policy.name))
+                yield _Selected(entry, policy, enforcement, evaluator, chosen[kind], undecided)
 
 
 def _forget(own_checks: frozenset[str], known: Known) -> None:
@@ -142,118 +165,77 @@ def _forget(own_checks: frozenset[str], known: Known) -> None:
             known.answers[key] = replace(answer, value=Checks(others))
 
 
-def _properties(subject: Subject, known: Known) -> Answer | None:
-    repository = reach(subject, Repository)
-    return None if repository is None else known.answer(Properties, repository)
+def _identify(configuration: Configuration, known: Known, platform: Platform) -> None:
+    """Give commits the accounts that the configuration's identities declare for their e-mails."""
+    if configuration.identities is None:
+        return
+    for key, answer in known.answers.items():
+        if isinstance(answer, Loaded) and isinstance(answer.value, Commits | FormerCommits):
+            value = configuration.identities.resolve(answer.value, platform, key[1].partition("/")[0])
+            known.answers[key] = replace(answer, value=value)
 
 
-def _condition_facts(choice: _Selected) -> Iterator[FactRequest]:
-    kind = choice.evaluator.variant.subject
-    for expression in choice.entry.conditions:
-        for request in expression.requests():
-            if can_reach(kind, request.type.subject):
-                yield request
+def selectors(subject: Subject, known: Known) -> Mapping[type[Fact], Answer]:
+    """The answers that decide whether a policy selects a subject, as far as they were asked for."""
+    found: dict[type[Fact], Answer] = {}
+    for fact in (Properties, RepositoryPaths):
+        holder = reach(subject, fact.subject)
+        answer = None if holder is None else known.answer(fact, holder)
+        if answer is not None:
+            found[fact] = answer
+    return found
 
 
 def _evaluate(
     selected: Sequence[_Selected], known: Known, values: Mapping[type, object], progress: Progress
 ) -> Iterator[Result]:
-    documents = _Documents(known, values)
+    documents = Documents(known, values)
     progress.total("rules", sum(len(choice.subjects) for choice in selected))
     for choice in selected:
-        entry = choice.entry
-        conditions = entry.conditions
         for subject in choice.subjects:
             if subject.id in choice.undecided:
                 judgement = _undecided(choice.undecided[subject.id])
-            elif conditions:
-                judgement = _conditional(choice, subject, known, documents)
             else:
-                judgement = choice.evaluator(subject, known)
-            yield Result(
-                key=entry.key,
-                policy=choice.policy.name,
-                rule=entry.rule.id,
-                subject=subject,
-                outcome=judgement.outcome,
-                enforcement=entry.enforcement,
-                severity=entry.severity,
-                findings=judgement.findings,
-                unknown=judgement.unknown,
-                reason=judgement.reason,
-                evidence=judgement.evidence,
-                title=entry.rule.title,
-            )
+                judgement = choice.evaluator(subject, known, documents)
+            yield _result(choice, subject, judgement)
         progress.advance("rules", len(choice.subjects))
 
 
-def _conditional(choice: _Selected, subject: Subject, known: Known, documents: _Documents) -> Judgement:
-    """``when`` false or ``unless`` true: not applicable. A condition that is not known leaves only a pass standing.
+def _result(choice: _Selected, subject: Subject, judgement: Judgement) -> Result:
+    entry, policy = choice.entry, choice.policy
+    keys = _keys(entry.key, judgement)
+    fingerprints = tuple(fingerprint(key, subject.id, f) for key, f in zip(keys, judgement.findings, strict=True))
+    known = frozenset(fingerprints) & policy.baseline.fingerprints if policy.baseline is not None else frozenset[str]()
+    return Result(
+        key=entry.key,
+        policy=policy.name,
+        rule=entry.rule_id,
+        subject=subject,
+        outcome=judgement.outcome,
+        enforcement=choice.enforcement,
+        severity=entry.severity,
+        findings=judgement.findings,
+        unknown=judgement.unknown,
+        reason=judgement.reason,
+        evidence=judgement.evidence,
+        title=entry.title,
+        conditions=judgement.conditions,
+        members=judgement.members,
+        waiver=judgement.waiver,
+        fingerprints=fingerprints,
+        known=known,
+    )
 
-    A rule that finds nothing to judge is no pass: whether the entry applies at all is still not known.
-    """
-    entry = choice.entry
-    doubts: list[Unknowing] = []
-    for expression, wanted, word in ((entry.when, True, "when"), (entry.unless, False, "unless")):
-        if expression is None:
-            continue
-        document = documents.of(subject, expression)
-        answer = expression.evaluate(document)
-        if isinstance(answer, Undecided):
-            doubts.extend(_doubts(expression, answer, subject, known, word))
-        elif answer is not wanted:
-            state = f"{expression.text} {'does not hold' if wanted else 'holds'}"
-            if expression.lacks_files(document):
-                state = f"the diff is empty, so a condition on files is not met: {expression.text}"
-            return Judgement(Outcome.NOT_APPLICABLE, reason=f"{word}: {state}")
-    judgement = choice.evaluator(subject, known)
-    if not doubts or judgement.outcome is Outcome.PASS:
-        return judgement
-    return Judgement(Outcome.UNKNOWN, unknown=(*doubts, *judgement.unknown), evidence=judgement.evidence)
 
-
-def _doubts(
-    expression: Expression, answer: Undecided, subject: Subject, known: Known, word: str
-) -> Iterator[Unknowing]:
-    """Why a condition is not known: what could not be read, or the expression's own error."""
-    unread = [
-        Unknowing(missing.kind, f"{word}: {expression.text} rests on {fact.name}: {missing.reason}", fact.name)
-        for fact in expression.facts()
-        if (holder := reach(subject, fact.subject)) is not None
-        and isinstance(missing := known.answer(fact, holder), Unavailable)
-    ]
-    yield from unread or [Unknowing(answer.kind, f"{word}: {expression.text}: {answer.reason}")]
+def _keys(key: str, judged: Judgement | Member) -> tuple[str, ...]:
+    """The key that each finding is of: in a group the member's."""
+    if not judged.members:
+        return (key,) * len(judged.findings)
+    failing = [m for m in judged.members if m.outcome is Outcome.FAIL and m.waiver is None] if judged.findings else []
+    return tuple(each for member in failing for each in _keys(member.key, member))
 
 
 def _undecided(match: Undecided) -> Judgement:
     return Judgement(
         Outcome.UNKNOWN, unknown=(Unknowing(match.kind, f"whether the policy selects it: {match.reason}"),)
     )
-
-
-class _Documents:
-    """The documents that expressions see: one for each subject and set of facts, made once."""
-
-    def __init__(self, known: Known, values: Mapping[type, object]) -> None:
-        self._known = known
-        self._values = values
-        self._made: dict[tuple[str, frozenset[type[Fact]]], Document] = {}
-
-    def of(self, subject: Subject, expression: Expression) -> Document:
-        """The document with the facts that this expression names, as far as they are known."""
-        from datetime import datetime
-
-        from bot.policy.expressions import document
-
-        wanted = expression.facts()
-        if (subject.id, wanted) not in self._made:
-            facts = {
-                fact.name: answer.value
-                for fact in wanted
-                if (holder := reach(subject, fact.subject)) is not None
-                and isinstance(answer := self._known.answer(fact, holder), Loaded)
-            }
-            now = self._values[datetime]
-            assert isinstance(now, datetime)
-            self._made[subject.id, wanted] = document(subject, facts, now)
-        return self._made[subject.id, wanted]

@@ -31,11 +31,12 @@ def decide(results: Sequence[Result], on_unknown: OnUnknown) -> Verdict:
     """The verdict on one subject, from all its results.
 
     A blocking fail blocks, or waits when time or people can cure every one; else a blocking unknown or error is
-    inconclusive, unless ``on_unknown`` of each of its kinds says ``warn``; no result at all is empty.
+    inconclusive, unless ``on_unknown`` of each of its kinds says ``warn``; no result at all is empty. What a waiver covers
+    counts as a pass, and so does a fail whose every finding is in the baseline.
     """
     if not results:
         return Verdict.EMPTY
-    blocking = [result for result in results if result.enforcement is Enforcement.BLOCK]
+    blocking = [r for r in results if r.enforcement is Enforcement.BLOCK and not r.excused]
     failed = [result for result in blocking if result.outcome is Outcome.FAIL]
     if failed:
         return Verdict.WAITING if all(result.awaiting for result in failed) else Verdict.BLOCKED

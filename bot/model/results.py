@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from bot.model.facts import UnknownKind
@@ -41,6 +41,18 @@ class Verdict(StrEnum):
     EMPTY = "empty"
 
 
+class Combination(StrEnum):
+    """How the outcomes of a group's members make its own."""
+
+    ANY_OF = "any_of"
+    ALL_OF = "all_of"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return "any of" if self is Combination.ANY_OF else "all of"
+
+
 @dataclass(frozen=True, slots=True)
 class Unknowing:
     """Why an outcome is unknown (or what went wrong in an error)."""
@@ -52,6 +64,58 @@ class Unknowing:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition of an entry, or the assertion of a rule of one's own, with its value on the subject."""
+
+    word: str
+    """``when``, ``unless``, ``assert``."""
+    text: str
+    value: bool | None
+    """None: not known."""
+    reason: str = ""
+    """Why it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedWaiver:
+    """The waiver that covers a result. It lies over the outcome and does not erase it."""
+
+    reason: str
+    owner: str
+    approver: str
+    expires: date
+    """The last day on which it applies."""
+    ticket: str = ""
+    compensating_control: str = ""
+    source: str = ""
+    """The file and the line: ``waivers.yml:12``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """How one member of a group ended."""
+
+    key: str
+    rule: str
+    """The rule's id; ``any_of``, ``all_of`` or ``assert``."""
+    outcome: Outcome
+    findings: tuple[Finding, ...] = ()
+    unknown: tuple[Unknowing, ...] = ()
+    reason: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    title: str = ""
+    conditions: tuple[Condition, ...] = ()
+    members: tuple[Member, ...] = ()
+    waiver: AppliedWaiver | None = None
+    """A waived member counts as a pass in its group."""
+
+    @property
+    def awaiting(self) -> bool:
+        """A fail that time or people can cure without a change."""
+        return _awaiting(self, self.findings)
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One entry of a policy, judged on one subject."""
 
@@ -59,6 +123,7 @@ class Result:
     """``policy/name``."""
     policy: str
     rule: str
+    """The rule's id; ``any_of`` or ``all_of`` for a group, ``assert`` for a rule of one's own."""
     subject: Subject
     outcome: Outcome
     enforcement: Enforcement
@@ -71,11 +136,50 @@ class Result:
     evidence: tuple[Evidence, ...] = ()
     title: str = ""
     """The rule's one-line meaning, for reports."""
+    conditions: tuple[Condition, ...] = ()
+    """The entry's conditions, with their values."""
+    members: tuple[Member, ...] = ()
+    """Of a group: how its members ended, in the order of the policy."""
+    waiver: AppliedWaiver | None = None
+    """The waiver that covers it: it then counts as a pass, and is shown as waived."""
+    fingerprints: tuple[str, ...] = ()
+    """One for each finding: the same as long as the finding is. Empty where no baseline was asked for."""
+    known: frozenset[str] = frozenset()
+    """The fingerprints of those findings that the baseline has."""
+
+    @property
+    def new_findings(self) -> tuple[Finding, ...]:
+        """The findings that the baseline does not have."""
+        if not self.known:
+            return self.findings
+        pairs = zip(self.findings, self.fingerprints, strict=True)
+        return tuple(finding for finding, fingerprint in pairs if fingerprint not in self.known)
+
+    @property
+    def baseline(self) -> bool:
+        """A fail whose every finding was there before: it is shown and does not block."""
+        return self.outcome is Outcome.FAIL and bool(self.findings) and not self.new_findings
+
+    @property
+    def excused(self) -> bool:
+        """Whether a waiver or the baseline keeps it from counting."""
+        return self.waiver is not None or self.baseline
 
     @property
     def awaiting(self) -> bool:
         """A fail that time or people can cure without a change."""
-        return self.outcome is Outcome.FAIL and bool(self.findings) and all(f.awaiting for f in self.findings)
+        return _awaiting(self, self.new_findings)
+
+
+def _awaiting(judged: Member | Result, findings: tuple[Finding, ...]) -> bool:
+    if judged.outcome is not Outcome.FAIL:
+        return False
+    if not judged.members:
+        return bool(findings) and all(finding.awaiting for finding in findings)
+    failing = [m for m in judged.members if m.outcome is Outcome.FAIL and m.waiver is None]
+    if judged.rule == Combination.ANY_OF:
+        return any(member.awaiting for member in failing)
+    return bool(failing) and all(member.awaiting for member in failing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
-from bot.model.results import Enforcement, PolicySource
+from bot.model.results import Combination, PolicySource
+from bot.model.subjects import Subject
+from bot.policy.baseline import Baseline
 from bot.policy.expressions import Expression
 from bot.policy.globs import any_glob
-from bot.policy.models import Match
+from bot.policy.identities import Identities
+from bot.policy.inventory import Inventory
+from bot.policy.message import Message
+from bot.policy.models import Match, WaiverLimits
+from bot.policy.nodes import Tree
+from bot.policy.schedule import Schedule
+from bot.policy.waivers import Waiver
 from bot.rules.declaration import Rule, RuleParams
 
 DEFAULT_CONTEXT = "almguard"
+NO_LIMITS = WaiverLimits()
+ASSERT = "assert"
+"""What stands in the place of a rule's id for a rule of one's own."""
 
 
 class Files(Protocol):
@@ -85,24 +96,117 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledEntry:
-    """One entry of a policy."""
+class RuleCheck:
+    """A rule with its parameters."""
+
+    rule: Rule
+    params: RuleParams
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A rule of one's own."""
+
+    subject: type[Subject]
+    expression: Expression
+    message: Message
+    fix: Message | None
+    location: Message | None
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Every text that it has."""
+        return tuple(text for text in (self.message, self.fix, self.location) if text is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Several members, of which one has to pass, or every one."""
+
+    how: Combination
+    members: tuple[CompiledMember, ...]
+
+
+Check = RuleCheck | Group | Assertion
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMember:
+    """A check with its conditions: an entry, or a member of a group."""
 
     key: str
     """``policy/name``."""
-    rule: Rule
-    params: RuleParams
-    enforcement: Enforcement
-    severity: Severity
+    check: Check
     when: Expression | None
     unless: Expression | None
     line: int
-    """Where it begins in its policy's file."""
+    """Where it begins in its file."""
+    source: str
+    """The file; for what is inherited, the parent's."""
 
     @property
     def conditions(self) -> tuple[Expression, ...]:
         """Those of ``when`` and ``unless`` that it has."""
         return tuple(expression for expression in (self.when, self.unless) if expression is not None)
+
+    @property
+    def name(self) -> str:
+        """The second half of its key."""
+        return self.key.partition("/")[2]
+
+    @property
+    def kinds(self) -> frozenset[type[Subject]]:
+        """The types of subject that it judges; a group those that every one of its members does."""
+        match self.check:
+            case RuleCheck(rule=rule):
+                return frozenset(rule.variants)
+            case Assertion(subject=subject):
+                return frozenset({subject})
+            case Group(members=members):
+                return frozenset.intersection(*(member.kinds for member in members))
+
+    @property
+    def title(self) -> str:
+        """One line that says what holds where it passes."""
+        match self.check:
+            case RuleCheck(rule=rule):
+                return rule.title
+            case Assertion(expression=expression):
+                return " ".join(expression.text.split())
+            case Group(how=how, members=members):
+                return f"{how.words}: {', '.join(member.name for member in members)}"
+
+    @property
+    def rule_id(self) -> str:
+        """The rule's id; ``any_of`` or ``all_of`` for a group, ``assert`` for a rule of one's own."""
+        match self.check:
+            case RuleCheck(rule=rule):
+                return rule.id
+            case Assertion():
+                return ASSERT
+            case Group(how=how):
+                return how.value
+
+    def walk(self) -> Iterator[CompiledMember]:
+        """It, and everything in it."""
+        yield self
+        if isinstance(self.check, Group):
+            for member in self.check.members:
+                yield from member.walk()
+
+    def rules(self) -> Iterator[RuleCheck]:
+        """Every rule in it."""
+        return (member.check for member in self.walk() if isinstance(member.check, RuleCheck))
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledEntry(CompiledMember):
+    """One entry of a policy."""
+
+    schedule: Schedule
+    severity: Severity
+    override: bool = False
+    """Whether a policy that inherits it may loosen it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +218,19 @@ class CompiledPolicy:
     """For people: ``pack:baseline``, ``acme/payments@main:.github/almguard.yml``."""
     match: Match
     entries: tuple[CompiledEntry, ...]
+    limits: WaiverLimits = NO_LIMITS
+    parents: tuple[str, ...] = ()
+    """What it extends, in the order in which it was merged: the sources."""
+    waivers: tuple[Waiver, ...] = ()
+    """Those of its entries' waivers that its own configuration names."""
+    baseline: Baseline | None = None
+    """The findings that were there before, of its own configuration."""
+    tree: Tree | None = field(default=None, compare=False)
+    """As it was written and merged, for showing."""
+
+    def members(self) -> Mapping[str, CompiledMember]:
+        """Everything that has a key, by it."""
+        return {member.key: member for entry in self.entries for member in entry.walk()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +245,7 @@ class Configuration:
     sources: tuple[PolicySource, ...]
     digest: str
     """The same for the same configuration, wherever it is read."""
+    identities: Identities | None = None
+    inventory: Inventory | None = None
+    warnings: tuple[str, ...] = ()
+    """Things to tell the reader: a parent that is pinned to nothing."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
-from collections.abc import Sequence as AnySequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
-
-from pydantic import BaseModel
 
 from bot.model.facts import UnknownKind
 from bot.model.results import Enforcement, PolicySource
 from bot.policy import models
-from bot.policy.compiling import compile_policy
+from bot.policy.baseline import Baseline, read_baseline
 from bot.policy.configuration import (
     Comment,
     CompiledPolicy,
@@ -26,39 +22,35 @@ from bot.policy.configuration import (
     SourceFile,
 )
 from bot.policy.globs import any_glob
-from bot.policy.loader import parse_yaml
-from bot.policy.nodes import Mapping, Mark, Node, Scalar, Sequence, Tree
-from bot.policy.packaged import data_file, data_folder
-from bot.policy.problems import PolicyError, Problem, did_you_mean
+from bot.policy.identities import Identities, read_identities
+from bot.policy.inventory import Inventory, read_inventory
+from bot.policy.nodes import Mapping, Mark, Scalar, Tree
+from bot.policy.packaged import data_file, shipped_packs
+from bot.policy.problems import PolicyError
+from bot.policy.references import Fetcher
+from bot.policy.resolving import PACK, REMOTE, NoFiles, Opened, Resolved, Resolver, texts
+from bot.policy.schedule import Schedule
 from bot.policy.validation import check
+from bot.policy.waivers import Waiver, bind, read_waivers
 
-PACK = "pack:"
+__all__ = ["NoFiles", "audited", "default_configuration", "load_configuration", "shipped_packs"]
+
 DEFAULT_PACK = "baseline"
-M = TypeVar("M", bound=BaseModel)
-KINDS: dict[str, type[BaseModel]] = {"Policy": models.Policy, "Config": models.Config}
+T = TypeVar("T")
 
 
-class NoFiles:
-    """A place with no other files."""
-
-    def read(self, path: str) -> tuple[str, str] | None:  # noqa: ARG002 - the Protocol's
-        """Nothing."""
-        return None
-
-    def list(self) -> AnySequence[str]:
-        """Nothing."""
-        return ()
-
-
-def load_configuration(text: str, source: str, files: Files | None = None) -> Configuration:
+def load_configuration(
+    text: str, source: str, files: Files | None = None, fetcher: Fetcher | None = None
+) -> Configuration:
     """The configuration that a file is: a policy, or a ``Config`` that names policies. Raises ``PolicyError``.
 
-    ``source`` is the file's name for people; ``files`` the place that it comes from, for the files that it names.
+    ``source`` is the file's name for people; ``files`` the place that it comes from, for the files that it names;
+    ``fetcher`` reads files of other repositories, without one they are refused.
     """
-    loading = _Loading(files or NoFiles())
+    loading = _Loading(files or NoFiles(), fetcher)
     loading.start(text, source)
-    if loading.problems:
-        raise PolicyError(loading.problems)
+    if loading.resolver.problems:
+        raise PolicyError(loading.resolver.problems)
     return loading.configuration()
 
 
@@ -72,7 +64,9 @@ def default_configuration() -> Configuration:
 def audited(policy: CompiledPolicy) -> CompiledPolicy:
     """The same policy, with nothing shown and nothing blocked: every enforcement is audit."""
     entries = (
-        entry if entry.enforcement is Enforcement.DISABLED else replace(entry, enforcement=Enforcement.AUDIT)
+        entry
+        if entry.schedule == Schedule.always(Enforcement.DISABLED)
+        else replace(entry, schedule=Schedule.always(Enforcement.AUDIT))
         for entry in policy.entries
     )
     return replace(policy, entries=tuple(entries))
@@ -81,160 +75,135 @@ def audited(policy: CompiledPolicy) -> CompiledPolicy:
 class _Loading:
     """One load: what was found so far, and every mistake."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, fetcher: Fetcher | None) -> None:
         self.files = files
-        self.problems: list[Problem] = []
+        self.resolver = Resolver(files, fetcher)
         self.policies: list[CompiledPolicy] = []
         self.analyzers: list[SourceFile] = []
         self.sources: list[PolicySource] = []
+        self.waivers: list[Waiver] = []
+        self.baseline: Baseline | None = None
+        self.identities: Identities | None = None
+        self.inventory: Inventory | None = None
         self.config: models.Config | None = None
+        self.read: list[str] = []
+        """The texts of the files besides policies, for the digest."""
 
     def configuration(self) -> Configuration:
         """What was loaded."""
         config = self.config
         seen = [f"{source.name}\0{source.sha256}" for source in self.sources]
         seen += [f"{file.path}\0{_sha256(file.text)}" for file in self.analyzers]
+        seen += [_sha256(text) for text in self.read]
         return Configuration(
-            policies=tuple(self.policies),
+            policies=tuple(self.own(policy) for policy in self.policies),
             gate=_gate(config.gate) if config else GateSettings(),
             connections=_connections(config.connections) if config else (),
             analyzers=tuple(self.analyzers),
             sources=tuple(self.sources),
             digest=_sha256("\n".join(seen) + (config.model_dump_json() if config else "")),
+            identities=self.identities,
+            inventory=self.inventory,
+            warnings=tuple(self.resolver.warnings),
         )
+
+    def own(self, policy: CompiledPolicy) -> CompiledPolicy:
+        """A policy with the waivers of its entries, and the baseline."""
+        keys = policy.members()
+        waivers = tuple(waiver for waiver in self.waivers if waiver.entry in keys)
+        return replace(policy, waivers=waivers, baseline=self.baseline)
 
     def start(self, text: str, source: str) -> None:
         """The file that the run was given."""
-        tree = self.tree(text, source)
-        kind = self.kind(tree, KINDS) if tree else None
+        tree = self.resolver.parse(text, source)
+        kind = self.resolver.kind(tree, "Policy", "Config") if tree else None
         if tree is None or kind is None:
             return
-        if kind is models.Policy:
-            self.policy(tree, text)
+        if kind == "Policy":
+            opened = Opened(text, source, self.files)
+            self.add(self.resolver.resolve(tree, opened, (source,)))
             return
-        self.config = self.part(models.Config, tree, tree.root)
+        self.config, problems = check(models.Config, tree, tree.root)
+        self.resolver.problems += problems
         assert isinstance(tree.root, Mapping)
         self.others(tree, tree.root)
 
-    def tree(self, text: str, source: str) -> Tree | None:
-        """The tree of a file; what is wrong with it as YAML is noted."""
-        try:
-            tree = parse_yaml(text, source)
-        except PolicyError as error:
-            self.problems += error.problems
-            return None
-        self.problems += tree.problems
-        return tree
-
-    def kind(self, tree: Tree, kinds: dict[str, type[BaseModel]]) -> type[BaseModel] | None:
-        """The model that a file is to be read by. An unknown version is refused before anything is made of the rest."""
-        root = tree.root
-        if not isinstance(root, Mapping):
-            self.problems.append(tree.problem(root.mark, "", "a configuration is a mapping: apiVersion, kind, …"))
-            return None
-        version, kind = root.get("apiVersion"), root.get("kind")
-        known = f"this almguard knows {models.API_VERSION}"
-        if version is None:
-            self.problems.append(tree.problem(root.mark, "", f"the key 'apiVersion' is missing; {known}"))
-            return None
-        if not isinstance(version, Scalar) or version.value != models.API_VERSION:
-            written = version.text if isinstance(version, Scalar) else "this"
-            self.problems.append(
-                tree.problem(version.mark, "apiVersion", f"{written!r} is not a version known here; {known}")
-            )
-            return None
-        said = kind.text if isinstance(kind, Scalar) else ""
-        if said in kinds:
-            return kinds[said]
-        wanted = " or ".join(kinds)
-        if kind is None:
-            self.problems.append(tree.problem(root.mark, "", f"the key 'kind' is missing; it is {wanted}"))
-        else:
-            message = f"{wanted} is wanted here, and this is {said!r}{did_you_mean(said, kinds)}"
-            self.problems.append(tree.problem(kind.mark, "kind", message))
-        return None
-
-    def part(self, model: type[M], tree: Tree, node: Node, path: str = "") -> M | None:
-        """A part of a file by its model, its mistakes noted."""
-        found, problems = check(model, tree, node, path)
-        self.problems += problems
-        return found
-
     def others(self, tree: Tree, root: Mapping) -> None:
-        """The policies and catalogues that a configuration names, as far as they can be made out."""
-        for mark, path, name in _texts(root.get("policies"), "policies"):
-            if name.startswith(PACK):
-                self.pack(tree, mark, path, name)
-            else:
-                self.named_files(tree, mark, path, name)
-        for mark, path, name in _texts(root.get("analyzers"), "analyzers"):
-            found = self.read(tree, mark, path, name)
-            if found is not None:
-                self.analyzers.append(SourceFile(name, *found))
+        """The files that a configuration names, as far as they can be made out."""
+        for mark, path, name in texts(root.get("policies"), "policies"):
+            for opened in self.named(tree, mark, path, name):
+                resolved = self.resolver.policy(opened)
+                if resolved is not None:
+                    self.add(resolved)
+        for mark, path, name in texts(root.get("analyzers"), "analyzers"):
+            if opened_file := self.file(tree, mark, path, name):
+                self.analyzers.append(SourceFile(name, opened_file.text, opened_file.source))
+        for key in ("identities", "inventory", "baseline"):
+            node = root.get(key)
+            if isinstance(node, Scalar) and isinstance(node.value, str):
+                self.beside(key, tree, node.mark, node.value)
+        self.waived(tree, root)
 
-    def pack(self, tree: Tree, mark: Mark, path: str, name: str) -> None:
-        """A shipped policy."""
-        packs = shipped_packs()
-        wanted = name.removeprefix(PACK)
-        if wanted not in packs:
-            hint = did_you_mean(wanted, packs) or f"; there is {', '.join(PACK + pack for pack in packs)}"
-            self.problems.append(tree.problem(mark, path, f"no pack is called {wanted!r}{hint}"))
+    def beside(self, key: str, tree: Tree, mark: Mark, name: str) -> None:
+        """The one file of identities, the inventory, or the baseline."""
+        opened = self.file(tree, mark, key, name)
+        if opened is None:
             return
-        self.policy_file(data_file("policies", f"{wanted}.yml").read_text(encoding="utf-8"), name)
+        self.read.append(opened.text)
+        try:
+            match key:
+                case "identities":
+                    self.identities = read_identities(opened.text, opened.source)
+                case "inventory":
+                    self.inventory = read_inventory(opened.text, opened.source)
+                case _:
+                    self.baseline = read_baseline(opened.text, opened.source)
+        except PolicyError as error:
+            self.resolver.problems += error.problems
 
-    def named_files(self, tree: Tree, mark: Mark, path: str, name: str) -> None:
-        """One policy file, or all that a glob finds."""
-        if not any(character in name for character in "*?["):
-            found = self.read(tree, mark, path, name)
-            if found is not None:
-                self.policy_file(*found)
-            return
+    def waived(self, tree: Tree, root: Mapping) -> None:
+        """The waivers, once it is known which entries there are."""
+        kinds = {key: member.kinds for policy in self.policies for key, member in policy.members().items()}
+        for mark, path, name in texts(root.get("waivers"), "waivers"):
+            for opened in self.named(tree, mark, path, name):
+                parsed = self.resolver.parse(opened.text, opened.source)
+                if parsed is None or self.resolver.kind(parsed, "Waivers") is None:
+                    continue
+                self.read.append(opened.text)
+                written, problems = read_waivers(parsed)
+                self.resolver.problems += problems
+                if not self.resolver.problems:  # Of policies that do not hold, not every entry is known.
+                    waivers, problems = bind(written, kinds, self.identities)
+                    self.resolver.problems += problems
+                    self.waivers += waivers
+
+    def named(self, tree: Tree, mark: Mark, path: str, name: str) -> list[Opened]:
+        """One file, or all that a glob finds."""
+        if name.startswith((PACK, *REMOTE)) or not any(character in name for character in "*?["):
+            opened = self.resolver.open(tree, mark, path, name, self.files)
+            return [opened] if opened is not None else []
         paths = sorted(file for file in self.files.list() if any_glob(file, (name,)))
         if not paths:
-            self.problems.append(
-                tree.problem(mark, path, f"no file matches {name!r}, looked for from the root of the place")
-            )
-        for file in paths:
-            found = self.read(tree, mark, path, file)
-            if found is not None:
-                self.policy_file(*found)
+            message = f"no file matches {name!r}, looked for from the root of the place"
+            self.resolver.problems.append(tree.problem(mark, path, message))
+        found = (self.resolver.open(tree, mark, path, file, self.files) for file in paths)
+        return [opened for opened in found if opened is not None]
 
-    def read(self, tree: Tree, mark: Mark, path: str, name: str) -> tuple[str, str] | None:
+    def file(self, tree: Tree, mark: Mark, path: str, name: str) -> Opened | None:
         """A file of the same place."""
-        found = None
-        if ".." in name.split("/") or name.startswith(("/", "\\")) or ":" in name:
-            message = f"{name!r}: a path from the root of the place is wanted; 'pack:NAME' names a shipped policy"
-        else:
-            found = self.files.read(name)
-            message = f"there is no file {name!r}, looked for from the root of the place"
-        if found is None:
-            self.problems.append(tree.problem(mark, path, message))
-        return found
+        return self.resolver.open(tree, mark, path, name, self.files)
 
-    def policy_file(self, text: str, source: str) -> None:
-        """A file that has to be a policy."""
-        tree = self.tree(text, source)
-        if tree is not None and self.kind(tree, {"Policy": models.Policy}) is not None:
-            self.policy(tree, text)
-
-    def policy(self, tree: Tree, text: str) -> None:
+    def add(self, resolved: Resolved) -> None:
         """One policy, added to those that there are."""
-        compiled, problems = compile_policy(tree)
-        self.problems += problems
+        compiled, tree = resolved.policy, resolved.tree
         if compiled is None:
             return
         other = next((policy for policy in self.policies if policy.name == compiled.name), None)
         if other is not None:
             message = f"{other.source} has a policy {compiled.name!r} already"
-            self.problems.append(tree.problem(tree.root.mark, "metadata.name", message))
+            self.resolver.problems.append(tree.problem(tree.root.mark, "metadata.name", message))
         self.policies.append(compiled)
-        self.sources.append(PolicySource(compiled.name, tree.file, _sha256(text)))
-
-
-def shipped_packs() -> tuple[str, ...]:
-    """The names of the policies that are shipped."""
-    files = sorted(data_folder("policies").glob("*.yml"))
-    return tuple(file.stem for file in files if re.search(r"^kind: Policy$", file.read_text("utf-8"), re.MULTILINE))
+        self.sources.append(PolicySource(compiled.name, tree.file, resolved.sha256))
 
 
 def _gate(gate: models.Gate) -> GateSettings:
@@ -243,18 +212,8 @@ def _gate(gate: models.Gate) -> GateSettings:
     return GateSettings(tuple(contexts.items()), Comment(gate.comment), unknown)
 
 
-def _connections(written: tuple[models.Connection, ...]) -> tuple[Connection, ...]:
+def _connections(written: Sequence[models.Connection]) -> tuple[Connection, ...]:
     return tuple(Connection(each.match, each.work_items, each.credential) for each in written)
-
-
-def _texts(node: Node | None, path: str) -> Iterator[tuple[Mark, str, str]]:
-    """The texts of a list, or the one text, each with its place."""
-    if isinstance(node, Scalar) and isinstance(node.value, str):
-        yield node.mark, path, node.value
-    elif isinstance(node, Sequence):
-        for index, item in enumerate(node.items):
-            if isinstance(item, Scalar) and isinstance(item.value, str):
-                yield item.mark, f"{path}[{index}]", item.value
 
 
 def _sha256(text: str) -> str:

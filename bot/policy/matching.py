@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.model.facts import Answer, Loaded, NotSupported, Unavailable, UnknownKind
-from bot.model.facts.repository import Properties
+from bot.model import globs as path_globs
+from bot.model.facts import Answer, Fact, Loaded, NotSupported, Unavailable, UnknownKind
+from bot.model.facts.repository import Properties, RepositoryPaths
 from bot.model.subjects import Branch, Organization, Platform, PullRequest, Repository, Subject, WorkItem
 from bot.policy.expressions import Undecided
 from bot.policy.globs import any_glob
+from bot.policy.inventory import Inventory
 from bot.policy.models import Match
 
 DEFAULT_BRANCH = "default"
@@ -17,13 +19,23 @@ LISTED = ("fork", "language", "topics")
 """Keys that only a platform's listing answers. There no language and no topics are values; Azure DevOps has neither."""
 
 
-def needs_properties(match: Match) -> bool:
-    """Whether the custom properties of the repository have to be loaded before it can be told."""
-    return bool(match.properties)
+Answers = Mapping[type[Fact], Answer]
+"""What was read about the subject's repository and branch: ``Properties``, ``RepositoryPaths``; missing: not asked for."""
 
 
-def matches(match: Match, subject: Subject, properties: Answer | None) -> bool | Undecided:
-    """Whether the subject is selected. ``properties`` is the answer about its repository; None: it was not asked for.
+def needs_properties(match: Match, inventory: Inventory | None) -> bool:
+    """Whether custom properties have to be loaded before it can be told: the inventory has not all of them."""
+    columns = inventory.columns if inventory is not None else ()
+    return any(name not in columns for name in match.properties or ())
+
+
+def needs_paths(match: Match) -> bool:
+    """Whether the paths of the repository have to be loaded before it can be told."""
+    return match.path is not None
+
+
+def matches(match: Match, subject: Subject, answers: Answers, inventory: Inventory | None) -> bool | Undecided:
+    """Whether the subject is selected: yes, no, or not known because something could not be read.
 
     A policy that selects repositories judges nothing above a repository; a selection by branch binds only what has one.
     """
@@ -34,7 +46,13 @@ def matches(match: Match, subject: Subject, properties: Answer | None) -> bool |
         return not selects_repositories(match) and _place(match, subject)
     if not _place(match, subject) or not _repository(match, repository) or not _branch(match, subject):
         return False
-    selected = _properties(match.properties, properties) if match.properties else True
+    found = [
+        _inventory(match.properties, inventory, repository) if match.properties and inventory is not None else True,
+        _properties(match, inventory, answers.get(Properties)),
+        _paths(match.path, answers.get(RepositoryPaths)) if match.path is not None else True,
+    ]
+    doubts = [each for each in found if isinstance(each, Undecided)]
+    selected = False if False in found else doubts[0] if doubts else True
     if selected is not False and match.visibility is not None and repository.visibility is None:
         return Undecided(f"the visibility of {repository.name} could not be read", UnknownKind.SCOPE)
     unread = [key for key in LISTED if getattr(match, key) is not None]
@@ -50,6 +68,7 @@ def selects_repositories(match: Match) -> bool:
         match.branch,
         match.properties,
         match.topics,
+        match.path,
         match.visibility,
         match.language,
         match.fork,
@@ -140,7 +159,18 @@ def _any_of(values: tuple[str, ...], globs: tuple[str, ...]) -> bool:
     return not included or any(any_glob(value, included, ignore_case=True) for value in values)
 
 
-def _properties(wanted: Mapping[str, tuple[str, ...]], answer: Answer | None) -> bool | Undecided:
+def _inventory(wanted: Mapping[str, tuple[str, ...]], inventory: Inventory, repository: Repository) -> bool:
+    """The properties that the inventory has a column for; a repository without a row has no value."""
+    row = inventory.values(repository)
+    return all(_property(row.get(name), globs) for name, globs in wanted.items() if name in inventory.columns)
+
+
+def _properties(match: Match, inventory: Inventory | None, answer: Answer | None) -> bool | Undecided:
+    """The properties that the platform has to tell."""
+    columns = inventory.columns if inventory is not None else ()
+    wanted = {name: globs for name, globs in (match.properties or {}).items() if name not in columns}
+    if not wanted:
+        return True
     match answer:
         case Loaded(value=Properties() as found):
             return all(_property(found.values.get(name), globs) for name, globs in wanted.items())
@@ -151,6 +181,19 @@ def _properties(wanted: Mapping[str, tuple[str, ...]], answer: Answer | None) ->
             return all(_property(None, globs) for globs in wanted.values())
         case _:
             return Undecided("the custom properties were not read", missing=Properties.name)
+
+
+def _paths(globs: tuple[str, ...], answer: Answer | None) -> bool | Undecided:
+    """Whether the branch has a file of one of these paths, as gitignore reads globs; a later ``!`` takes out again."""
+    match answer:
+        case Loaded(value=RepositoryPaths() as found):
+            return any(path_globs.matches(path, globs) for path in found.paths)
+        case Unavailable() as unavailable:
+            return Undecided(unavailable.reason, unavailable.kind, RepositoryPaths.name)
+        case NotSupported():
+            return False
+        case _:
+            return Undecided("the paths of the repository were not read", missing=RepositoryPaths.name)
 
 
 def _property(value: str | None, globs: tuple[str, ...]) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from bot.model import globs as path_globs
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
 from bot.model.results import Enforcement
@@ -32,16 +35,18 @@ def _glob(value: str) -> str:
     return value
 
 
+def _path_glob(value: str) -> str:
+    try:
+        path_globs.compiled((value,))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no pattern of paths, as gitignore writes them: {error}") from error
+    return value
+
+
 def _credential_name(value: str) -> str:
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", value):
         # Not repeated: somebody may have written the credential itself.
         raise ValueError("the name of a credential is wanted here, in capitals (ADO), never the credential itself")
-    return value
-
-
-def _undated(value: object) -> object:
-    if isinstance(value, list):
-        raise ValueError("enforcement with dates is not supported yet; write one of disabled, audit, warn, block")
     return value
 
 
@@ -53,6 +58,12 @@ Glob = Annotated[
     AfterValidator(_glob),
     Field(json_schema_extra={"format": "glob"}),
 ]
+PathGlob = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500),
+    AfterValidator(_path_glob),
+    Field(json_schema_extra={"format": "gitignore"}),
+]
 if TYPE_CHECKING:  # A single value may stand for a list of one; afterwards it is always a tuple.
     Globs: TypeAlias = tuple[str, ...]
     Platforms: TypeAlias = tuple[Platform, ...]
@@ -63,10 +74,20 @@ else:
     Visibilities = Annotated[
         Annotated[tuple[Visibility, ...], Field(min_length=1)] | Visibility, AfterValidator(_listed)
     ]
+if TYPE_CHECKING:  # As above: a single text may stand for a list of one.
+    Texts: TypeAlias = tuple[str, ...]
+    Paths: TypeAlias = tuple[str, ...]
+else:
+    Paths = Annotated[Annotated[tuple[PathGlob, ...], Field(min_length=1)] | PathGlob, AfterValidator(_listed)]
+    Texts = Annotated[Annotated[tuple[Text, ...], Field(min_length=1)] | Text, AfterValidator(_listed)]
 CheckName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Expression = Annotated[
     str, StringConstraints(min_length=1, max_length=10_000), Field(json_schema_extra={"format": "cel"})
 ]
+Template = Annotated[
+    str, StringConstraints(min_length=1, max_length=2_000), Field(json_schema_extra={"format": "message"})
+]
+Step = Annotated[dict[Enforcement, date | None], Field(min_length=1, max_length=1)] | Enforcement
 
 
 class Strict(BaseModel):
@@ -74,8 +95,8 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, use_attribute_docstrings=True)
 
-    not_yet: ClassVar[Mapping[str, str]] = {}
-    """Keys of the format that this version does not know what to do with: refused, never ignored."""
+    misplaced: ClassVar[Mapping[str, str]] = {}
+    """Keys that people write here and that belong elsewhere, each with what to do: refused, never ignored."""
 
 
 class Metadata(Strict):
@@ -103,9 +124,11 @@ class Match(Strict):
     branch: Globs | None = None
     """The branch judged, or the base of the pull request; `default` is the default branch."""
     properties: dict[Text, Globs] | None = None
-    """Custom properties: GitHub custom properties, Azure DevOps project properties."""
+    """Custom properties: columns of the inventory, GitHub custom properties, Azure DevOps project properties."""
     topics: Globs | None = None
     """A topic of the repository."""
+    path: Paths | None = None
+    """A file that the default branch has (of a pull request, its base), as gitignore writes it: `/Dockerfile`, `*.tf`."""
     visibility: Visibilities | None = None
     """Who may see the repository."""
     language: Globs | None = None
@@ -116,32 +139,76 @@ class Match(Strict):
     """Only forks, or only what is not one."""
 
 
-class Entry(Strict):
-    """One rule, with its parameters and how it is enforced."""
+class SubjectKind(StrEnum):
+    """What a rule of one's own judges."""
 
-    not_yet: ClassVar[Mapping[str, str]] = {
-        "any_of": "a group of rules ('any_of')",
-        "all_of": "a group of rules ('all_of')",
-        "assert": "a rule of one's own ('assert')",
-        "subject": "a rule of one's own ('subject')",
-        "message": "a rule of one's own ('message')",
-        "override": "inheritance ('override')",
+    ORGANIZATION = "organization"
+    REPOSITORY = "repository"
+    BRANCH = "branch"
+    PULL_REQUEST = "pull_request"
+    PIPELINE = "pipeline"
+    ENVIRONMENT = "environment"
+    RELEASE = "release"
+    WORK_ITEM = "work_item"
+
+
+class Override(StrEnum):
+    """Whether a policy that inherits may do more than tighten."""
+
+    ALLOW = "allow"
+    FORBID = "forbid"
+
+
+class Member(Strict):
+    """A rule with its parameters, a group of rules, or a rule of one's own."""
+
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "enforce": "'enforce' belongs to the group as a whole, not to a member of it",
+        "severity": "'severity' belongs to the group as a whole, not to a member of it",
+        "override": "'override' belongs to the group as a whole, not to a member of it",
+        "match": "'match' belongs to the policy; an entry has 'when' and 'unless'",
     }
 
-    rule: str
+    rule: str | None = None
     """The rule's id."""
     name: Name | None = None
     """The second half of the entry's key; the rule's id where it is left out. Unique in the policy."""
-    enforce: Annotated[Enforcement, BeforeValidator(_undated)]
-    """What a failure does: `audit` records it, `warn` shows it, `block` blocks, `disabled` does not judge at all."""
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     """The rule's parameters."""
+    any_of: tuple[Member, ...] | None = Field(default=None, min_length=1)
+    """A group of which one member has to pass."""
+    all_of: tuple[Member, ...] | None = Field(default=None, min_length=1)
+    """A group of which every member that applies has to pass."""
+    assert_: Expression | None = Field(default=None, alias="assert")
+    """A rule of one's own (CEL): what holds where all is well."""
+    subject: SubjectKind | None = None
+    """What a rule of one's own judges."""
+    message: Template | None = None
+    """What a rule of one's own says where it does not hold; `{{ … }}` holds an expression (CEL)."""
+    fix: Template | None = None
+    """What to do then, and who can; with expressions as in `message`."""
+    location: Template | None = None
+    """The file of the repository that it is about; with expressions as in `message`."""
     when: Expression | None = None
     """A condition (CEL): where it is false the entry is not applicable."""
     unless: Expression | None = None
     """A condition (CEL): where it is true the entry is not applicable."""
+
+
+class Entry(Member):
+    """One rule, one group of rules, or one rule of one's own, and how it is enforced."""
+
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "match": "'match' belongs to the policy; an entry has 'when' and 'unless'"
+    }
+
+    enforce: Enforcement | Annotated[tuple[Step, ...], Field(min_length=1)] | None = None
+    """What a failure does: `audit` records it, `warn` shows it, `block` blocks, `disabled` does not judge at all. Or a list
+    of such steps, each but the first with the day on which it begins: `[{audit}, {block: 2027-01-15}]`."""
     severity: Severity | None = None
-    """In place of the rule's own severity."""
+    """In place of the rule's own severity; a group has the gravest of its rules'."""
+    override: Override | None = None
+    """Whether a policy that inherits this entry may loosen it; where it is left out, what the policy says."""
 
 
 class WaiverLimits(Strict):
@@ -158,16 +225,21 @@ class WaiverLimits(Strict):
 class Policy(Strict):
     """A policy: which subjects, and which rules they keep to."""
 
-    not_yet: ClassVar[Mapping[str, str]] = {"extends": "inheritance ('extends')"}
-
     api_version: Literal["almguard/v1"] = Field(alias="apiVersion")
     """The version of this format."""
     kind: Literal["Policy"]
     """What this file is."""
     metadata: Metadata
     """What the policy is called and whose it is."""
+    extends: Texts = ()
+    """Policies that this one begins with, the later over the earlier: `pack:baseline`, a file of this place, or a file of
+    another repository at a tag or commit: `github:acme/governance//policies/base.yml@v3`."""
+    override: Override = Override.FORBID
+    """Whether a policy that inherits this one may loosen its entries; an entry may say otherwise for itself."""
     match: Match = Match()
     """Which subjects the policy judges; left out: all of them."""
+    waivers: WaiverLimits = WaiverLimits()
+    """What waivers of its entries have to keep to."""
     rules: tuple[Entry, ...]
     """The rules. With none the policy is empty, and a gate that goes by it says so."""
 
@@ -197,22 +269,24 @@ class Connection(Strict):
 class Config(Strict):
     """A configuration: which policies, and how the bot behaves."""
 
-    not_yet: ClassVar[Mapping[str, str]] = {
-        "waivers": "a list of waivers ('waivers')",
-        "baseline": "a baseline of known findings ('baseline')",
-        "identities": "a list of identities ('identities')",
-        "inventory": "an inventory ('inventory')",
-    }
-
     api_version: Literal["almguard/v1"] = Field(alias="apiVersion")
     """The version of this format."""
     kind: Literal["Config"]
     """What this file is."""
     policies: tuple[Text, ...] = Field(min_length=1)
-    """Policy files, from the root of the repository (globs are welcome), and shipped packs: `pack:baseline`."""
+    """Policy files, from the root of the repository (globs are welcome), shipped packs: `pack:baseline`, and files of other
+    repositories at a tag or commit."""
+    waivers: Texts = ()
+    """Files of waivers."""
+    baseline: Text | None = None
+    """The file of the findings that are there today: they are shown, and do not block. `almguard baseline` writes it."""
     gate: Gate = Gate()
     """How a gate reports, and what it does about what could not be known."""
     connections: tuple[Connection, ...] = ()
     """Which trackers the mentions of work items lead to."""
+    identities: Text | None = None
+    """The file that says which accounts on several hosts are one person."""
+    inventory: Text | None = None
+    """A CSV file with a row for each kind of repository, whose columns `match.properties` may ask for."""
     analyzers: tuple[Text, ...] = ()
     """Files with analysis tools of your own, in the form of the shipped catalogue."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -34,3 +35,10 @@ def data_file(folder: str, name: str) -> Path:
             "Install almguard again: pip install --force-reinstall almguard."
         )
     return path
+
+
+@cache
+def shipped_packs() -> tuple[str, ...]:
+    """The names of the policies that are shipped."""
+    files = sorted(data_folder("policies").glob("*.yml"))
+    return tuple(file.stem for file in files if re.search(r"^kind: Policy$", file.read_text("utf-8"), re.MULTILINE))

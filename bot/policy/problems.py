@@ -30,9 +30,10 @@ class PolicyError(Exception):
         found = set(problems)
         # What YAML has to say of a value matters no more where something more exact is said of it.
         told = {(problem.file, problem.line, problem.column) for problem in found if problem.path}
-        self.problems = tuple(
-            sorted(each for each in found if each.path or (each.file, each.line, each.column) not in told)
-        )
+        exact = sorted(each for each in found if each.path or (each.file, each.line, each.column) not in told)
+        # What is wrong with a parent is found again in each policy that it is merged into, under another path.
+        once = {(each.file, each.line, each.column, each.message): each for each in reversed(exact)}
+        self.problems = tuple(sorted(once.values()))
         super().__init__("\n".join(map(str, self.problems)))
 
 

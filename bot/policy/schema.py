@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bot.policy import models
+from bot.policy.compiling import FORMS
 from bot.policy.waivers import WaiversFile
 from bot.rules import registry
 from bot.rules.declaration import Rule
@@ -35,7 +36,9 @@ def schema(kind: str) -> Schema:
         definitions |= _definitions(model, model.__name__, "")
     for rule in registry.rules().values():
         definitions |= _definitions(rule.params, f"{rule.id}.parameters", f"{rule.id}.")
-    definitions["Entry"] = _entry(definitions["Entry"])
+    for name in ("Entry", "Member"):
+        definitions[name] = _entry(definitions[name])
+    definitions["Policy"] |= _complete()
     return {
         "$schema": DRAFT,
         "title": "Almguard policy or configuration",
@@ -65,24 +68,39 @@ def _entry(entry: Schema) -> Schema:
             {"const": name, "description": rule.title} for rule in registry.rules().values() for name in _ids(rule)
         ],
     }
+    for key, value in properties.items():
+        properties[key] = _given(value)
     cases = [
         {
             "if": {"properties": {"rule": {"enum": list(_ids(rule))}}, "required": ["rule"]},
-            "then": {"properties": {"with": _reference(f"{rule.id}.parameters")}, **_required(rule)},
+            "then": {"properties": {"with": _reference(f"{rule.id}.parameters")}},
         }
         for rule in registry.rules().values()
     ]
     return {**entry, "properties": properties, "allOf": cases}
 
 
+def _given(schema: Schema) -> Schema:
+    """A key that is there has a value: the null of an absent one is nobody's to write."""
+    options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
+    if not options or len(options) == len(schema["anyOf"]):
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {**rest, **(options[0] if len(options) == 1 and "$ref" not in options[0] else {"anyOf": options})}
+
+
+def _complete() -> Schema:
+    """What an entry needs where there is no parent that it could have it from."""
+    member = {"anyOf": [{"required": [form]} for form in FORMS]}
+    whole = {"required": ["enforce"], **member}
+    return {
+        "if": {"not": {"required": ["extends"]}},
+        "then": {"properties": {"rules": {"items": whole}}},
+    }
+
+
 def _ids(rule: Rule) -> tuple[str, ...]:
     return (rule.id, *rule.aliases)
-
-
-def _required(rule: Rule) -> Schema:
-    """``with`` itself is required where one of the parameters is."""
-    needed = any(field.is_required() for field in rule.params.model_fields.values())
-    return {"required": ["with"]} if needed else {}
 
 
 def _reference(name: str) -> Schema:

@@ -54,7 +54,7 @@ def _problems(
         mark = holder.entries[str(location[-1])][0] if about_key and isinstance(holder, Mapping) else steps[-1].mark
         known = _model_at(model, location[:-1] if about_key else location)
         about = Scalar(mark, key := str(location[-1]), key) if error["loc"][-1:] == (KEY,) else steps[-1]
-        message = _message(error, about, holder, known)
+        message = _message(error, about, known)
         if message:
             # Members of a union stand under one place, and so do the keys that a mapping lacks: those are several mistakes.
             apart = message if error["type"] == "missing" else ""
@@ -89,18 +89,16 @@ def _path(path: str, location: Location) -> str:
     return path
 
 
-def _message(error: ErrorDetails, node: Node, holder: Node, model: type[BaseModel] | None) -> str:
+def _message(error: ErrorDetails, node: Node, model: type[BaseModel] | None) -> str:
     context: AnyMapping[str, Any] = error.get("ctx", {})
-    not_yet: AnyMapping[str, str] = getattr(model, "not_yet", {})
+    misplaced: AnyMapping[str, str] = getattr(model, "misplaced", {})
     match error["type"]:
         case "extra_forbidden":
             key = str(error["loc"][-1])
-            if key in not_yet:
-                return f"{not_yet[key]} is not supported yet"
+            if key in misplaced:
+                return misplaced[key]
             return f"unknown key {key!r}{did_you_mean(key, known_keys(model) if model else ())}"
         case "missing":
-            if isinstance(holder, Mapping) and not_yet.keys() & holder.entries.keys():
-                return ""
             return f"the key {error['loc'][-1]!r} is missing"
         case kind if kind in CHOICES:
             return choice(node, re.findall(r"'([^']*)'", context.get("expected", "")))
@@ -146,6 +144,8 @@ def choice(node: Node, choices: list[str]) -> str:
     word = node.text if isinstance(node, Scalar) else ""
     if word.lower() in ("off", "no", "false") and "disabled" in choices:
         word = "disabled"  # What people mean who switch a rule off.
+    if word.lower() == "pr" and "pull_request" in choices:
+        word = "pull_request"  # What expressions call it.
     listed = f"one of {', '.join(choices)}" if len(choices) > 1 else repr(choices[0])
     return f"{listed} is wanted here, and this is {_described(node)}{did_you_mean(word, choices)}"
 

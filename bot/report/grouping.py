@@ -9,7 +9,7 @@ from typing import assert_never
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
-from bot.model.results import Enforcement, Gap, Outcome, Result, Run, Verdict
+from bot.model.results import AppliedWaiver, Enforcement, Gap, Outcome, Result, Run, Verdict
 from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject
 from bot.report.sanitize import bounded, plain
 
@@ -46,6 +46,10 @@ class Groups:
     """Fails that are shown and do not block."""
     recorded: tuple[Result, ...]
     """Fails of entries in audit mode."""
+    waived: tuple[Result, ...]
+    """What a waiver covers, whatever its outcome."""
+    known: tuple[Result, ...]
+    """Fails whose every finding was there before, by the baseline."""
     errors: tuple[Result, ...]
     unknown: tuple[Result, ...]
     """Whose outcome is unknown."""
@@ -62,7 +66,8 @@ class Groups:
 
 def grouped(results: Iterable[Result]) -> Groups:
     """Sort results by what has to be done about them."""
-    ordered = sorted((r for r in results if r.enforcement is not Enforcement.DISABLED), key=gravity)
+    every = sorted((r for r in results if r.enforcement is not Enforcement.DISABLED), key=gravity)
+    ordered = [result for result in every if not result.excused]
     fails = [result for result in ordered if result.outcome is Outcome.FAIL]
 
     def having(outcome: Outcome) -> tuple[Result, ...]:
@@ -74,6 +79,8 @@ def grouped(results: Iterable[Result]) -> Groups:
         awaiting=tuple(result for result in blocks if result.awaiting),
         warnings=tuple(result for result in fails if result.enforcement is Enforcement.WARN),
         recorded=tuple(result for result in fails if result.enforcement is Enforcement.AUDIT),
+        waived=tuple(result for result in every if result.waiver is not None),
+        known=tuple(result for result in every if result.baseline and result.waiver is None),
         errors=having(Outcome.ERROR),
         unknown=having(Outcome.UNKNOWN),
         passing=having(Outcome.PASS),
@@ -123,6 +130,16 @@ def _reasons(result: Result) -> Iterable[tuple[UnknownKind, str]]:
 def counted(amount: int, singular: str, plural: str | None = None) -> str:
     """``1 rule``, ``2 rules``."""
     return f"{amount} {singular if amount == 1 else plural or singular + 's'}"
+
+
+def waived(waiver: AppliedWaiver) -> str:
+    """A waiver in one line."""
+    parts = [f"waived until {waiver.expires}: {waiver.reason}", f"owner {waiver.owner}, approved by {waiver.approver}"]
+    if waiver.compensating_control:
+        parts.append(f"instead: {waiver.compensating_control}")
+    if waiver.ticket:
+        parts.append(waiver.ticket)
+    return "; ".join(parts)
 
 
 def counts(results: Iterable[Result]) -> Counter[Outcome]:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.model.findings import Evidence, Finding
-from bot.model.results import Enforcement, Gap, Gate, Outcome, Result, Run, Unknowing
+from bot.model.results import (
+    AppliedWaiver,
+    Condition,
+    Enforcement,
+    Gap,
+    Gate,
+    Member,
+    Outcome,
+    Result,
+    Run,
+    Unknowing,
+)
 from bot.model.subjects import PullRequest, Subject
 from bot.report.grouping import head_of
 
@@ -95,7 +107,13 @@ def _summary(run: Run) -> JsonValue:
         enforcement.value: _tally(Counter(r.outcome for r in run.results if r.enforcement is enforcement))
         for enforcement in Enforcement
     }
-    return {"total": len(run.results), "outcomes": _tally(outcomes), "enforcement": by_enforcement}
+    return {
+        "total": len(run.results),
+        "outcomes": _tally(outcomes),
+        "enforcement": by_enforcement,
+        "waived": sum(result.waiver is not None for result in run.results),
+        "baseline": sum(result.baseline for result in run.results),
+    }
 
 
 def _tally(counter: Counter[Outcome]) -> dict[str, JsonValue]:
@@ -126,12 +144,60 @@ def _result(result: Result) -> JsonValue:
         "enforcement": result.enforcement.value,
         "severity": result.severity.value,
         "awaiting": result.awaiting,
-        "findings": [_finding(finding) for finding in result.findings],
+        "findings": [_told(result, at, finding) for at, finding in enumerate(result.findings)],
         "evidence": [_evidence(evidence) for evidence in result.evidence],
-        # Part of the report since its first version; this version knows no waivers, baselines or groups to fill them.
-        "waiver": None,
-        "baseline": False,
-        "tree": None,
+        "conditions": [_condition(condition) for condition in result.conditions],
+        "waiver": None if result.waiver is None else _waiver(result.waiver),
+        "baseline": result.baseline,
+        "tree": _tree(result.rule, result.members) if result.members else None,
+    }
+
+
+def _told(result: Result, at: int, finding: Finding) -> JsonValue:
+    """A finding of an entry, with what tells it from others, and whether it was there before."""
+    fingerprint = result.fingerprints[at] if result.fingerprints else None
+    return {**_finding(finding), "fingerprint": fingerprint, "baseline": fingerprint in result.known}
+
+
+def _condition(condition: Condition) -> JsonValue:
+    return {
+        "word": condition.word,
+        "text": condition.text,
+        "value": condition.value,
+        "reason": condition.reason,
+    }
+
+
+def _waiver(waiver: AppliedWaiver) -> JsonValue:
+    return {
+        "reason": waiver.reason,
+        "compensating_control": waiver.compensating_control,
+        "owner": waiver.owner,
+        "approver": waiver.approver,
+        "ticket": waiver.ticket,
+        "expires": waiver.expires.isoformat(),
+        "source": waiver.source,
+    }
+
+
+def _tree(how: str, members: Sequence[Member]) -> JsonValue:
+    return {"how": how, "members": [_member(member) for member in members]}
+
+
+def _member(member: Member) -> JsonValue:
+    return {
+        "key": member.key,
+        "rule": member.rule,
+        "title": member.title,
+        "outcome": member.outcome.value,
+        "unknowns": [_unknown(unknown) for unknown in member.unknown],
+        "reason": member.reason,
+        "awaiting": member.awaiting,
+        "findings": [_finding(finding) for finding in member.findings],
+        "evidence": [_evidence(evidence) for evidence in member.evidence],
+        "conditions": [_condition(condition) for condition in member.conditions],
+        "waiver": None if member.waiver is None else _waiver(member.waiver),
+        "tree": _tree(member.rule, member.members) if member.members else None,
     }
 
 
@@ -139,7 +205,7 @@ def _unknown(unknown: Unknowing) -> JsonValue:
     return {"kind": unknown.kind.value, "reason": unknown.reason, "fact": unknown.fact}
 
 
-def _finding(finding: Finding) -> JsonValue:
+def _finding(finding: Finding) -> dict[str, JsonValue]:
     return {
         "message": finding.message,
         "fix": finding.fix,

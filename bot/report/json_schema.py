@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
-from bot.model.results import Enforcement, Outcome, Verdict
+from bot.model.results import Combination, Enforcement, Outcome, Verdict
 from bot.model.subjects import Platform
 from bot.report.json_report import SCHEMA, JsonValue
 
@@ -49,6 +49,8 @@ def schema() -> dict[str, JsonValue]:
                 total=COUNT,
                 outcomes=_ref("tally"),
                 enforcement=_object(**{str(enforcement): _ref("tally") for enforcement in Enforcement}),
+                waived=_described(COUNT, "Results that a waiver covers; each keeps its outcome in the counts above."),
+                baseline=_described(COUNT, "Fails whose every finding is in the baseline."),
             ),
             subjects=_list(_ref("subject")),
             results=_list(_ref("result")),
@@ -109,28 +111,65 @@ def _definitions() -> dict[str, JsonValue]:
             evidence=_list(_ref("evidence")),
             discriminator=STRING,
         ),
+        "condition": _described(
+            _object(
+                word=_described(STRING, "when, unless or assert"),
+                text=STRING,
+                value=_described(_or_null(BOOLEAN), "null where it is not known."),
+                reason=STRING,
+            ),
+            "A condition of an entry, with its value on the subject.",
+        ),
+        "waiver": _object(
+            reason=STRING,
+            compensating_control=STRING,
+            owner=STRING,
+            approver=STRING,
+            ticket=STRING,
+            expires=_described({"type": "string", "format": "date"}, "The last day on which it applies."),
+            source=_described(STRING, "The file and the line."),
+        ),
+        "tree": _object(how=_words(Combination), members=_list(_ref("member"))),
+        "member": _object(key=_described(STRING, "policy/name"), **_ended(), tree=_or_null(_ref("tree"))),
         "result": _object(
             key=_described(STRING, "policy/name"),
             policy=STRING,
-            rule=STRING,
-            title=STRING,
             subject=_described(STRING, "The id of one of the subjects."),
-            outcome=_words(Outcome),
             unknown=_described(
                 _or_null(_ref("unknown")), "The first of the reasons in unknowns; null where there is none."
             ),
-            unknowns=_described(
-                _list(_ref("unknown")), "Why it is unknown; on a fail, what could not be read besides."
-            ),
-            reason=_described(STRING, "Why it is not applicable, or what the error was."),
             enforcement=_words(Enforcement),
             severity=_words(Severity),
-            awaiting=BOOLEAN,
-            findings=_list(_ref("finding")),
-            evidence=_list(_ref("evidence")),
-            waiver=_described(_or_null(_object()), "The waiver that covers it; null where there is none."),
             baseline=_described(BOOLEAN, "Whether it was there before: shown, and not held against the subject."),
-            tree=_described(_or_null(_object()), "Of a group: how each of its members ended."),
+            **_ended(_list(_ref("told"))),
+            tree=_described(_or_null(_ref("tree")), "Of a group: how each of its members ended."),
+        ),
+        "told": {
+            "allOf": [
+                _ref("finding"),
+                _object(
+                    fingerprint=_described(_or_null(STRING), "The same as long as the finding is."),
+                    baseline=_described(BOOLEAN, "Whether the baseline has it."),
+                ),
+            ]
+        },
+    }
+
+
+def _ended(findings: JsonValue = None) -> dict[str, JsonValue]:
+    """What a result and the member of a group both have."""
+    return {
+        "rule": _described(STRING, "The rule's id; any_of or all_of for a group, assert for a rule of one's own."),
+        "title": STRING,
+        "outcome": _words(Outcome),
+        "unknowns": _described(_list(_ref("unknown")), "Why it is unknown; on a fail, what could not be read besides."),
+        "reason": _described(STRING, "Why it is not applicable, or what the error was."),
+        "awaiting": BOOLEAN,
+        "findings": findings or _list(_ref("finding")),
+        "evidence": _list(_ref("evidence")),
+        "conditions": _list(_ref("condition")),
+        "waiver": _described(
+            _or_null(_ref("waiver")), "The waiver that covers it: it counts as a pass; null where there is none."
         ),
     }
 

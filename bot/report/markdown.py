@@ -16,7 +16,7 @@ from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from bot.model.results import Outcome, Result, Run, Verdict
+from bot.model.results import Member, Outcome, Result, Run, Verdict
 from bot.policy.packaged import data_file
 from bot.report import sanitize
 from bot.report.grouping import (
@@ -29,6 +29,7 @@ from bot.report.grouping import (
     sentence,
     title,
     unfolded_gaps,
+    waived,
 )
 
 __all__ = ["COMMENT_LIMIT", "check_summary", "comment", "description", "environment", "report", "title"]
@@ -128,7 +129,7 @@ class _Names:
     """Filters for lists of results."""
 
     @staticmethod
-    def entry(result: Result) -> str:
+    def entry(result: Result | Member) -> str:
         """The entry's name without its policy."""
         return result.key.partition("/")[2] or result.key
 
@@ -155,6 +156,8 @@ def environment() -> ImmutableSandboxedEnvironment:
         text=_text,
         linked=_linked,
         counted=counted,
+        waived=waived,
+        sign=_sign,
     )
     return made
 
@@ -182,6 +185,15 @@ def _short(value: object) -> Markup:
     """A commit or a digest, as far as people read it."""
     bare = str(value).removeprefix("sha256:")
     return Markup(sanitize.code(bare[:12], 12))  # noqa: S704
+
+
+def _sign(member: Member) -> str:
+    """The sign of a group's member."""
+    if member.waiver is not None:
+        return "🟦"
+    if member.awaiting:
+        return "⏳"
+    return {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.NOT_APPLICABLE: "▫️"}.get(member.outcome, "❔")
 
 
 def _moment(value: datetime) -> str:

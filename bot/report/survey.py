@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bot.model.results import Enforcement, Outcome, Result, Run
+from bot.model.results import Combination, Enforcement, Outcome, Result, Run
 from bot.model.subjects import Subject
 from bot.report.grouping import counted, grouped, owner
 
@@ -45,14 +45,23 @@ _FAILS = {
     Enforcement.WARN: Cell(6, "!", "yellow"),
     Enforcement.BLOCK: Cell(7, "X", "bold red"),
 }
-LEGEND = "X blocks   ! warns   o recorded   ? unknown   E error   . passes   - not applicable"
+_EXCUSED = Cell(2, "w", "dim")
+NO_RULES = (*Combination, "assert")
+LEGEND = "X blocks   ! warns   o recorded   ? unknown   E error   w waived or known   . passes   - not applicable"
 
 
 def cell(result: Result) -> Cell:
     """What stands in the table for a result."""
     if result.enforcement is Enforcement.DISABLED:
         return _NOTHING
+    if result.excused:
+        return _EXCUSED
     return _FAILS[result.enforcement] if result.outcome is Outcome.FAIL else _OUTCOMES[result.outcome]
+
+
+def column(result: Result) -> str:
+    """The column of a result: its rule; what is no rule goes by its key."""
+    return result.key if result.rule in NO_RULES else result.rule
 
 
 def matrix(run: Run, say: Say, bullet: str) -> Iterable[RenderableType]:
@@ -62,13 +71,15 @@ def matrix(run: Run, say: Say, bullet: str) -> Iterable[RenderableType]:
     for result in run.results:
         row = owner(result.subject)
         rows[row.id] = row
-        place = (row.id, result.rule)
+        place = (row.id, column(result))
         cells[place] = max(cells[place], cell(result), key=lambda c: c.rank)
     tallies: dict[str, Counter[int]] = defaultdict(Counter)
     for (row_id, rule), found in cells.items():
         tallies[row_id][found.rank] += 1
         tallies[f"rule {rule}"][found.rank] += 1
-    rules = sorted({result.rule for result in run.results}, key=lambda rule: (_gravity(tallies[f"rule {rule}"]), rule))
+    rules = sorted(
+        {column(result) for result in run.results}, key=lambda rule: (_gravity(tallies[f"rule {rule}"]), rule)
+    )
     ordered = sorted(rows.values(), key=lambda row: (_gravity(tallies[row.id]), row.name, row.id))
     yield Text()
     yield _table(ordered, rules, cells, say)

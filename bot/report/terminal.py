@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.model.findings import Evidence, Finding, Severity
-from bot.model.results import Result, Run, Verdict
+from bot.model.results import AppliedWaiver, Combination, Condition, Member, Outcome, Result, Run, Verdict
 from bot.report.grouping import (
     Groups,
     UnknownGroup,
@@ -23,6 +23,7 @@ from bot.report.grouping import (
     is_survey,
     sentence,
     unfolded_gaps,
+    waived,
 )
 from bot.report.sanitize import ELLIPSIS, address, log_line
 from bot.report.survey import matrix
@@ -58,6 +59,7 @@ class Glyphs:
     empty: str = "∅"
     warning: str = "!"
     recorded: str = "○"
+    waived: str = "⊘"
     arrow: str = "→"
     bullet: str = "·"
 
@@ -72,7 +74,7 @@ class Glyphs:
         }[verdict]
 
 
-ASCII_GLYPHS = Glyphs(passed="+", waiting="~", blocked="x", empty="0", recorded="o", arrow="->", bullet="-")
+ASCII_GLYPHS = Glyphs(passed="+", waiting="~", blocked="x", empty="0", recorded="o", waived="w", arrow="->", bullet="-")
 
 
 def render(run: Run, console: Console, *, verbose: bool = False) -> None:
@@ -87,7 +89,7 @@ class _Page:
     def __init__(self, console: Console, *, verbose: bool) -> None:
         self.verbose = verbose
         self.encoding = console.encoding or "utf-8"
-        self.glyphs = Glyphs() if self._shows("✔⏳✖∅○→·│") else ASCII_GLYPHS
+        self.glyphs = Glyphs() if self._shows("✔⏳✖∅○⊘→·│") else ASCII_GLYPHS
 
     def _shows(self, text: str) -> bool:
         try:
@@ -153,6 +155,8 @@ class _Page:
         yield from self._section("Errors", groups.errors, signs.blocked, "magenta")
         yield from self._section("Warnings", groups.warnings, signs.warning, "yellow")
         yield from self._section("Recorded, not enforced", groups.recorded, signs.recorded, "cyan")
+        yield from self._section("Waived", groups.waived, signs.waived, "cyan")
+        yield from self._section("Known since the baseline", groups.known, signs.recorded, "dim")
 
     def _section(self, heading: str, results: Sequence[Result], sign: str, style: str) -> Iterable[RenderableType]:
         if not results:
@@ -172,13 +176,14 @@ class _Page:
             self.text(result.subject.name, "dim", 120),
         )
         body: list[RenderableType] = []
-        if result.reason and not result.findings:
-            body.append(self.text(result.reason))
-        shown = len(result.findings) if self.verbose else FINDINGS_SHOWN
-        body += [self._finding(finding) for finding in result.findings[:shown]]
-        if len(result.findings) > shown:
-            rest = counted(len(result.findings) - shown, "more finding")
-            body.append(Text(f"and {rest}: see --verbose", style="dim"))
+        if result.waiver is not None:
+            body.append(self._waiver(result.waiver))
+        if self.verbose:
+            body += self._conditions(result.conditions)
+        if result.members:
+            body += self._tree(result.rule, result.members)
+        else:
+            body += self._said(result)
         if self.verbose and result.title and not result.findings:
             body.append(self.text(result.title, "dim"))
         if self.verbose or result.findings:
@@ -190,6 +195,68 @@ class _Page:
         if table is not None:
             body.append(table)
         return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in body))
+
+    def _said(self, judged: Result | Member) -> list[RenderableType]:
+        """What a rule says: its findings, or why there are none."""
+        body: list[RenderableType] = []
+        if judged.reason and not judged.findings:
+            body.append(self.text(judged.reason))
+        shown = len(judged.findings) if self.verbose else FINDINGS_SHOWN
+        new = judged.new_findings if isinstance(judged, Result) else judged.findings
+        for finding in judged.findings[:shown]:
+            body.append(self._finding(finding))
+            if finding not in new and not (isinstance(judged, Result) and judged.baseline):
+                body.append(self.text("it was there before, by the baseline", "dim"))
+        if len(judged.findings) > shown:
+            rest = counted(len(judged.findings) - shown, "more finding")
+            body.append(Text(f"and {rest}: see --verbose", style="dim"))
+        return body
+
+    def _tree(self, how: str, members: Sequence[Member]) -> list[RenderableType]:
+        """The members of a group, each with its sign and what it says."""
+        body: list[RenderableType] = [self.text(f"{Combination(how).words}:", "dim")]
+        for member in members:
+            sign, style = self._sign(member)
+            name = member.key.partition("/")[2] or member.key
+            head = Text.assemble((f"{sign} ", style), self.text(name, "bold"), "  ", self.text(_ended(member), "dim"))
+            inner: list[RenderableType] = []
+            if member.waiver is not None:
+                inner.append(self._waiver(member.waiver))
+            if self.verbose:
+                inner += self._conditions(member.conditions)
+            if member.members:
+                inner += self._tree(member.rule, member.members)
+            else:
+                inner += self._said(member)
+                inner += [self.text(unknown.reason, "magenta") for unknown in member.unknown]
+            body.append(Group(head, *(Padding(part, (0, 0, 0, 2)) for part in inner)))
+        return body
+
+    def _sign(self, member: Member) -> tuple[str, str]:
+        if member.waiver is not None:
+            return self.glyphs.waived, "cyan"
+        if member.outcome is Outcome.FAIL and member.awaiting:
+            return self.glyphs.waiting, "yellow"
+        return {
+            Outcome.PASS: (self.glyphs.passed, "green"),
+            Outcome.FAIL: (self.glyphs.blocked, "red"),
+            Outcome.NOT_APPLICABLE: (self.glyphs.bullet, "dim"),
+            Outcome.UNKNOWN: (self.glyphs.inconclusive, "magenta"),
+            Outcome.ERROR: (self.glyphs.blocked, "magenta"),
+        }[member.outcome]
+
+    def _waiver(self, waiver: AppliedWaiver) -> RenderableType:
+        return self.text(waived(waiver), "cyan")
+
+    def _conditions(self, conditions: Sequence[Condition]) -> list[RenderableType]:
+        values = {True: "holds", False: "does not hold", None: "not known"}
+        return [
+            self.text(
+                f"{one.word}: {one.text} {self.glyphs.arrow} {values[one.value]}{': ' + one.reason if one.reason else ''}",
+                "dim",
+            )
+            for one in conditions
+        ]
 
     def _finding(self, finding: Finding) -> RenderableType:
         where = ""
@@ -297,6 +364,12 @@ class _Page:
         as_of = run.now.strftime("%Y-%m-%d %H:%M %Z").strip()
         pieces = [policies, counted(sent, "request"), f"{seconds:.1f} s", f"as of {as_of}", f"almguard {run.version}"]
         return Group(Text(), self.text(f" {self.glyphs.bullet} ".join(pieces), "dim"))
+
+
+def _ended(member: Member) -> str:
+    """How a member ended, in a word."""
+    word = str(member.outcome).replace("_", " ")
+    return f"{word}, waived" if member.waiver is not None else word
 
 
 def _names(results: Sequence[Result]) -> list[str]:

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
@@ -40,6 +40,10 @@ class RuleParams(BaseModel):
     """A rule's parameters. The docstring under each is its documentation, in the schema and on the rule's page."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, use_attribute_docstrings=True)
+
+    def loosened_by(self, new: Self) -> str:  # noqa: ARG002 - for those that have something to say
+        """Why other values, taken together, are looser than these, though each by itself is tighter; empty: they are not."""
+        return ""
 
 
 class NoParams(RuleParams):

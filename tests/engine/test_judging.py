@@ -15,9 +15,10 @@ from bot.model.facts.repository import Properties
 from bot.model.findings import Finding, NotApplicable, Severity, Statement
 from bot.model.results import Enforcement, Outcome, Result
 from bot.model.subjects import PullRequest, Subject
-from bot.policy.configuration import CompiledEntry, CompiledPolicy, Configuration, GateSettings
+from bot.policy.configuration import CompiledEntry, CompiledPolicy, Configuration, GateSettings, RuleCheck
 from bot.policy.expressions import compile_expression
 from bot.policy.models import Match
+from bot.policy.schedule import Schedule
 from bot.rules import Rule
 from bot.rules.declaration import NoParams, _variant
 from tests.engine.memory_provider import NOW, MemoryProvider
@@ -66,7 +67,8 @@ def entry(
     name = function.__name__  # type: ignore[attr-defined]
     rule = Rule(name, Severity.LOW, NoParams, (), name, "", {}, "a.b", variants={variant.subject: variant})
     conditions = [compile_expression(text, rule.variants) if text else None for text in (when, unless)]
-    return CompiledEntry(f"p/{name}", rule, NoParams(), Enforcement(enforce), Severity.LOW, *conditions, 1)
+    schedule = Schedule.always(Enforcement(enforce))
+    return CompiledEntry(f"p/{name}", RuleCheck(rule, NoParams()), *conditions, 1, "p.yml", schedule, Severity.LOW)
 
 
 def run(

@@ -27,7 +27,7 @@ SHOWN = [
 def test_the_example_of_each_rule_loads(rule: str) -> None:
     example = textwrap.indent(rules()[rule].sections["Example"], "  ")
     loaded = load_configuration(HEAD + example, rule)
-    assert {entry.rule.id for entry in loaded.policies[0].entries} == {rule}
+    assert {entry.rule_id for entry in loaded.policies[0].entries} == {rule}
 
 
 @pytest.mark.parametrize("block", SHOWN)

@@ -13,9 +13,10 @@ from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
 from bot.model.results import Enforcement
 from bot.policy.catalogue import load_catalogue
-from bot.policy.configuration import Comment, Configuration, GateSettings, OnUnknown
+from bot.policy.configuration import Comment, Configuration, GateSettings, OnUnknown, RuleCheck
 from bot.policy.load import default_configuration, load_configuration, shipped_packs
 from bot.policy.problems import PolicyError, Problem
+from bot.policy.schedule import Schedule
 
 HEAD = "apiVersion: almguard/v1\nkind: Policy\n"
 NAMED = HEAD + "metadata: {name: payments}\n"
@@ -126,12 +127,15 @@ def mistakes(text: str, files: Place | None = None) -> list[str]:
         ),
         (NAMED + "match: {archived: never}\n" + RULES, "f.yml:4:19: match.archived: true or false is wanted here"),
         (NAMED + "match: {topic: pci}\n" + RULES, "f.yml:4:9: match.topic: unknown key 'topic', did you mean 'topics'"),
+        (NAMED + "extends: [pack:baselin]\n" + RULES, "f.yml:4:11: extends[0]: no pack is called 'baselin', did you"),
+        (NAMED + "extends: 3\n" + RULES, "f.yml:4:10: extends: text is wanted here, and this is the number 3"),
+        (NAMED + "extends: f.yml\n" + RULES, "f.yml:4:10: extends: there is no file 'f.yml', looked for from the root"),
         (
-            NAMED + "extends: [pack:baseline]\n" + RULES,
-            "f.yml:4:1: extends: inheritance ('extends') is not supported yet",
+            NAMED + "extends: github:acme/x\n" + RULES,
+            "f.yml:4:10: extends: ",
         ),
         (NAMED + "rules:\n  - approvals\n", "f.yml:5:5: rules[0]: a mapping is wanted here, and this is 'approvals'"),
-        (NAMED + "rules:\n  - enforce: block\n", "f.yml:5:5: rules[0]: the key 'rule' is missing"),
+        (NAMED + "rules:\n  - enforce: block\n", "f.yml:5:5: rules[0]: an entry is a rule ('rule'), a group"),
         (NAMED + "rules:\n  - rule: requirement-link\n", "f.yml:5:5: rules[0]: the key 'enforce' is missing"),
         (
             NAMED + "rules:\n  - rule: requirment-link\n    enforce: block\n",
@@ -152,18 +156,66 @@ def mistakes(text: str, files: Place | None = None) -> list[str]:
             "did you mean 'disabled'",
         ),
         (
-            NAMED + "rules:\n  - rule: requirement-link\n    enforce: [{audit}, {block: 2027-01-15}]\n",
-            "f.yml:6:14: rules[0].enforce: enforcement with dates is not supported yet; "
-            "write one of disabled, audit, warn, block",
+            NAMED + "rules:\n  - rule: requirement-link\n    enforce: [{audit}, {blok: 2027-01-15}]\n",
+            "f.yml:6:25: rules[0].enforce[1].blok: one of disabled, audit, warn, block is wanted here, and this is 'blok', "
+            "did you mean 'block'",
+        ),
+        (
+            NAMED + "rules:\n  - rule: requirement-link\n    enforce: [{audit}, {block: 2027-13-15}]\n",
+            "f.yml:6:32: rules[0].enforce[1].block: ",
+        ),
+        (
+            NAMED + "rules:\n  - rule: requirement-link\n    enforce: [{audit}, {block}]\n",
+            "f.yml:6:24: rules[0].enforce[1]: a later step needs the day on which it begins: write {block: 2027-01-15}",
         ),
         (
             NAMED + "rules:\n  - name: x\n    enforce: block\n    any_of: []\n",
-            "f.yml:7:5: rules[0].any_of: a group of rules ('any_of') is not supported yet",
+            "f.yml:7:13: rules[0].any_of: it is empty",
         ),
         (
-            NAMED + "rules:\n  - name: x\n    enforce: block\n    assert: 'true'\n",
-            "f.yml:7:5: rules[0].assert: a rule of one's own ('assert') is not supported yet",
+            NAMED + "rules:\n  - enforce: block\n    any_of: [{rule: approvals}]\n",
+            "f.yml:5:5: rules[0]: the key 'name' is missing: a group needs one, waivers and results go by it",
         ),
+        (
+            NAMED + "rules:\n  - name: x\n    enforce: block\n    any_of: [{rule: approvals, enforce: warn}]\n",
+            "f.yml:7:32: rules[0].any_of[0].enforce: 'enforce' belongs to the group as a whole, not to a member of it",
+        ),
+        (
+            NAMED
+            + "rules:\n  - name: x\n    enforce: block\n    any_of: [{rule: approvals}, {rule: rollback-ready}]\n",
+            "f.yml:7:5: rules[0].any_of: its members have no type of subject in common: 'approvals' judges pull requests, "
+            "'rollback-ready' judges releases",
+        ),
+        (
+            NAMED + "rules:\n  - name: x\n    enforce: block\n    all_of: [{any_of: [{rule: aprovals}], name: y}]\n",
+            "f.yml:7:31: rules[0].all_of[0].any_of[0].rule: no rule is called 'aprovals', did you mean 'approvals'",
+        ),
+        (
+            NAMED + "rules:\n  - name: x\n    enforce: block\n    rule: approvals\n    any_of: [{rule: approvals}]\n",
+            "f.yml:8:5: rules[0].any_of: an entry has 'rule' or 'any_of', not both",
+        ),
+        (
+            NAMED + "rules:\n  - name: x\n    enforce: block\n    assert: 'true'\n    message: m\n",
+            "f.yml:5:5: rules[0]: the key 'subject' is missing; a rule of one's own has it",
+        ),
+        (
+            NAMED + "rules:\n  - {name: x, enforce: block, subject: pr, message: m, assert: 'true'}\n",
+            "f.yml:5:40: rules[0].subject: one of organization, repository, branch, pull_request, pipeline, environment, "
+            "release, work_item is wanted here, and this is 'pr', did you mean 'pull_request'",
+        ),
+        (
+            NAMED + "rules:\n  - {name: x, enforce: block, subject: release, message: m, assert: release.versio}\n",
+            "f.yml:5:69: rules[0].assert: there is no 'release.versio' here, did you mean 'release.version'",
+        ),
+        (
+            NAMED + RULES + "    message: m\n",
+            "f.yml:7:5: rules[0].message: 'message' belongs to a rule of one's own ('assert')",
+        ),
+        (
+            NAMED + RULES + "    severity:\n",
+            "f.yml:7:14: rules[0].severity: it is empty; write one, or take the key out",
+        ),
+        (NAMED + RULES + "    name: waivers\n", "f.yml:7:11: rules[0]: the name 'waivers' is taken"),
         (
             NAMED + RULES + "    severity: urgent\n",
             "f.yml:7:15: rules[0].severity: one of low, medium, high, critical is",
@@ -234,18 +286,13 @@ def mistakes(text: str, files: Place | None = None) -> list[str]:
             "f.yml:3:12: policies[0]: '../a.yml': a path from the root of the place is wanted",
         ),
         (
-            CONFIG + "policies: ['github:a/b//c.yml']\n",
-            "f.yml:3:12: policies[0]: 'github:a/b//c.yml': a path from the root",
+            CONFIG + "policies: ['github:a/b//c.yml@v1']\n",
+            "f.yml:3:12: policies[0]: 'github:a/b//c.yml@v1' is a file of another repository, and nothing is read from",
         ),
-        (
-            CONFIG + "policies: [pack:baseline]\nwaivers: [w.yml]\n",
-            "f.yml:4:1: waivers: a list of waivers ('waivers') is not",
-        ),
-        (CONFIG + "policies: [pack:baseline]\nbaseline: x\n", "f.yml:4:1: baseline: a baseline of known findings"),
-        (
-            CONFIG + "policies: [pack:baseline]\ninventory: x\n",
-            "f.yml:4:1: inventory: an inventory ('inventory') is not",
-        ),
+        (CONFIG + "policies: [pack:baseline]\nwaivers: [w.yml]\n", "f.yml:4:11: waivers[0]: there is no file 'w.yml'"),
+        (CONFIG + "policies: [pack:baseline]\nbaseline: x\n", "f.yml:4:11: baseline: there is no file 'x'"),
+        (CONFIG + "policies: [pack:baseline]\ninventory: x\n", "f.yml:4:12: inventory: there is no file 'x'"),
+        (CONFIG + "policies: [pack:baseline]\nidentities: x\n", "f.yml:4:13: identities: there is no file 'x'"),
         (
             CONFIG + "policies: [pack:baseline]\ngate: {on_unknown: {scop: warn}}\n",
             "f.yml:4:21: gate.on_unknown.scop: one of scope, licence, limit, transient, truncated, unreadable is wanted here, "
@@ -315,12 +362,13 @@ def test_a_policy_alone_is_a_configuration() -> None:
     first, second = loaded.policies[0].entries
     assert loaded.policies[0].name == "payments"
     assert loaded.policies[0].match.repository == ("acme/payments-*",)
-    assert (first.key, first.enforcement, first.severity) == (
+    assert (first.key, first.schedule, first.severity) == (
         "payments/requirement-link",
-        Enforcement.BLOCK,
+        Schedule.always(Enforcement.BLOCK),
         Severity.HIGH,
     )
-    assert first.params.model_dump(include={"types", "max_pull_requests"}) == {
+    assert isinstance(first.check, RuleCheck)
+    assert first.check.params.model_dump(include={"types", "max_pull_requests"}) == {
         "types": frozenset({"Bug"}),
         "max_pull_requests": 3,
     }
@@ -369,7 +417,7 @@ def test_the_digest_follows_the_contents_alone() -> None:
 def test_the_default_is_the_baseline_in_audit() -> None:
     loaded = default_configuration()
     assert [each.name for each in loaded.policies] == ["baseline"]
-    assert {entry.enforcement for entry in loaded.policies[0].entries} == {Enforcement.AUDIT}
+    assert {entry.schedule for entry in loaded.policies[0].entries} == {Schedule.always(Enforcement.AUDIT)}
     assert "baseline" in shipped_packs()
     assert "analyzers" not in shipped_packs()
 

@@ -17,6 +17,11 @@ from bot.policy.matching import matches, needs_properties
 from bot.policy.models import Match
 from tests.policy.examples import ADO_REPOSITORY, NOW, ORGANIZATION, PROJECT, REPOSITORY, pull_request, release
 
+
+def selected(found: Match, subject: Subject, answer: Answer | None) -> bool | Undecided:
+    return matches(found, subject, {} if answer is None else {Properties: answer}, None)
+
+
 CRITICAL = Loaded(Properties({"tier": "critical", "regions": "eu,us"}), "", NOW)
 UNREAD = Unavailable(UnknownKind.SCOPE, "the token may not read custom properties")
 
@@ -81,7 +86,7 @@ def test_what_is_selected(keys: dict[str, Any], subject: Subject, expected: bool
         key: (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
         for key, value in keys.items()
     }
-    assert matches(match(**written), subject, None) is expected
+    assert selected(match(**written), subject, None) is expected
 
 
 @pytest.mark.parametrize(
@@ -90,8 +95,8 @@ def test_what_is_selected(keys: dict[str, Any], subject: Subject, expected: bool
 def test_archived_repositories_are_left_out_unless_asked_for(archived: Any, expected: tuple[bool, bool]) -> None:
     old = replace(REPOSITORY, archived=True)
     found = match(archived=archived)
-    assert (matches(found, REPOSITORY, None), matches(found, old, None)) == expected
-    assert matches(found, pull_request(old.branch("main")), None) is expected[1]
+    assert (selected(found, REPOSITORY, None), selected(found, old, None)) == expected
+    assert selected(found, pull_request(old.branch("main")), None) is expected[1]
 
 
 @pytest.mark.parametrize(
@@ -111,21 +116,21 @@ def test_archived_repositories_are_left_out_unless_asked_for(archived: Any, expe
     ],
 )
 def test_properties(wanted: dict[str, Any], answer: Answer | None, expected: bool | Undecided) -> None:
-    assert needs_properties(match(properties=wanted))
-    assert matches(match(properties=wanted), REPOSITORY, answer) == expected
+    assert needs_properties(match(properties=wanted), None)
+    assert selected(match(properties=wanted), REPOSITORY, answer) == expected
 
 
 def test_what_another_key_rules_out_needs_no_properties() -> None:
     found = match(properties={"tier": ("critical",)}, repository=("acme/other",))
-    assert matches(found, REPOSITORY, UNREAD) is False
+    assert selected(found, REPOSITORY, UNREAD) is False
 
 
 def test_a_visibility_that_was_not_read_is_not_a_no() -> None:
     unseen = replace(REPOSITORY, visibility=None)
-    answer = matches(match(visibility=("private",)), unseen, None)
+    answer = selected(match(visibility=("private",)), unseen, None)
     assert isinstance(answer, Undecided)
-    assert matches(match(visibility=("private",), topics=("hipaa",)), unseen, None) is False
-    assert matches(match(visibility=("private",), properties={"tier": ("low",)}), unseen, CRITICAL) is False
+    assert selected(match(visibility=("private",), topics=("hipaa",)), unseen, None) is False
+    assert selected(match(visibility=("private",), properties={"tier": ("low",)}), unseen, CRITICAL) is False
 
 
 @given(
@@ -135,7 +140,7 @@ def test_a_visibility_that_was_not_read_is_not_a_no() -> None:
 )
 def test_unread_properties_never_select_or_rule_out(wanted: dict[str, Any]) -> None:
     """Whatever the properties might have been, the answer without them is either the same or undecided."""
-    answer = matches(match(properties=wanted), REPOSITORY, UNREAD)
+    answer = selected(match(properties=wanted), REPOSITORY, UNREAD)
     if wanted:
         assert isinstance(answer, Undecided)
     else:
@@ -145,11 +150,11 @@ def test_unread_properties_never_select_or_rule_out(wanted: dict[str, Any]) -> N
 @pytest.mark.parametrize("keys", [{"language": ("go",)}, {"topics": ("!pci",)}, {"fork": False}])
 def test_what_only_a_listing_tells_is_not_known_of_a_checkout(keys: dict[str, Any]) -> None:
     checkout = replace(REPOSITORY, platform=Platform.LOCAL, topics=())
-    answer = matches(match(**keys), checkout, None)
+    answer = selected(match(**keys), checkout, None)
     assert isinstance(answer, Undecided)
     assert "a checkout does not tell" in answer.reason
-    assert matches(match(**keys, repository=("acme/other",)), checkout, None) is False
+    assert selected(match(**keys, repository=("acme/other",)), checkout, None) is False
 
 
 def test_azure_devops_has_no_languages_and_so_none_that_is_asked_for() -> None:
-    assert matches(match(language=("go",)), ADO_REPOSITORY, None) is False
+    assert selected(match(language=("go",)), ADO_REPOSITORY, None) is False

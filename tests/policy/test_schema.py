@@ -43,6 +43,19 @@ def validator() -> Draft7Validator:
             "policies": ["pack:baseline"],
             "gate": {"context": {"main": "x"}},
         },
+        {**HEAD, "extends": "pack:baseline", "rules": [{"rule": "approvals", "with": {"minimum": 2}}]},
+        {
+            **HEAD,
+            "waivers": {"max_days": 30},
+            "rules": [
+                {
+                    "name": "g",
+                    "enforce": ["audit", {"block": "2027-01-15"}],
+                    "any_of": [{"rule": "approvals"}, {"name": "h", "all_of": [{"rule": "requirement-link"}]}],
+                },
+                {"name": "own", "enforce": "warn", "subject": "release", "assert": "true", "message": "m", "fix": "f"},
+            ],
+        },
     ],
 )
 def test_what_loads_is_valid(validator: Draft7Validator, document: dict[str, Any]) -> None:
@@ -58,7 +71,10 @@ def test_what_loads_is_valid(validator: Draft7Validator, document: dict[str, Any
         {**HEAD, "rules": [{**ENTRY, "with": {"max_pull_requests": 0}}]},
         {**HEAD, "rules": [{**ENTRY, "rule": "no-such-rule"}]},
         {**HEAD, "rules": [{"rule": "requirement-link"}]},
-        {**HEAD, "rules": [ENTRY], "extends": ["pack:baseline"]},
+        {**HEAD, "rules": [ENTRY], "extends": [3]},
+        {**HEAD, "rules": [{**ENTRY, "severity": None}]},
+        {**HEAD, "rules": [{"name": "x", "enforce": "block", "any_of": [{**ENTRY}]}]},
+        {**HEAD, "rules": [{"name": "x", "enforce": [{"audit": None}, {"blok": "2027-01-15"}], "all_of": [ENTRY]}]},
         {**HEAD, "apiVersion": "almguard/v2", "rules": [ENTRY]},
         {**HEAD, "kind": "Polcy", "rules": [ENTRY]},
         {**HEAD, "match": {"platform": "gitlab"}, "rules": [ENTRY]},

@@ -1,4 +1,4 @@
-"""Facts about a repository's listing."""
+"""Facts about a repository as such: what is set on it, what lies in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bot.model.facts import Fact
-from bot.model.subjects import Repository
+from bot.model.subjects import Branch, Repository
 
 
 @dataclass(frozen=True)
@@ -18,3 +18,13 @@ class Properties(Fact):
     name: ClassVar = "properties"
 
     values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RepositoryPaths(Fact):
+    """The path of every file on a branch, folders and submodules left out. Of what is there, not of what is in it."""
+
+    subject: ClassVar = Branch
+    name: ClassVar = "paths"
+
+    paths: tuple[str, ...]

@@ -36,6 +36,11 @@ class From(RuleParams):
             raise ValueError("with `none` anybody at all could approve; the least that can be named is `read`")
         return permissions
 
+    def loosened_by(self, new: From) -> str:
+        """Without any way that is named, anyone with write permission would do."""
+        named = (new.users, new.teams, new.permissions, new.code_owners)
+        return "may not lose every way, because then anyone with write permission counts" if not any(named) else ""
+
     @property
     def least(self) -> Permission | None:
         """The permission that is enough by itself; None where permission alone is not."""

@@ -25,8 +25,8 @@ class Params(RuleParams):
     )
     """The kinds of analysis, each of which must gate: `sast`, `lint`, `types`, `dependencies`, `secrets`, `iac`, `container`,
     `licences`."""
-    tools: Annotated[tuple[str, ...], Tighter.SUBSET] = ()
-    """Only these tools count, by their ids in the analyzer catalogue; empty: every tool of the kind."""
+    tools: Annotated[tuple[str, ...] | None, Tighter.SUBSET] = Field(default=None, min_length=1)
+    """Only these tools count, by their ids in the analyzer catalogue; without it every tool of the kind does."""
 
 
 @rule(
@@ -92,7 +92,7 @@ def static_analysis_configured(
     found = recognise(pipelines.definitions, texts, analyzers, branch.branch)
     apps = recognise_apps(detected.checks if isinstance(detected, DetectedTools) else (), texts, analyzers)
     doubts = tuple(_doubts((*found.unread, *apps.unread), contents, detected))
-    yield from unknown_tools(params.tools, catalogue)
+    yield from unknown_tools(params.tools or (), catalogue)
     for kind in params.kinds:
         sightings = [each for each in (*found.sightings, *apps.sightings) if kind in each.analyzer.kinds]
         gating = [each for each in sightings if each.gates]

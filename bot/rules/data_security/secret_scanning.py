@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated
 
+from pydantic import Field
+
 from bot.model.analyzers import AnalysisKind, AnalyzerCatalogue
 from bot.model.facts import NotSupported, Unavailable, UnknownKind
 from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
@@ -21,8 +23,8 @@ class Params(RuleParams):
     """The platform must also refuse pushes that hold a secret."""
     scanners: Annotated[bool, Tighter.FALSE] = True
     """A scanner that gates pull requests counts as well."""
-    tools: Annotated[tuple[str, ...], Tighter.SUBSET] = ()
-    """Only these scanners count, by their ids in the analyzer catalogue; empty: every tool of the kind `secrets`."""
+    tools: Annotated[tuple[str, ...] | None, Tighter.SUBSET] = Field(default=None, min_length=1)
+    """Only these scanners count, by their ids in the analyzer catalogue; without it every tool of the kind `secrets` does."""
 
 
 @rule(
