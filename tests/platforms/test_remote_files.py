@@ -9,16 +9,11 @@ from typing import Any
 
 import pytest
 
-from bot.engine.ports import PlatformError, Provider
+from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
-from bot.platforms.azure_devops.provider import AzureDevOpsProvider
-from bot.platforms.github.provider import GitHubProvider
 from bot.platforms.local.provider import LocalProvider
-from bot.platforms.transport import Transport
 from bot.policy.references import LARGEST, parse_reference
-from bot.sandbox.faults import Fault
-from bot.sandbox.scenario import Scenario
-from bot.sandbox.server import Sandbox
+from tests.platforms.served import Served
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 AZURE = ("vso.code", "vso.work", "vso.build", "vso.project")
@@ -58,40 +53,20 @@ WORLD: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Served:
-    """A sandbox, and the providers that read it."""
-
-    def __init__(self) -> None:
-        self.sandbox = Sandbox(Scenario.model_validate(WORLD)).start()
-        self.transports: list[Transport] = []
-
-    def provider(self, platform: str, token: str = "all") -> Provider:
-        transport = Transport(backoff=0.001, sleep=lambda _: None)
-        self.transports.append(transport)
-        if platform == "github":
-            api, graphql = self.sandbox.github_api, self.sandbox.github_graphql
-            return GitHubProvider(token, api, graphql, now=NOW, transport=transport)
-        return AzureDevOpsProvider(token, self.sandbox.azure_devops + "acme", now=NOW, transport=transport)
-
-    def refused(self, platform: str, rest: str, token: str = "all") -> PlatformError:
-        reference = parse_reference(PLACES[platform] + rest)
-        with pytest.raises(PlatformError) as caught:
-            self.provider(platform, token).fetch(reference)
-        assert str(reference) in str(caught.value)
-        return caught.value
-
-    def close(self) -> None:
-        for transport in self.transports:
-            transport.close()
-        self.sandbox.stop()
-
-
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setenv("AZURE_DEVOPS_CACHE_DIR", str(tmp_path / "locations"))
-    made = Served()
+    made = Served(WORLD)
     yield made
     made.close()
+
+
+def refusal(served: Served, platform: str, rest: str, token: str = "all") -> PlatformError:
+    reference = parse_reference(PLACES[platform] + rest)
+    with pytest.raises(PlatformError) as caught:
+        served.provider(platform, token).fetch(reference)
+    assert str(reference) in str(caught.value)
+    return caught.value
 
 
 @pytest.fixture
@@ -162,7 +137,7 @@ def test_a_tag_named_as_the_default_branch_is_not_taken_for_it(served: Served, p
 def test_a_wrong_reference_is_the_writers_mistake_and_told_in_the_same_words(
     served: Served, platform: str, rest: str, says: str
 ) -> None:
-    wrong = served.refused(platform, rest)
+    wrong = refusal(served, platform, rest)
     assert says in str(wrong)
     assert wrong.kind is None
     assert "\n" not in str(wrong)
@@ -174,12 +149,12 @@ def test_another_encoding_is_no_text(served: Served, platform: str) -> None:
     assert repository is not None
     blob = repository.git.files(repository.git.names["one"])["base.yml"]
     repository.git.blobs[blob] = "grün".encode("latin-1")
-    assert "not UTF-8 text" in str(served.refused(platform, "governance//base.yml@v1"))
+    assert "not UTF-8 text" in str(refusal(served, platform, "governance//base.yml@v1"))
 
 
 @BOTH
 def test_a_token_that_may_not_read_files_is_told_what_it_needs(served: Served, platform: str) -> None:
-    wrong = served.refused(platform, "governance//base.yml@v1", token="no-code")
+    wrong = refusal(served, platform, "governance//base.yml@v1", token="no-code")
     assert wrong.kind is UnknownKind.SCOPE
     assert {"github": "contents: read", "azure": "vso.code"}[platform] in str(wrong)
 
@@ -203,13 +178,13 @@ def test_a_token_that_may_not_read_files_is_told_what_it_needs(served: Served, p
 def test_a_lasting_fault_is_told_with_the_reference(
     served: Served, platform: str, fault: dict[str, Any], kind: UnknownKind
 ) -> None:
-    served.sandbox.application.faults.add(Fault.model_validate({"match": "graphql|items", "times": None, **fault}))
-    assert served.refused(platform, "governance//base.yml@v1").kind is kind
+    served.fault(match="graphql|items", times=None, **fault)
+    assert refusal(served, platform, "governance//base.yml@v1").kind is kind
 
 
 @BOTH
 def test_one_fault_is_survived(served: Served, platform: str) -> None:
-    served.sandbox.application.faults.add(Fault(match="graphql|items", kind="status", status=503))
+    served.fault(match="graphql|items", kind="status", status=503)
     assert served.provider(platform).fetch(parse_reference(f"{PLACES[platform]}governance//base.yml@v1")).pinned
 
 
@@ -229,7 +204,7 @@ def test_other_projects_and_organisations_that_are_not_there(served: Served) -> 
 def test_a_disabled_repository_of_azure_devops_gives_no_files_and_an_archived_one_of_github_does(
     served: Served,
 ) -> None:
-    assert "there is no repository" in str(served.refused("azure", "old//base.yml"))
+    assert "there is no repository" in str(refusal(served, "azure", "old//base.yml"))
     assert served.provider("github").fetch(parse_reference("github:acme/old//base.yml")).text == "old\n"
 
 
@@ -249,8 +224,8 @@ BLOB = '{"oid": "0123", "text": %s, "isBinary": %s, "byteSize": 9}'
 )
 def test_what_github_says_of_other_things_than_files(served: Served, commit: str, says: str) -> None:
     body = f'{{"data": {{"r0_": {{"tag_": {{"target": {commit}}}, "branch_": null}}}}}}'
-    served.sandbox.application.faults.add(Fault(match="graphql", kind="status", status=200, body=body))
-    assert says in str(served.refused("github", "governance//base.yml@v1"))
+    served.fault(match="graphql", kind="status", status=200, body=body)
+    assert says in str(refusal(served, "github", "governance//base.yml@v1"))
 
 
 @pytest.mark.parametrize(
@@ -265,8 +240,8 @@ def test_what_github_says_of_other_things_than_files(served: Served, commit: str
     ],
 )
 def test_what_azure_devops_says_of_other_things_than_files(served: Served, item: str, says: str) -> None:
-    served.sandbox.application.faults.add(Fault(match="items", kind="status", status=200, body=item))
-    assert says in str(served.refused("azure", "governance//base.yml@v1"))
+    served.fault(match="items", kind="status", status=200, body=item)
+    assert says in str(refusal(served, "azure", "governance//base.yml@v1"))
 
 
 def test_a_checkout_refuses(tmp_path: Path) -> None:

@@ -126,8 +126,14 @@ def tree(client: Client, repository: Repository, version: Version) -> tuple[str,
         if wrong.status == 404 and wrong.words.startswith(NO_BRANCHES):
             return ()
         raise
-    files = (row for row in rows if not row.get("isFolder") and row.get("gitObjectType") != "commit")
-    return tuple(str(row["path"]).lstrip("/") for row in files)
+    try:
+        files = [row for row in rows if not row.get("isFolder") and row.get("gitObjectType") != "commit"]
+        return tuple(str(row["path"]).lstrip("/") for row in files)
+    except (AttributeError, KeyError) as wrong:
+        raise PlatformError(
+            f"{repository.url}: the list of its files is not understood ({type(wrong).__name__}: {wrong}).",
+            UnknownKind.UNREADABLE,
+        ) from wrong
 
 
 def _blobs(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 from bot.engine.ports import PlatformError
 from bot.model.facts.pipelines import FileContents, PathSpec, PipelineDefinition, Pipelines
+from bot.model.facts.repository import RepositoryPaths
 from bot.model.subjects import Branch
 from bot.platforms.azure_devops.client import Json, value
+from bot.platforms.azure_devops.files import Version, tree
 from bot.platforms.azure_devops.loading import Ahead, Loader, Wanted
 from bot.platforms.azure_devops.protection import policies_of, triggers
 from bot.platforms.azure_devops.reads import Reads
@@ -88,8 +91,19 @@ def file_contents(wanted: Wanted) -> tuple[FileContents, str]:
     if subject.id in wanted.reads.parsed:
         _bring_along(wanted.reads, subject)
     found = wanted.reads.texts(subject, asked)
-    url = f"{subject.repository.url}?version=GB{subject.branch}"
-    return FileContents({asked[path]: text for path, text in found.items()}), url
+    return FileContents({asked[path]: text for path, text in found.items()}), _address(subject)
+
+
+def repository_paths(wanted: Wanted) -> tuple[RepositoryPaths, str]:
+    """The paths of every file."""
+    subject: Branch = wanted.subject
+    paths = tree(wanted.reads.client, subject.repository, Version(subject.branch, "branch"))
+    return RepositoryPaths(paths), _address(subject)
+
+
+def _address(branch: Branch) -> str:
+    """Where a person can see the files of a branch."""
+    return f"{branch.repository.url}?version=GB{quote(branch.branch, safe='')}"
 
 
 def _bring_along(reads: Reads, branch: Branch) -> None:
@@ -107,3 +121,4 @@ def _pipelines_ahead(wanted: Wanted) -> Ahead:
 
 PIPELINES = Loader(pipelines, _pipelines_ahead)
 FILE_CONTENTS = Loader(file_contents)
+REPOSITORY_PATHS = Loader(repository_paths)

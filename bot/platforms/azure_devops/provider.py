@@ -64,6 +64,7 @@ LOADERS: Mapping[type[Fact], Loader] = {
     protection_facts.BypassActors: access.BYPASS_ACTORS,
     protection_facts.SecretScanning: protection.SECRET_SCANNING,
     repository_facts.Properties: protection.PROPERTIES,
+    repository_facts.RepositoryPaths: pipelines.REPOSITORY_PATHS,
     pipeline_facts.Pipelines: pipelines.PIPELINES,
     pipeline_facts.FileContents: pipelines.FILE_CONTENTS,
     pipeline_facts.DetectedTools: protection.DETECTED_TOOLS,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
 from urllib.parse import quote
 
-from bot.model.facts import FactRequest
+from bot.model.facts import Answer, FactRequest, Loaded, Unavailable, UnknownKind
 from bot.model.facts.change import CodeOwners, OwnedPaths
 from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
+from bot.model.facts.repository import RepositoryPaths
 from bot.model.subjects import Branch, Subject
-from bot.platforms.github.client import Json, Refused
-from bot.platforms.github.query import Connection, Found, Piece, ask, repository, text
-from bot.platforms.github.reading import Context, Reading
+from bot.platforms.github.client import GitHubClient, Json, Refused
+from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, ask, repository, text
+from bot.platforms.github.reading import Context, Reading, Task, guarded
 from bot.platforms.pipelines import github_workflow
 
 WORKFLOWS = ".github/workflows"
@@ -30,6 +32,8 @@ _NAMED = "... on Blob { oid isBinary }"
 """A file by its name alone, for many: equal files are fetched once, and known ones not at all."""
 
 _BLOBS_AT_ONCE = 200
+
+CONTENTS = "contents: read"
 
 
 def place(branch: Branch) -> tuple[str, ...]:
@@ -63,7 +67,7 @@ def file_contents(context: Context, request: FactRequest, subject: Subject) -> R
         return FileContents(texts)
 
     piece = _files(context, "f", paths, subject)
-    return Reading(piece, parse, address(subject), "contents: read")
+    return Reading(piece, parse, address(subject), CONTENTS)
 
 
 def _blob(context: Context) -> str:
@@ -121,6 +125,40 @@ def _named_blobs(node: Json) -> Iterator[str]:
                 yield from _named_blobs(one)
 
 
+def repository_paths(context: Context, request: FactRequest, subjects: Sequence[Subject]) -> list[Task]:
+    """``RepositoryPaths``: a request for each branch."""
+
+    def task(branch: Subject) -> Task:
+        assert isinstance(branch, Branch)
+        return lambda: [(request, branch, paths_of(context, branch))]
+
+    return [task(subject) for subject in subjects]
+
+
+def paths_of(context: Context, branch: Branch) -> Answer:
+    """The ``RepositoryPaths`` of one branch."""
+    url = address(branch)
+    return guarded(lambda: Loaded(RepositoryPaths(_tree(context.client, branch)), url, context.now), CONTENTS, url)
+
+
+def _tree(client: GitHubClient, branch: Branch) -> tuple[str, ...]:
+    """The path of every file. The ref is named in full, for of a tag and a branch of one name git takes the tag.
+
+    https://docs.github.com/en/rest/git/trees#get-a-tree
+    """
+    name = quote(f"refs/heads/{branch.branch}", safe="")
+    try:
+        answer = client.rest("GET", f"/repos/{branch.repository.name}/git/trees/{name}", {"recursive": "1"})
+    except Refused as wrong:
+        if wrong.status == HTTPStatus.CONFLICT and "empty" in wrong.message.lower():
+            return ()
+        raise
+    if answer["truncated"]:
+        words = f"{branch.name} has more files than GitHub lists: 100,000 entries, or 7 MB of them"
+        raise Unanswerable(Unavailable(UnknownKind.TRUNCATED, words, address(branch)))
+    return tuple(str(entry["path"]) for entry in answer["tree"] if entry["type"] == "blob")
+
+
 def code_owners(context: Context, _request: FactRequest, subject: Subject) -> Reading:
     """``CodeOwners``."""
     assert isinstance(subject, Branch)
@@ -134,7 +172,7 @@ def code_owners(context: Context, _request: FactRequest, subject: Subject) -> Re
         return CodeOwners((), None)
 
     piece = _files(context, "o", CODEOWNERS, subject)
-    return Reading(piece, parse, address(subject), "contents: read")
+    return Reading(piece, parse, address(subject), CONTENTS)
 
 
 def owned_paths(content: str) -> Iterable[OwnedPaths]:
@@ -170,7 +208,7 @@ def pipelines(context: Context, request: FactRequest, subject: Subject) -> Readi
         return Pipelines(tuple(definitions))
 
     piece = Piece(place(subject), folder, keys=("workflows_",), weight=20, may_lack=True)
-    return Reading(piece, parse, address(subject, WORKFLOWS), "contents: read")
+    return Reading(piece, parse, address(subject, WORKFLOWS), CONTENTS)
 
 
 def with_states(request: FactRequest, branches: int) -> FactRequest:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime
-from urllib.parse import quote
 
 from bot.engine.ports import ConfigurationFile, Known, PlatformError
 from bot.engine.targets import Target
-from bot.model.facts import Answer, Fact, FactRequest, NotSupported, UnknownKind
+from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.change import (
     ChangedFiles,
     Checks,
@@ -35,7 +34,7 @@ from bot.model.facts.release import (
     ReleaseRecord,
     RollbackProcedures,
 )
-from bot.model.facts.repository import Properties
+from bot.model.facts.repository import Properties, RepositoryPaths
 from bot.model.results import Gap
 from bot.model.subjects import Branch, Platform, PullRequest, Release, Repository, Subject
 from bot.platforms.github import (
@@ -85,6 +84,7 @@ REST: Mapping[type[Fact], Plan] = {
     LinkedWorkItems: links.linked_work_items,
     SecretScanning: settings.secret_scanning,
     Properties: settings.properties,
+    RepositoryPaths: files.repository_paths,
     PreviousRelease: deployments.previous_release,
     RollbackProcedures: releases.rollback_procedures,
     ReleaseChanges: releases.release_changes,
@@ -245,19 +245,16 @@ class GitHubProvider:
         return self._resolver.same_head(subject)
 
     def paths(self, subject: Subject) -> Sequence[str]:
-        """Every path on the base branch. https://docs.github.com/en/rest/git/trees"""
+        """Every path on the base branch. Raises ``PlatformError``."""
         branch = _branch_of_configuration(subject)
         if branch is None:
             return ()
-        home = branch.repository.name
-        tree = self.client.rest("GET", f"/repos/{home}/git/trees/{quote(branch.branch, safe='')}", {"recursive": "1"})
-        if tree.get("truncated"):
-            raise PlatformError(
-                f"{branch.name} has more files than GitHub lists: name the policy files of the configuration instead of "
-                "using a glob.",
-                UnknownKind.TRUNCATED,
-            )
-        return tuple(str(entry["path"]) for entry in tree["tree"] if entry["type"] == "blob")
+        found = files.paths_of(Context(self.client, self._now, self.memory, Known()), branch)
+        if isinstance(found, Loaded) and isinstance(found.value, RepositoryPaths):
+            return found.value.paths
+        assert isinstance(found, Unavailable)
+        advice = "; name the policy files instead of using a glob" if found.kind is UnknownKind.TRUNCATED else ""
+        raise PlatformError(f"The files of {branch.name} cannot be listed: {found.reason}{advice}", found.kind)
 
     def fetch(self, reference: Reference) -> Fetched:
         """One file of any repository. Raises ``PlatformError``."""
@@ -314,7 +311,7 @@ def _raise(branch: Branch, found: Found) -> None:
     if found.failure is not None:
         raise found.failure
     if found.errors:
-        refusal = denied(found.errors, "contents: read")
+        refusal = denied(found.errors, files.CONTENTS)
         raise PlatformError(f"The configuration of {branch.name} cannot be read: {refusal.reason}", refusal.kind)
     if found.node is None:
         raise PlatformError(

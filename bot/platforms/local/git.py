@@ -120,9 +120,10 @@ class Git:
         return found
 
     def paths(self) -> tuple[str, ...]:
-        """Every path of HEAD."""
-        listed = self.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD").decode(errors="replace")
-        return tuple(path for path in listed.split("\0") if path)
+        """The path of every file of HEAD, submodules left out."""
+        listed = self.run("ls-tree", "-r", "-z", "--full-tree", "HEAD").decode(errors="replace")
+        entries = (entry.partition("\t") for entry in listed.split("\0"))
+        return tuple(path for details, _, path in entries if path and details.split(" ")[1] == "blob")
 
     def text(self, path: str) -> str | None:
         """The text of a regular file of HEAD; None where there is no such file. Raises ``GitError``, also for one too large."""

@@ -10,6 +10,7 @@ from bot.engine.ports import ConfigurationFile, Known, PlatformError
 from bot.engine.targets import Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.pipelines import FileContents, PathSpec, PipelineDefinition, Pipelines, Trigger
+from bot.model.facts.repository import RepositoryPaths
 from bot.model.results import Gap
 from bot.model.subjects import Branch, Organization, Pipeline, Platform, PullRequest, Release, Repository, Subject
 from bot.platforms.local.git import MAX_BLOB, Git, GitError
@@ -100,7 +101,7 @@ class LocalProvider:
     def load(
         self, needs: Mapping[FactRequest, Sequence[Subject]], known: Known
     ) -> Iterator[tuple[FactRequest, Subject, Answer]]:
-        """Pipelines and files; of everything else, that a checkout does not tell it."""
+        """Pipelines, files and their paths; of everything else, that a checkout does not tell it."""
         del known
         for request, subjects in needs.items():
             answer = self._answer(request)
@@ -130,9 +131,14 @@ class LocalProvider:
         return ()
 
     def paths(self, subject: Subject) -> Sequence[str]:
-        """Every path of HEAD."""
+        """Every path of HEAD. Raises ``PlatformError``."""
         del subject
-        return self._git.paths()
+        try:
+            return self._git.paths()
+        except GitError as error:
+            raise PlatformError(
+                f"{self._path}: its files cannot be listed: {error}.", UnknownKind.UNREADABLE
+            ) from error
 
     def fetch(self, reference: Reference) -> Fetched:
         """Refused: a checkout is one repository."""
@@ -156,6 +162,7 @@ class LocalProvider:
         loaders: dict[type[Fact], Callable[[FactRequest], Fact]] = {
             Pipelines: lambda _: Pipelines(self._pipelines()),
             FileContents: self._contents,
+            RepositoryPaths: lambda _: RepositoryPaths(self._git.paths()),
         }
         loader = loaders.get(request.type)
         if loader is None:
