@@ -155,10 +155,13 @@ class GitRepository:
         return None if blob is None else self.blobs[blob].decode("utf-8", "replace")
 
     def resolve(self, name: str) -> str | None:
-        """The commit that a branch, a tag, a full ref, a hash (or its start) or a scenario's own name means."""
+        """The commit that a hash (or its start), a full ref, a tag, a branch or a scenario's own name means.
+
+        Of a tag and a branch that have one name the tag is meant, as ``git help revisions`` has it.
+        """
         if name in self.commits:
             return name
-        for ref in (name, f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}"):
+        for ref in (name, f"refs/{name}", f"refs/tags/{name}", f"refs/heads/{name}"):
             if ref in self.refs:
                 return self.refs[ref]
         if name in self.names:
