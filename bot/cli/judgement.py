@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import click
+
 from bot import __version__
 from bot.cli.failures import Refusal, from_platform
 from bot.cli.session import Session
@@ -75,7 +77,7 @@ class Judging:
 
         floor = self.configuration
         try:
-            own = self._own(provider, subject)
+            own = loaded(lambda: self._own(provider, subject))
         except PlatformError as error:
             if floor is None or error.kind is None:
                 raise from_platform(error) from None
@@ -130,6 +132,42 @@ class Judging:
         )
         return [item for item in found if not isinstance(item, Gap)]
 
+    def configurations_of(
+        self, floor: Configuration, provider: Provider, subjects: Sequence[Subject]
+    ) -> list[tuple[Configuration, list[Subject]]]:
+        """Subjects by the configuration that they are judged by: their repository's own over the floor.
+
+        A repository whose own configuration cannot be read, or does not load, is judged by the floor alone, and is a gap: one
+        mistake in one repository does not end a scan.
+        """
+        from bot.policy.floor import under
+        from bot.policy.problems import PolicyError
+
+        chosen: dict[str, Configuration] = {}
+        grouped: dict[str, tuple[Configuration, list[Subject]]] = {}
+        for subject in subjects:
+            home = reach(subject, Repository)
+            key = home.id if home is not None else ""
+            if key not in chosen:
+                chosen[key] = floor
+                try:
+                    own = self._own(provider, home) if home is not None else None
+                    chosen[key] = floor if own is None else under(floor, own)
+                except (PlatformError, PolicyError, click.ClickException) as error:
+                    kind = (error.kind if isinstance(error, PlatformError) else None) or UnknownKind.UNREADABLE
+                    said = error.message if isinstance(error, click.ClickException) else str(error)
+                    reason = f"the repository's own configuration does not load: {said.splitlines()[0]}"
+                    self.gaps.append(Gap(key, subject.name, "configuration", kind, reason))
+            found = chosen[key]
+            grouped.setdefault(found.digest, (found, []))[1].append(subject)
+        return list(grouped.values())
+
+    def note_idle_waivers(self, root: Subject) -> None:
+        """After a scan that saw everything: the waivers that cover nothing there."""
+        if not self.gaps:
+            found = (waiving.idle(root) for waiving in self.judged.waiving)
+            self.results.extend(result for result in found if result is not None)
+
     def judge(
         self, configuration: Configuration, provider: Provider, subjects: Sequence[Subject], progress: Progress
     ) -> tuple[Result, ...]:
@@ -150,10 +188,13 @@ class Judging:
             for context in (configuration.gate.context(subject.base.branch),)
             for name in (context, f"almguard/{context}")  # Azure DevOps' statuses carry a genre
         )
-        judged = self.judged = judge(configuration, subjects, provider, values, progress, own_checks)
+        judged = self.judged = judge(
+            configuration, subjects, provider, values, progress, own_checks, whole=self.command == "scan"
+        )
         self.subjects.extend(self._counted(judged.subjects, judged.results))
         self.results.extend(judged.results)
         self.gaps.extend(judged.gaps)
+        self.notices.extend(notice for waiving in judged.waiving for notice in waiving.notices())
         for subject in subjects:
             if self.command == "gate" and isinstance(subject, PullRequest | Release):
                 own = [result for result in judged.results if result.subject.id == subject.id]
@@ -217,14 +258,14 @@ class Judging:
         return EXIT_CODES[verdict]
 
     def _own(self, provider: Provider, subject: Subject) -> Configuration | None:
-        """The configuration that the subject's base branch has; None: it has none. Raises ``PlatformError``."""
+        """The configuration of the subject's base branch; None: it has none. Raises ``PlatformError`` and ``PolicyError``."""
         from bot.policy.load import load_configuration
 
         found = provider.configuration(subject, CONFIG_PATHS)
         if found is None:
             return None
         files, fetcher = _Beside(provider, subject), self.session.fetcher()
-        return loaded(lambda: load_configuration(found.text, found.source, files, fetcher))
+        return load_configuration(found.text, found.source, files, fetcher)
 
     def _catalogue(self, configuration: Configuration) -> AnalyzerCatalogue:
         from bot.policy.catalogue import load_catalogue

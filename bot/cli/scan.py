@@ -19,10 +19,16 @@ from bot.cli.options import common
     multiple=True,
     help="Judge these too; left out otherwise because each costs requests.",
 )
+@click.option(
+    "--repository-policies",
+    is_flag=True,
+    help="Judge each repository by its own configuration too, over the given one; costs a request each.",
+)
 @common
 def command(
     targets: tuple[str, ...],
     included: tuple[str, ...],
+    repository_policies: bool,
     config: Path | None,
     format_: str,
     outputs: tuple[tuple[str, Path], ...],
@@ -67,7 +73,12 @@ def command(
                 else:
                     subjects.append(item)
                     bar.advance("repositories")
-            judging.judge(configuration, provider, subjects, bar)
+            if repository_policies:
+                for each, theirs in judging.configurations_of(configuration, provider, subjects):
+                    judging.judge(judging.using(each), provider, theirs, bar)
+            else:
+                judging.judge(configuration, provider, subjects, bar)
+                judging.note_idle_waivers(root)
         run = judging.run()
     emit(run, format_, outputs, verbose=verbose)
     return judging.exit_code(exit_zero=exit_zero)

@@ -68,11 +68,15 @@ def judge(
     values: Mapping[type, object],
     progress: Progress | None = None,
     own_checks: frozenset[str] = frozenset(),
+    *,
+    whole: bool = False,
 ) -> Judged:
     """Judge subjects of one platform by a configuration.
 
     ``own_checks`` are the names under which verdicts are posted: what this program said before is no evidence, and would
     make the second judgement of one head differ from the first.
+
+    ``whole`` says that the subjects are all that there are, so that a waiver which none of them needs is needed by nobody.
 
     ``values`` are the run's own: ``now`` by ``datetime``, and the ``AnalyzerCatalogue``. Never raises for what a platform
     does: that is an unknown outcome and a gap.
@@ -80,7 +84,9 @@ def judge(
     progress = progress or Silence()
     known = Known()
     gaps = list(_load_selectors(configuration, subjects, provider, known))
-    waiving = {policy.name: Waiving(policy, _now(values)) for policy in configuration.policies if policy.waivers}
+    waiving = {
+        policy.name: Waiving(policy, _now(values), whole=whole) for policy in configuration.policies if policy.waivers
+    }
     selected = list(_select(configuration, subjects, known, values, waiving))
     needs = Needs()
     for choice in selected:

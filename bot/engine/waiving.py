@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from bot.engine.documents import Documents
 from bot.engine.evaluation import Judgement
 from bot.model.findings import Evidence, Finding, Location, Severity
 from bot.model.results import AppliedWaiver, Enforcement, Outcome, Result, Unknowing
-from bot.model.subjects import Subject
+from bot.model.subjects import PullRequest, Release, Subject
 from bot.policy.compiling import RESERVED
 from bot.policy.configuration import CompiledPolicy
 from bot.policy.expressions import Expression, Undecided
@@ -31,13 +31,16 @@ class _Use:
     """Subjects where it would have applied, had it not lapsed."""
     in_doubt: bool = False
     """Its condition could not be decided somewhere."""
+    beyond: bool = False
+    """It is for more than what was judged, so that somebody else may need it."""
 
 
 class Waiving:
     """The waivers of one policy, in one run."""
 
-    def __init__(self, policy: CompiledPolicy, now: datetime) -> None:
-        self._policy, self._now = policy, now
+    def __init__(self, policy: CompiledPolicy, now: datetime, *, whole: bool = False) -> None:
+        """``whole``: the subjects of the run are all that there are, pull requests and releases aside."""
+        self._policy, self._now, self._whole = policy, now, whole
         self._uses = {waiver: _Use() for waiver in policy.waivers}
         self._by_key: dict[str, list[Waiver]] = {}
         for waiver in policy.waivers:
@@ -58,6 +61,7 @@ class Waiving:
                 continue
             use = self._uses[waiver]
             use.covered.append(subject)
+            use.beyond = use.beyond or not self._all_of(waiver, subject)
             if judgement.outcome not in COVERED:
                 continue
             meant = self._meant(waiver, subject, documents)
@@ -73,6 +77,11 @@ class Waiving:
                 use.applied = True
                 judgement = judgement if judgement.waiver is not None else replace(judgement, waiver=_applied(waiver))
         return judgement
+
+    def _all_of(self, waiver: Waiver, subject: Subject) -> bool:
+        """Whether nothing that the waiver is for was left out: it names the subject itself, or everything was judged."""
+        named = {glob.casefold() for glob in waiver.subjects} <= {subject.name.casefold(), subject.id.casefold()}
+        return named or (self._whole and not isinstance(subject, PullRequest | Release))
 
     def _meant(self, waiver: Waiver, subject: Subject, documents: Documents) -> bool | Undecided:
         if waiver.condition is None:
@@ -91,7 +100,7 @@ class Waiving:
                     f"{waiver.owner} owns it."
                 )
                 _note(found, subject, _finding(waiver, message, fix))
-            if use.covered and not use.applied and not use.missed and not use.in_doubt:
+            if use.covered and not (use.applied or use.missed or use.in_doubt or use.beyond):
                 message = f"The waiver of {waiver.entry} is not needed: nothing that it is for fails ({waiver.reason})"
                 _note(found, use.covered[0], _finding(waiver, message, f"Take it out of {waiver.source}."))
         for subject, findings in found.values():
@@ -114,7 +123,7 @@ class Waiving:
         """Waivers that apply and will soon end."""
         for waiver, use in self._uses.items():
             held = standing(waiver, self._now, self._policy.limits)
-            if use.applied and held is not None and held.standing is Standing.EXPIRING:
+            if use.applied and held.standing is Standing.EXPIRING:
                 yield f"The waiver of {waiver.entry} ({_place(waiver)}) ends soon: {held.sentence}"
 
     def _result(self, subject: Subject, findings: Sequence[Finding]) -> Result:
@@ -129,11 +138,6 @@ class Waiving:
             findings=tuple(findings),
             title="Every waiver is in force, and needed",
         )
-
-
-def notices(all_of_them: Iterable[Waiving]) -> tuple[str, ...]:
-    """What all the policies' waivers have to announce, each once."""
-    return tuple(dict.fromkeys(notice for waiving in all_of_them for notice in waiving.notices()))
 
 
 def _note(found: dict[str, tuple[Subject, list[Finding]]], subject: Subject, finding: Finding) -> None:
@@ -167,5 +171,5 @@ def _place(waiver: Waiver) -> str:
 
 
 def _below(glob: str, root: Subject) -> bool:
-    """Whether a glob can only mean what a root holds: its first part is the root's own name."""
-    return glob.partition("/")[0].lower() == root.name.partition("/")[0].lower() and "/" in glob
+    """Whether a glob can only mean what a root holds: it begins with the root's own name."""
+    return glob.casefold().startswith(f"{root.name.casefold()}/")
