@@ -64,6 +64,18 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Tag:
+    """An annotated tag: an object of its own, which points at a commit."""
+
+    name: str
+    sha: str
+    commit: str
+    tagger: Signature
+    at: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What happened to one file between two commits. ``sha`` is the new blob, or the old one of a removed file."""
 
@@ -81,12 +93,22 @@ def object_hash(kind: str, data: bytes) -> str:
     return hashlib.sha1(f"{kind} {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
 
 
+def tag_object(name: str, commit: str, tagger: Signature, at: datetime, message: str) -> Tag:
+    """An annotated tag of a commit."""
+    seconds = int(at.timestamp())
+    head = f"object {commit}\ntype commit\ntag {name}\ntagger {tagger.name} <{tagger.email}> {seconds} +0000"
+    sha = object_hash("tag", f"{head}\n\n{message}\n".encode())
+    return Tag(name, sha, commit, tagger, datetime.fromtimestamp(seconds, UTC), message)
+
+
 @dataclass
 class GitRepository:
     """The objects and refs of one repository."""
 
     refs: dict[str, str] = field(default_factory=dict)
-    """``refs/heads/*``, ``refs/tags/*`` and ``refs/pull/N/head``, each to a commit."""
+    """``refs/heads/*``, ``refs/tags/*`` and ``refs/pull/N/head``, each to a commit (that of an annotated tag, too)."""
+    tags: dict[str, Tag] = field(default_factory=dict)
+    """The annotated ones of ``refs/tags/*``, by their whole names."""
     commits: dict[str, Commit] = field(default_factory=dict)
     trees: dict[str, tuple[TreeEntry, ...]] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -144,6 +166,11 @@ class GitRepository:
         self.commits[sha] = Commit(sha, tree, parents, author, committer, at, at, message, verified)
         self._files[tree] = dict(files)
         return sha
+
+    def add_tag(self, name: str, commit: str, tagger: Signature, at: datetime, message: str) -> None:
+        """Keep an annotated tag of a commit."""
+        self.tags[f"refs/tags/{name}"] = tag_object(name, commit, tagger, at, message)
+        self.refs[f"refs/tags/{name}"] = commit
 
     def files(self, sha: str) -> dict[str, str]:
         """Every file of a commit: path to blob."""

@@ -264,6 +264,9 @@ class History:
     def _tag(self) -> None:
         for tag, name in self.part.tags.items():
             self.git.refs[f"refs/tags/{tag}"] = self.commit_named(name, ("tags", tag))
+        for tag, name in self.part.annotated_tags.items():
+            commit = self.git.commits[self.commit_named(name, ("annotated_tags", tag))]
+            self.git.add_tag(tag, commit.sha, commit.committer, commit.committed_at, f"Tag {tag}")
         for index, release in enumerate(self.part.releases):
             sha = self.commit_named(release.commit, ("releases", index, "commit"))
             self.git.names.setdefault(release.version, sha)

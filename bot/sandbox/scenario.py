@@ -459,6 +459,8 @@ class RepositoryPart(Part):
     """Other branches: commits on top of the default branch."""
     tags: dict[str, str] = {}
     """Tag to commit id (releases make their own)."""
+    annotated_tags: dict[str, str] = {}
+    """The same, as tags that are objects of their own, with a message. Made when their commit was."""
     protection: list[ProtectionPart] = []
     pull_requests: list[PullRequestPart] = []
     pipelines: list[PipelinePart] = []

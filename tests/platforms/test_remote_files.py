@@ -46,6 +46,7 @@ WORLD: dict[str, Any] = {
             ],
             "branches": {"release/1.0": [{"files": {"base.yml": "release\n"}}], "both": [{"files": {"base.yml": "branch\n"}}]},
             "tags": {"v1": "one", "team/v2": "two", "both": "two", "main": "one"},
+            "annotated_tags": {"v3": "two"},
         },
         {"name": "void", "empty": True},
         {"name": "old", "archived": True, "files": {"base.yml": "old\n"}},
@@ -82,6 +83,7 @@ def sha(served: Served) -> Callable[[str], str]:
     [
         ("governance//base.yml@v1", "one\n", True, (1, 1)),
         ("governance//base.yml@team/v2", "two\n", True, (1, 1)),
+        ("governance//base.yml@v3", "two\n", True, (1, 1)),
         ("governance//base.yml@release/1.0", "release\n", False, (1, 2)),
         ("governance//base.yml@both", "two\n", True, (1, 1)),
         ("governance//base.yml", "three\n", False, (1, 1)),
@@ -108,6 +110,14 @@ def test_a_file_is_read_at_a_commit(served: Served, platform: str, sha: Callable
                 parse_reference(f"{PLACES[platform]}governance//base.yml@{written}")
             )
             assert (fetched.text, fetched.pinned) == (text, True)
+
+
+def test_the_hash_of_an_annotated_tag_itself_is_as_good_as_that_of_its_commit(served: Served) -> None:
+    repository = served.sandbox.world.repository("acme", "governance")
+    assert repository is not None
+    tag = repository.git.tags["refs/tags/v3"]
+    fetched = served.provider("github").fetch(parse_reference(f"github:acme/governance//base.yml@{tag.sha}"))
+    assert (fetched.text, fetched.pinned) == ("two\n", True)
 
 
 @BOTH

@@ -225,19 +225,39 @@ def refs_below(call: Call, repository: Repository, name: str) -> object:
 
 @get("/repos/{owner}/{repo}/git/tags/{sha}", "contents")
 def annotated_tag(call: Call, repository: Repository, sha: str) -> Body:
-    """An annotated tag. Every tag of a scenario is a lightweight one, which has no such object."""
-    del call, repository, sha
-    raise missing()
+    """An annotated tag by the hash of its object."""
+    tag = next((each for each in repository.git.tags.values() if each.sha == sha), None)
+    if tag is None:
+        raise missing()
+    url = f"{call.api}/repos/{repository.full_name}/git"
+    return {
+        "node_id": encode("Tag", repository.full_name, sha),
+        "sha": sha,
+        "url": f"{url}/tags/{sha}",
+        "tag": tag.name,
+        "message": tag.message,
+        "tagger": signature(tag.tagger, tag.at),
+        "object": {"sha": tag.commit, "type": "commit", "url": f"{url}/commits/{tag.commit}"},
+        "verification": {
+            "verified": False,
+            "reason": "unsigned",
+            "signature": None,
+            "payload": None,
+            "verified_at": None,
+        },
+    }
 
 
 def ref_body(call: Call, repository: Repository, name: str, sha: str) -> Body:
     """A ref."""
     url = f"{call.api}/repos/{repository.full_name}/git"
+    tag = repository.git.tags.get(name)
+    pointed, kind = (tag.sha, "tag") if tag else (sha, "commit")
     return {
         "ref": name,
         "node_id": encode("Ref", repository.full_name, name),
         "url": f"{url}/{name}",
-        "object": {"sha": sha, "type": "commit", "url": f"{url}/commits/{sha}"},
+        "object": {"sha": pointed, "type": kind, "url": f"{url}/{kind}s/{pointed}"},
     }
 
 

@@ -21,6 +21,7 @@ PREFIXES = {
     "Commit": "C",
     "Tree": "TR",
     "Blob": "B",
+    "Tag": "TA",
     "Ref": "REF",
     "CheckRun": "CR",
     "CheckSuite": "CS",

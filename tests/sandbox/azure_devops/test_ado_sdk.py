@@ -87,6 +87,9 @@ def test_annotated_tags(git: Any) -> None:
     assert read.tagged_object.object_id == tag.peeled_object_id
     (light,) = git.get_refs("api", "Payments", filter="tags/light", peel_tags=True)
     assert light.peeled_object_id is None
+    (heavy,) = git.get_refs("api", "Payments", filter="tags/heavy", peel_tags=True)
+    assert heavy.peeled_object_id == light.object_id
+    assert git.get_annotated_tag("Payments", "api", heavy.object_id).message == "Tag heavy"
 
 
 def test_diffs_and_pushes(git: Any) -> None:

@@ -188,6 +188,7 @@ def test_every_field_answers(shop: Sandbox, start: str) -> None:
         ('ref(qualifiedName: "refs/heads/release/1")', "Ref"),
         ('object(expression: "feature/change-2") { ... on Commit', "Commit"),
         ('object(expression: "main:src/app.py") { ... on Blob', "Blob"),
+        ('ref(qualifiedName: "refs/tags/audited")', "Ref"),
     ],
 )
 def test_every_field_of_what_is_named_answers(shop: Sandbox, start: str, kind: str) -> None:
@@ -361,6 +362,7 @@ def test_node_ids_are_rests_and_lead_back(shop: Sandbox) -> None:
         "pay/commits/main",
         "pay/releases/latest",
         "pay/git/ref/heads/main",
+        f"pay/git/tags/{shop.world.repository('acme', 'pay').git.tags['refs/tags/audited'].sha}",
     ):
         ident = requests.get(f"{shop.github_api}/repos/acme/{path}", headers=headers, timeout=10).json()["node_id"]
         assert query(shop, "query($id: ID!) { node(id: $id) { id } }", id=ident)["data"]["node"]["id"] == ident
@@ -373,7 +375,7 @@ def test_points_are_spent_and_told(shop: Sandbox) -> None:
     assert two["limit"] == two["remaining"] + two["used"] == 5000
 
 
-NEVER = {"Mannequin", "MergeQueue", "MergeQueueEntry", "Tag"} | {
+NEVER = {"Mannequin", "MergeQueue", "MergeQueueEntry"} | {
     "BypassForcePushAllowance",
     "PushAllowance",
     "ReviewDismissalAllowance",
@@ -403,6 +405,7 @@ def test_every_type_was_among_the_answers(shop: Sandbox) -> None:
         ("pullRequest(number: 4)", "PullRequest"),
         ("issue(number: 7)", "Issue"),
         ("codeowners", "RepositoryCodeowners"),
+        ('ref(qualifiedName: "refs/tags/audited")', "Ref"),
         ("rulesets(first: 3)", "RepositoryRulesetConnection"),
         ("branchProtectionRules(first: 3)", "BranchProtectionRuleConnection"),
         ("environments(first: 3)", "EnvironmentConnection"),

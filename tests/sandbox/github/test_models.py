@@ -73,6 +73,10 @@ CALLS: dict[str, Callable[[Any, Sandbox], Any]] = {
     "/contents/FILE": lambda g, _: g.repos.get_content(**R, path="src/app.py"),
     "/contents/FOLDER": lambda g, _: g.repos.get_content(**R, path="src"),
     "/git/ref": lambda g, _: g.git.get_ref(**R, ref="heads/main"),
+    "/git/ref of an annotated tag": lambda g, _: g.git.get_ref(**R, ref="tags/audited"),
+    "/git/tags": lambda g, _: g.git.get_tag(
+        **R, tag_sha=g.git.get_ref(**R, ref="tags/audited").parsed_data.object_.sha
+    ),
     "/git/matching-refs": lambda g, _: g.git.list_matching_refs(**R, ref="tags/v"),
     "/git/trees": lambda g, _: g.git.get_tree(**R, tree_sha="main", recursive="1"),
     "/git/commits": lambda g, s: g.git.get_commit(**R, commit_sha=s.world.repository("acme", "pay").tip),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import problems
@@ -13,6 +10,7 @@ from bot.sandbox.azure_devops.people import identity, stamp
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import CODE
 from bot.sandbox.azure_devops.surfaces.projects import project_reference
+from bot.sandbox.git_objects import Signature, Tag, tag_object
 from bot.sandbox.identity import guid
 
 if TYPE_CHECKING:
@@ -125,7 +123,7 @@ def _ref(call: Call, repository: Repository, name: str, sha: str) -> Json:
     login = commit.committer.login or commit.author.login or next(iter(owner.world.people))
     body: Json = {
         "name": name,
-        "objectId": tag.object_id if tag else sha,
+        "objectId": tag.sha if tag else sha,
         "creator": identity(owner, login),
         "url": f"{repository_url(owner, repository)}/refs?filter={name.removeprefix('refs/').replace('/', '%2F')}",
     }
@@ -134,35 +132,17 @@ def _ref(call: Call, repository: Repository, name: str, sha: str) -> Json:
     return body
 
 
-@dataclass(frozen=True)
-class Tag:
-    """An annotated tag."""
-
-    name: str
-    object_id: str
-    commit: str
-    by: str
-    email: str
-    at: datetime
-    message: str
-
-
 def annotated_tag(repository: Repository, ref: str) -> Tag | None:
-    """The tag object behind a release's tag; other tags are lightweight and have none."""
+    """The tag object behind a ref: a release's tag has one too, where the scenario says nothing else of it."""
     name = ref.removeprefix("refs/tags/")
+    if ref in repository.git.tags or name == ref or name in repository.part.tags:
+        return repository.git.tags.get(ref)
     release = next((each for each in repository.part.releases if each.version == name), None)
-    if name == ref or release is None or name in repository.part.tags:
+    if release is None:
         return None
-    someone = account_of(repository, release.author)
+    tagger = Signature(*account_of(repository, release.author), None)
     at = repository.world.at(release.created_at)
-    message = release.notes or release.version
-    commit = repository.git.refs[ref]
-    data = (
-        f"object {commit}\ntype commit\ntag {name}\n"
-        f"tagger {someone[0]} <{someone[1]}> {int(at.timestamp())} +0000\n\n{message}\n"
-    ).encode()
-    sha = hashlib.sha1(f"tag {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
-    return Tag(name, sha, commit, someone[0], someone[1], at, message)
+    return tag_object(name, repository.git.refs[ref], tagger, at, release.notes or release.version)
 
 
 def account_of(repository: Repository, login: str) -> tuple[str, str]:
@@ -179,14 +159,14 @@ def tags(call: Call) -> object:
     wanted = call.values.get("objectid", "")
     for ref in repository.git.refs:
         tag = annotated_tag(repository, ref)
-        if tag and tag.object_id == wanted:
+        if tag and tag.sha == wanted:
             return {
                 "name": tag.name,
-                "objectId": tag.object_id,
+                "objectId": tag.sha,
                 "taggedObject": {"objectId": tag.commit, "objectType": "commit"},
-                "taggedBy": {"name": tag.by, "email": tag.email, "date": stamp(tag.at)},
+                "taggedBy": {"name": tag.tagger.name, "email": tag.tagger.email, "date": stamp(tag.at)},
                 "message": tag.message,
-                "url": f"{repository_url(call.collection, repository)}/annotatedTags/{tag.object_id}",
+                "url": f"{repository_url(call.collection, repository)}/annotatedTags/{tag.sha}",
             }
     raise problems.object_not_found(wanted, "annotated tag")
 

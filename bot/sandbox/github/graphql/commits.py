@@ -14,7 +14,7 @@ from bot.sandbox.github.nodes import encode
 from bot.sandbox.identity import WEB_FLOW
 
 if TYPE_CHECKING:
-    from bot.sandbox.git_objects import Commit, Signature
+    from bot.sandbox.git_objects import Commit, Signature, Tag
     from bot.sandbox.world import Repository
 
 CO_AUTHOR = re.compile(r"^co-authored-by:\s*(?P<name>.+?)\s*<(?P<email>[^>]+)>\s*$", re.IGNORECASE | re.MULTILINE)
@@ -181,6 +181,29 @@ class CommitThing(Thing, of="Commit"):
         self.c.need("pull_requests", "read", self.it)
         found = [each for each in pulls.shown(self.it) if pulls.contains(each, self.commit.sha)]
         return Many(found, lambda each: self.new("PullRequest", self.it, each))
+
+
+class TagThing(Thing, of="Tag"):
+    """An annotated tag."""
+
+    def __init__(self, c: Context, repository: Repository, tag: Tag) -> None:
+        super().__init__(c)
+        self.it = repository
+        self.tag = tag
+        self.id = encode("Tag", repository.full_name, tag.sha)
+        self.oid = tag.sha
+        self.name = tag.name
+        self.message = tag.message
+
+    def target(self) -> Any:
+        """The commit."""
+        return self.new("Commit", self.it, self.it.git.commits[self.tag.commit])
+
+    def tagger(self) -> dict[str, object]:
+        """Who made it, and when."""
+        who = self.tag.tagger
+        user = user_only(self.c, who.login)
+        return {"name": who.name, "email": who.email, "date": stamp(self.tag.at), "user": user}
 
 
 class TreeThing(Thing, of="Tree"):

@@ -103,7 +103,7 @@ class QueryThing(Thing, of="Query"):
                 return whole.pull_request(int(number))
             case "Issue", [number]:
                 return whole.issue(int(number))
-            case (("Commit" | "Tree" | "Blob"), [sha]):
+            case (("Commit" | "Tree" | "Blob" | "Tag"), [sha]):
                 return whole.object(oid=sha)
             case "Ref", [name]:
                 return whole.ref(name)

@@ -124,6 +124,9 @@ class RepositoryThing(Thing, of="Repository"):
                 return self.new("Blob", self.it, revision)
             if revision in git.trees:
                 return self.new("Tree", self.it, revision)
+            tag = next((each for each in git.tags.values() if each.sha == revision), None)
+            if tag is not None:
+                return self.new("Tag", self.it, tag)
         if revision == "HEAD":
             revision = self.part.default_branch
         sha = git.resolve(revision)
@@ -369,7 +372,10 @@ class RefThing(Thing, of="Ref"):
         return self.new("Repository", self.it)
 
     def target(self) -> Any:
-        """The commit. Tags of a scenario are lightweight ones."""
+        """The commit, or the annotated tag that points at it."""
+        tag = self.it.git.tags.get(self.full_name)
+        if tag is not None:
+            return self.new("Tag", self.it, tag)
         return self.new("Commit", self.it, self.it.git.commits[self.sha])
 
     def branch_protection_rule(self) -> Any:
