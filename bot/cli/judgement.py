@@ -151,7 +151,10 @@ class Judging:
             if key not in chosen:
                 chosen[key] = floor
                 try:
-                    own = self._own(provider, home) if home is not None else None
+                    lives = (
+                        isinstance(home, Repository) and not home.archived
+                    )  # Azure DevOps reads nothing of one that is not.
+                    own = self._own(provider, home) if home is not None and lives else None
                     chosen[key] = floor if own is None else under(floor, own)
                 except (PlatformError, PolicyError, click.ClickException) as error:
                     kind = (error.kind if isinstance(error, PlatformError) else None) or UnknownKind.UNREADABLE

@@ -131,7 +131,7 @@ def _load_selectors(
     """What decides who is selected is read before anything else; only where a policy asks for it."""
     needs = Needs()
     for policy in configuration.policies:
-        if needs_properties(policy.match, configuration.inventory):
+        if needs_properties(policy.match, policy.inventory):
             needs.add(FactRequest(Properties), subjects)
         if needs_paths(policy.match):
             needs.add(FactRequest(RepositoryPaths), subjects)
@@ -149,7 +149,7 @@ def _select(
         chosen: dict[type[Subject], list[Subject]] = {}
         undecided: dict[str, Undecided] = {}
         for subject in subjects:
-            answer = matches(policy.match, subject, selectors(subject, known), configuration.inventory)
+            answer = matches(policy.match, subject, selectors(subject, known), policy.inventory)
             if isinstance(answer, Undecided):
                 undecided[subject.id] = answer
             elif not answer:

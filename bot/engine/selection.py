@@ -44,21 +44,21 @@ def selection(
     """How each policy of a configuration takes a subject that was judged by it."""
     ended = {result.key: result for result in results if result.subject.id == subject.id}
     for policy in configuration.policies:
-        keys = tuple(_keys(configuration, policy, subject, known))
+        keys = tuple(_keys(policy, subject, known))
         states = {key.holds for key in keys}
         selected = False if False in states else None if None in states else True
         entries = tuple(_entry(entry, subject, selected, ended.get(entry.key), now) for entry in policy.entries)
         yield Selection(policy, subject, selected, keys, entries)
 
 
-def _keys(configuration: Configuration, policy: CompiledPolicy, subject: Subject, known: Known) -> Iterator[Held]:
+def _keys(policy: CompiledPolicy, subject: Subject, known: Known) -> Iterator[Held]:
     answers = selectors(subject, known)
     for name, field in Match.model_fields.items():
         value = getattr(policy.match, name)
         alone = Match(archived="any").model_copy(update={name: value})
         if value == field.get_default() and name != "archived":
             continue
-        answer = matches(alone, subject, answers, configuration.inventory)
+        answer = matches(alone, subject, answers, policy.inventory)
         if name == "archived" and answer is True and value == field.get_default():
             continue
         if isinstance(answer, Undecided):

@@ -225,6 +225,8 @@ class CompiledPolicy:
     """Those of its entries' waivers that its own configuration names."""
     baseline: Baseline | None = None
     """The findings that were there before, of its own configuration."""
+    inventory: Inventory | None = None
+    """What its own configuration's inventory says of repositories."""
     tree: Tree | None = field(default=None, compare=False)
     """As it was written and merged, for showing."""
 
@@ -246,6 +248,5 @@ class Configuration:
     digest: str
     """The same for the same configuration, wherever it is read."""
     identities: Identities | None = None
-    inventory: Inventory | None = None
     warnings: tuple[str, ...] = ()
     """Things to tell the reader: a parent that is pinned to nothing."""

@@ -1,8 +1,8 @@
 """A floor: the configuration that an organisation's workflow gives, under the one that a repository has itself.
 
 The repository's policies are judged beside the floor's. Since a further policy can make a verdict only stricter, nothing in
-the repository loosens the floor: its waivers and its baseline cover its own entries alone, and what decides how things are
-read (analysis tools, connections, identities, the inventory, the name of the check) is the floor's.
+the repository loosens the floor: its waivers, its baseline and its inventory are for its own entries alone, and what decides
+how things are read (analysis tools, connections, identities, the name of the check) is the floor's.
 """
 
 from __future__ import annotations
@@ -55,7 +55,6 @@ def _without_effect(floor: Configuration, own: Configuration, added: set[str]) -
         ("analyzers", bool(own.analyzers)),
         ("connections", bool(own.connections)),
         ("identities", own.identities is not None),
-        ("inventory", own.inventory is not None),
         (f"waivers of {', '.join(policy.name for policy in lost)}", any(policy.waivers for policy in lost)),
     ]
     ignored = [name for name, there in said if there]

@@ -103,15 +103,14 @@ class _Loading:
             sources=tuple(self.sources),
             digest=_sha256("\n".join(seen) + (config.model_dump_json() if config else "")),
             identities=self.identities,
-            inventory=self.inventory,
             warnings=tuple(self.resolver.warnings),
         )
 
     def own(self, policy: CompiledPolicy) -> CompiledPolicy:
-        """A policy with the waivers of its entries, and the baseline."""
+        """A policy with the waivers of its entries, the baseline and the inventory."""
         keys = policy.members()
         waivers = tuple(waiver for waiver in self.waivers if waiver.entry in keys)
-        return replace(policy, waivers=waivers, baseline=self.baseline)
+        return replace(policy, waivers=waivers, baseline=self.baseline, inventory=self.inventory)
 
     def start(self, text: str, source: str) -> None:
         """The file that the run was given."""
