@@ -16,7 +16,7 @@ FORMS = "github:OWNER/REPO//PATH@REF or ado:ORG/PROJECT/REPO//PATH@REF"
 LARGEST = 1_000_000
 """Bytes of a file that is fetched: no policy comes near it."""
 
-_SCHEMES = {"github": Platform.GITHUB, "ado": Platform.AZURE_DEVOPS, "azure-devops": Platform.AZURE_DEVOPS}
+_SCHEMES = {"github": Platform.GITHUB, "ado": Platform.AZURE_DEVOPS}
 _NAMES = {Platform.GITHUB: ("OWNER", "REPO"), Platform.AZURE_DEVOPS: ("ORG", "PROJECT", "REPO")}
 _PLACES = {
     Platform.GITHUB: re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+"),
@@ -84,12 +84,6 @@ class Fetcher(Protocol):
     def fetch(self, reference: Reference) -> Fetched:
         """The file. Raises ``FetchError``."""
         ...
-
-
-def is_reference(text: str) -> bool:
-    """Whether a text is meant as a reference, well written or not, rather than as a path or a pack."""
-    scheme, colon, _ = text.partition(":")
-    return bool(colon) and scheme in _SCHEMES
 
 
 def parse_reference(text: str) -> Reference:
