@@ -14,6 +14,7 @@ import yaml
 from bot.cli.main import almguard
 from bot.policy.frameworks import parse_framework
 from bot.policy.load import load_configuration
+from bot.policy.references import Fetched, Reference
 from bot.sandbox.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,12 +22,25 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-class NoFiles:
-    def read(self, path: str) -> None:
-        return None
+class Example:
+    """The files of the example that the guides speak of."""
+
+    root = ROOT / "docs" / "examples" / "payments"
+
+    def read(self, path: str) -> tuple[str, str] | None:
+        found = self.root / path
+        return (found.read_text(encoding="utf-8"), path) if found.is_file() else None
 
     def list(self) -> list[str]:
-        return []
+        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
+
+
+class Elsewhere:
+    """Another repository, whose every policy is empty."""
+
+    def fetch(self, reference: Reference) -> Fetched:
+        text = "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: base}\noverride: allow\nrules: []\n"
+        return Fetched(text, str(reference), True)
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
@@ -56,15 +70,25 @@ def test_every_yaml_example_is_valid(where: str) -> None:
     if isinstance(document, dict) and document.get("kind") == "Scenario":
         Scenario.model_validate(document)
     elif isinstance(document, dict) and "apiVersion" in document:
-        assert load_configuration(text, where, files=NoFiles()).policies
+        assert load_configuration(text, where, Example(), Elsewhere()).policies
     elif isinstance(document, dict) and "controls" in document:
         assert parse_framework(text, where).controls
     elif isinstance(document, list):
         indented = "".join(f"  {line}\n" for line in text.splitlines())
         policy = "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: example}\nrules:\n" + indented
-        assert load_configuration(policy, where, files=NoFiles()).policies
+        assert load_configuration(policy, where, Example(), Elsewhere()).policies
     else:
         assert document is not None
+
+
+def test_the_example_of_a_whole_configuration_loads_and_is_the_one_in_the_guide() -> None:
+    text = (Example.root / "almguard.yml").read_text(encoding="utf-8")
+    configuration = load_configuration(text, "almguard.yml", Example(), Elsewhere())
+    assert [(policy.name, len(policy.waivers)) for policy in configuration.policies] == [("payments", 1)]
+    shown = next(
+        block for where, block in YAML.items() if where.startswith("docs/policy.md") and "kind: Config" in block
+    )
+    assert yaml.safe_load(shown) == yaml.safe_load(text)
 
 
 @pytest.mark.parametrize("where", COMMANDS)

@@ -134,7 +134,8 @@ def counted(amount: int, singular: str, plural: str | None = None) -> str:
 
 def waived(waiver: AppliedWaiver) -> str:
     """A waiver in one line."""
-    parts = [f"waived until {waiver.expires}: {waiver.reason}", f"owner {waiver.owner}, approved by {waiver.approver}"]
+    reason = waiver.reason.rstrip(". ")
+    parts = [f"waived until {waiver.expires}: {reason}", f"owner {waiver.owner}, approved by {waiver.approver}"]
     if waiver.compensating_control:
         parts.append(f"instead: {waiver.compensating_control}")
     if waiver.ticket:

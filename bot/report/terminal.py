@@ -199,7 +199,8 @@ class _Page:
     def _said(self, judged: Result | Member) -> list[RenderableType]:
         """What a rule says: its findings, or why there are none."""
         body: list[RenderableType] = []
-        if judged.reason and not judged.findings:
+        told = self.verbose and any(condition.text in judged.reason for condition in judged.conditions)
+        if judged.reason and not judged.findings and not told:
             body.append(self.text(judged.reason))
         shown = len(judged.findings) if self.verbose else FINDINGS_SHOWN
         new = judged.new_findings if isinstance(judged, Result) else judged.findings
