@@ -211,7 +211,9 @@ def _result(choice: _Selected, subject: Subject, judgement: Judgement) -> Result
     entry, policy = choice.entry, choice.policy
     keys = _keys(entry.key, judgement)
     fingerprints = tuple(fingerprint(key, subject.id, f) for key, f in zip(keys, judgement.findings, strict=True))
-    known = frozenset(fingerprints) & policy.baseline.fingerprints if policy.baseline is not None else frozenset[str]()
+    excused = (
+        policy.baseline.fingerprints if policy.baseline is not None and policy.limits.allowed else frozenset[str]()
+    )
     return Result(
         key=entry.key,
         policy=policy.name,
@@ -229,7 +231,7 @@ def _result(choice: _Selected, subject: Subject, judgement: Judgement) -> Result
         members=judgement.members,
         waiver=judgement.waiver,
         fingerprints=fingerprints,
-        known=known,
+        known=excused & frozenset(fingerprints),
     )
 
 

@@ -215,7 +215,7 @@ class WaiverLimits(Strict):
     """What waivers of this policy's entries have to keep to."""
 
     allowed: bool = True
-    """Whether its entries can be waived at all."""
+    """Whether its entries can be waived at all; where not, no baseline excuses their findings either."""
     max_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
     """How many days from now a waiver may end at most; one that ends later does not apply."""
     notice_days: Annotated[int, Field(ge=0, le=365)] = 14

@@ -175,8 +175,8 @@ def test_a_finding_of_the_baseline_is_shown_and_does_not_block() -> None:
     before = result(judged(), "fails")
     config = CONFIG.replace("waivers: [w.yml]", "baseline: b.yml")
 
-    def again(*known: str) -> Result:
-        configuration = load_configuration(config, "c.yml", Place(p=RULES, b=baseline(*known)))
+    def again(*known: str, rules: str = RULES) -> Result:
+        configuration = load_configuration(config, "c.yml", Place(p=rules, b=baseline(*known)))
         provider = MemoryProvider({(ChangedFiles, PULL.id): HIDDEN})
         of = judge(configuration, [PULL], provider, {datetime: NOW})
         return result(of, "fails")
@@ -184,6 +184,9 @@ def test_a_finding_of_the_baseline_is_shown_and_does_not_block() -> None:
     known = again(*before.fingerprints)
     assert (known.outcome, known.baseline, len(known.findings)) == (Outcome.FAIL, True, 1)
     assert decide([known], {}) is Verdict.PASSED
+    assert not again(
+        *before.fingerprints, rules=RULES.replace("{max_days: 90", "{allowed: false, max_days: 90")
+    ).baseline
     new = again("0" * 32)
     assert not new.baseline
     assert decide([new], {}) is Verdict.BLOCKED
