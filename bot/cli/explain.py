@@ -81,7 +81,8 @@ def _page(rule_id: str) -> None:
 
 def _effective_here(config: Path | None) -> int:
     """The merged policy of the given file, or of what a gate would find here."""
-    from bot.cli.judgement import found_here, given_configuration
+    from bot.cli.judgement import given_configuration
+    from bot.cli.places import found_here
     from bot.cli.session import session
 
     with session(None) as opened:

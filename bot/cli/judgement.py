@@ -13,6 +13,7 @@ import click
 
 from bot import __version__
 from bot.cli.failures import Refusal, from_platform
+from bot.cli.places import CONFIG_PATHS, Folder, root_of
 from bot.cli.session import Session
 from bot.engine.judging import Judged, judge, kinds_judged
 from bot.engine.ports import Known, PlatformError, Progress, Provider
@@ -27,8 +28,6 @@ from bot.model.subjects import Organization, PullRequest, Release, Repository, S
 if TYPE_CHECKING:
     from bot.policy.configuration import Configuration
     from bot.policy.references import Fetcher
-
-CONFIG_PATHS = (".github/almguard.yml", "almguard.yml")
 
 
 @dataclass
@@ -305,15 +304,7 @@ def given_configuration(path: Path | None, fetcher: Fetcher | None = None) -> Co
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Refusal(f"{path}: it cannot be read: {error}") from None
-    return loaded(lambda: load_configuration(text, str(path), Folder(_root_of(path)), fetcher))
-
-
-def found_here() -> Path:
-    """The configuration file that a gate would find in this folder."""
-    for name in CONFIG_PATHS:
-        if Path(name).is_file():
-            return Path(name)
-    raise Refusal(f"There is no {' and no '.join(CONFIG_PATHS)} here. Name a file, or let 'almguard init' write one.")
+    return loaded(lambda: load_configuration(text, str(path), Folder(root_of(path)), fetcher))
 
 
 NOTICE_DAYS = 30
@@ -351,37 +342,6 @@ def loaded(load: Callable[[], T]) -> T:
         return load()
     except PolicyError as error:
         raise Refusal(f"the configuration does not load, so nothing was judged:\n{error}") from None
-
-
-def _root_of(path: Path) -> Path:
-    """The folder that the paths in a configuration start from: the repository's root for ``.github/almguard.yml``."""
-    return path.parent.parent if path.parent.name == ".github" else path.parent
-
-
-class Folder:
-    """The other files of a configuration that lies on this machine."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
-
-    def read(self, path: str) -> tuple[str, str] | None:
-        """A file's text and its name; nothing outside the folder."""
-        found = (self._root / path).resolve()
-        if not found.is_relative_to(self._root) or not found.is_file():
-            return None
-        try:
-            return found.read_text(encoding="utf-8"), path
-        except (OSError, UnicodeDecodeError) as error:
-            raise Refusal(f"{path}: it cannot be read: {error}") from None
-
-    def list(self) -> Sequence[str]:
-        """The YAML files of the folder."""
-        return sorted(
-            str(found.relative_to(self._root))
-            for ending in ("*.yml", "*.yaml")
-            for found in self._root.rglob(ending)
-            if ".git" not in found.relative_to(self._root).parts and found.is_file()
-        )
 
 
 @dataclass(frozen=True)

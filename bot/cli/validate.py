@@ -14,7 +14,8 @@ def command(paths: tuple[Path, ...]) -> int:
     gate would find here: .github/almguard.yml, then almguard.yml.
     """
     from bot.cli.failures import Refusal
-    from bot.cli.judgement import CONFIG_PATHS, given_configuration
+    from bot.cli.judgement import given_configuration
+    from bot.cli.places import CONFIG_PATHS
     from bot.engine.verdict import USAGE
     from bot.policy.catalogue import load_catalogue
     from bot.policy.problems import PolicyError

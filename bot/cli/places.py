@@ -1,0 +1,51 @@
+"""Where configurations lie on this machine, and the files beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.cli.failures import Refusal
+
+CONFIG_PATHS = (".github/almguard.yml", "almguard.yml")
+"""Where a gate looks for a configuration, from the root of a repository; the first that is there is it."""
+
+
+def found_here() -> Path:
+    """The configuration file that a gate would find in this folder."""
+    for name in CONFIG_PATHS:
+        if Path(name).is_file():
+            return Path(name)
+    raise Refusal(f"There is no {' and no '.join(CONFIG_PATHS)} here. Name a file, or let 'almguard init' write one.")
+
+
+def root_of(path: Path) -> Path:
+    """The folder that the paths in a configuration start from: the repository's root for ``.github/almguard.yml``."""
+    folder = path.absolute().parent
+    return folder.parent if folder.name == ".github" else folder
+
+
+class Folder:
+    """The other files of a configuration that lies on this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+
+    def read(self, path: str) -> tuple[str, str] | None:
+        """A file's text and its name; nothing outside the folder."""
+        found = (self._root / path).resolve()
+        if not found.is_relative_to(self._root) or not found.is_file():
+            return None
+        try:
+            return found.read_text(encoding="utf-8"), path
+        except (OSError, UnicodeDecodeError) as error:
+            raise Refusal(f"{path}: it cannot be read: {error}") from None
+
+    def list(self) -> Sequence[str]:
+        """The YAML files of the folder."""
+        return sorted(
+            str(found.relative_to(self._root))
+            for ending in ("*.yml", "*.yaml")
+            for found in self._root.rglob(ending)
+            if ".git" not in found.relative_to(self._root).parts and found.is_file()
+        )
