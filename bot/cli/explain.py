@@ -88,6 +88,8 @@ def _effective_here(config: Path | None) -> int:
     with session(None) as opened:
         configuration = given_configuration(config or found_here(), opened.fetcher())
     assert configuration is not None
+    for warning in configuration.warnings:
+        click.echo(f"almguard: {warning}", err=True)
     _print_merged(configuration)
     return 0
 
@@ -95,8 +97,6 @@ def _effective_here(config: Path | None) -> int:
 def _print_merged(configuration: Configuration) -> None:
     from bot.report.policies import merged
 
-    for warning in configuration.warnings:
-        click.echo(f"almguard: {warning}", err=True)
     for line in merged(configuration):
         click.echo(line)
 
@@ -127,6 +127,8 @@ def _target(
         provider, root = judging.resolve(parsed)
         configuration = judging.configuration_for(provider, root)
         if effective:
+            for notice in judging.notices:
+                click.echo(f"almguard: {notice}", err=True)
             _print_merged(configuration)
             return 0
         if rule is not None:

@@ -10,6 +10,7 @@ from bot.engine.judging import selectors
 from bot.engine.ports import Known
 from bot.model.results import Enforcement, Outcome, Result
 from bot.model.subjects import Subject
+from bot.policy.compiling import PLURALS
 from bot.policy.configuration import CompiledEntry, CompiledPolicy, Configuration
 from bot.policy.expressions import Undecided
 from bot.policy.matching import matches
@@ -69,8 +70,8 @@ def _keys(policy: CompiledPolicy, subject: Subject, known: Known) -> Iterator[He
 
 def _entry(entry: CompiledEntry, subject: Subject, selected: bool | None, result: Result | None, now: datetime) -> Held:
     if type(subject) not in entry.kinds:
-        judged = " and ".join(sorted(kind.kind.replace("_", " ") for kind in entry.kinds))
-        return Held(entry.name, False, f"it judges a {judged}, and this is a {subject.kind.replace('_', ' ')}")
+        judged = " and ".join(sorted(PLURALS[kind.kind] for kind in entry.kinds))
+        return Held(entry.name, False, f"it judges {judged}, and this is none: {subject.kind.replace('_', ' ')}")
     if entry.schedule.at(now) is Enforcement.DISABLED:
         step = entry.schedule.next(now)
         until = f" until {step.since}" if step is not None else ""

@@ -115,7 +115,7 @@ def _table(
 
 
 def _title(run: Run, rule: str) -> str:
-    return next((result.title for result in run.results if result.rule == rule and result.title), "")
+    return next((result.title for result in run.results if column(result) == rule and result.title), "")
 
 
 def _common(run: Run, say: Say, bullet: str) -> Iterable[RenderableType]:

@@ -183,7 +183,7 @@ def test_match_says_which_entries_apply_and_why_not(ours: tuple[str, World]) -> 
     assert "+ path: *.py" in mine.out
     repository = PULLS[platform].rpartition("#")[0] or PULLS[platform].rpartition("!")[0]
     whole = served.call("explain", "--match", repository)
-    assert "- titled: it judges a pull request, and this is a repository" in whole.out
+    assert "- titled: it judges pull requests, and this is none: repository" in whole.out
 
 
 @ON_BOTH

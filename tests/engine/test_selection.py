@@ -48,7 +48,7 @@ def test_each_key_and_each_entry_says_whether_it_holds_and_why_not() -> None:
         "holds": (True, "warn: pass"),
         "skipped": (False, "when: pr.draft does not hold"),
         "later": (False, "it is disabled until 2030-01-01"),
-        "elsewhere": (False, "it judges a release, and this is a pull request"),
+        "elsewhere": (False, "it judges releases, and this is none: pull request"),
     }
 
 
