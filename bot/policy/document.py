@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.model.facts import Fact, UnknownKind
 from bot.model.facts.change import ChangedFiles
 from bot.model.subjects import Subject
-from bot.policy.vocabulary import HAS, plain, vocabulary
+from bot.policy.vocabulary import HAS, Name, plain, vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +48,18 @@ class Document:
         return {name: value for name in names if (value := known[name]) is not None}
 
     def _value(self, name: str) -> object:
+        known = vocabulary(type(self.subject))[name.removeprefix(HAS)]
+        if known.fact is not None and known.fact.name not in self.facts:
+            return None  # What was not read is neither set nor unset.
+        value = self._raw(known)
         if name.startswith(HAS):
-            holder = self._raw(name.removeprefix(HAS))
-            return holder is not None
-        value = self._raw(name)
+            return value is not None
         # A name of its own may have the type of time; inside lists times are text.
         return value if isinstance(value, datetime) else plain(value)
 
-    def _raw(self, name: str) -> object:
-        known = vocabulary(type(self.subject))[name]
-        value: object = self.subject if known.fact is None else self.facts.get(name)
-        for attribute in known.path:
+    def _raw(self, name: Name) -> object:
+        value: object = self.subject if name.fact is None else self.facts[name.fact.name]
+        for attribute in name.path:
             if value is None:
                 return None
             value = getattr(value, attribute)

@@ -35,4 +35,4 @@ class Expression(Compiled):
 def compile_expression(text: str, subjects: Iterable[type[Subject]]) -> Expression:
     """Compile a condition for each of these types of subject. Raises ``ExpressionError``."""
     compiled = compile_for(text, subjects, Wanted.CONDITION)
-    return Expression(compiled.text, compiled.names, compiled._facts, compiled._programs)
+    return Expression(compiled.text, compiled.names, compiled._requests, compiled._programs)

@@ -42,6 +42,7 @@ class Program:
     names: tuple[str, ...]
     reads_now: bool
     """A function that it calls does; then ``now`` is among its names."""
+    requests: tuple[FactRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,16 @@ class Compiled:
     text: str
     names: frozenset[str]
     """What stands before the first dot of every name that it uses: ``pr``, ``files``."""
-    _facts: frozenset[type[Fact]]
+    _requests: frozenset[FactRequest]
     _programs: Mapping[type[Subject], Program] = field(compare=False)
 
     def facts(self) -> frozenset[type[Fact]]:
         """The facts that it names; each is about the subject judged or one that is reached from it."""
-        return self._facts
+        return frozenset(request.type for request in self._requests)
 
     def requests(self) -> frozenset[FactRequest]:
         """The same, as they are asked for."""
-        return frozenset(request(fact) for fact in self._facts)
+        return self._requests
 
     def value(self, document: Document) -> object:
         """What it comes to, or why that is not known: an ``Undecided``."""
@@ -90,14 +91,11 @@ def compile_for(text: str, subjects: Iterable[type[Subject]], wanted: Wanted) ->
             mistakes[subject] = error.mistakes
     if mistakes:
         raise ExpressionError(dict.fromkeys(_where_several(mistakes, programs)))
-    names: set[str] = set()
-    facts: set[type[Fact]] = set()
-    for subject, program in programs.items():
-        known = vocabulary(subject)
-        used = {name.removeprefix(HAS) for name in program.names}
-        names |= {name.split(".", 1)[0] for name in used}
-        facts |= {fact for name in used if name in known and (fact := known[name].fact) is not None}
-    return Compiled(text, frozenset(names), frozenset(facts), programs)
+    names = frozenset(
+        name.removeprefix(HAS).split(".", 1)[0] for program in programs.values() for name in program.names
+    )
+    requests = frozenset(request for program in programs.values() for request in program.requests)
+    return Compiled(text, names, requests, programs)
 
 
 def _where_several(
@@ -105,7 +103,8 @@ def _where_several(
 ) -> Iterator[Mistake]:
     """What holds for one type of subject and not for another needs the other's name."""
     for subject, found in mistakes.items():
-        also = f" (the rule judges a {subject.kind.replace('_', ' ')} as well)" if programs else ""
+        kind = subject.kind.replace("_", " ")
+        also = f" (the rule judges {'an' if kind[0] in 'aeiou' else 'a'} {kind} as well)" if programs else ""
         yield from (replace(mistake, message=f"{mistake.message}{also}") for mistake in found)
 
 
@@ -130,9 +129,17 @@ def _compile(text: str, subject: type[Subject], wanted: Wanted) -> Program:
     mistakes += _failing_constants(tree, text, environment)
     if mistakes:
         raise ExpressionError(mistakes)
-    reads_now = any(function.reads_now for name, function in FUNCTIONS.items() if name in tree.functions())
+    reads_now = any(FUNCTIONS[name].reads_now for name in tree.functions() & FUNCTIONS.keys())
     names = tree.names() | ({"now"} if reads_now else frozenset())
-    return Program(program, environment, tuple(sorted(names)), reads_now)
+    return Program(program, environment, tuple(sorted(names)), reads_now, tuple(_requests(tree, known)))
+
+
+def _requests(tree: SyntaxTree, known: Mapping[str, Name]) -> Iterator[FactRequest]:
+    """How the facts that an expression names are asked for."""
+    used = [known[name] for each in tree.names() if (name := each.removeprefix(HAS)) in known]
+    for fact in {name.fact for name in used if name.fact is not None}:
+        wanted = [use.key for name in used if name.fact is fact and name.by_name for use in tree.uses(name.name)]
+        yield request(fact, frozenset(key for key in wanted if key is not None))
 
 
 def _failing_constants(tree: SyntaxTree, text: str, environment: cel.Env) -> Iterator[Mistake]:
@@ -149,7 +156,7 @@ def _asked(text: str, known: Mapping[str, Name]) -> str:
 
     def replace(found: re.Match[str]) -> str:
         name = found[1]
-        if name is None or name not in known:
+        if name is None or name not in known or known[name].by_name:
             return found[0]
         return f"{HAS}{name}".ljust(len(found[0]))
 
@@ -158,8 +165,9 @@ def _asked(text: str, known: Mapping[str, Name]) -> str:
 
 @by_type
 def _environment(subject: type[Subject]) -> cel.Env:
-    variables = {name.name: _type(name.shape) for name in vocabulary(subject).values()}
-    variables |= {f"{HAS}{name}": cel.Type.BOOL for name in variables if "." in name}
+    known = vocabulary(subject).values()
+    variables = {name.name: _type(name.shape) for name in known}
+    variables |= {f"{HAS}{name.name}": cel.Type.BOOL for name in known if "." in name.name and not name.by_name}
     variables["now"] = cel.Type.TIMESTAMP
     return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()], functions=_functions())
 
@@ -229,8 +237,9 @@ def _undecided(error: str, document: Document) -> Undecided:
     unbound = UNBOUND.search(error)
     if unbound:
         name = unbound[1].removeprefix(HAS)
-        if name in vocabulary(type(document.subject)) and vocabulary(type(document.subject))[name].fact is not None:
-            return Undecided(f"{name} could not be read", missing=name)
+        known = vocabulary(type(document.subject)).get(name)
+        if known is not None and known.fact is not None and known.fact.name not in document.facts:
+            return Undecided(f"{known.fact.name} could not be read", missing=known.fact.name)
         return Undecided(f"{name} is not set here; ask has({name}) first")
     if "budget" in error.lower():
         return Undecided("the lists are too long for a loop in a condition", UnknownKind.TRUNCATED)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import zip_longest
 
 from bot.policy.functions import FUNCTIONS, Constant, pattern_mistake
 from bot.policy.vocabulary import Kind, Name, Shape, shapes
@@ -83,12 +84,21 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """One place where a variable stands."""
+
+    node: Node
+    key: str | None
+    """What of it is looked at there: ``a`` in ``x["a"]``, ``x.a`` and ``"a" in x``; None: that is not said."""
+
+
+@dataclass(frozen=True, slots=True)
 class SyntaxTree:
     """A whole expression."""
 
     root: Node
-    positions: Mapping[int, int]
-    """By the ids of nodes, the offset in the text."""
+    source: Message | None
+    """``cel.expr.SourceInfo``: where the nodes stand. It is read only where there is a mistake to tell."""
 
     @staticmethod
     def decode(serialized: bytes) -> SyntaxTree:
@@ -97,12 +107,15 @@ class SyntaxTree:
         expression, source = checked.message(4), checked.message(5)
         if expression is None:
             raise ValueError("a compiled expression without an expression in it")
-        pairs = source.messages(4) if source is not None else []
-        return SyntaxTree(_node(expression), {pair.integer(1): pair.integer(2) for pair in pairs})
+        return SyntaxTree(_node(expression), source)
 
     def names(self) -> frozenset[str]:
         """The variables that it uses: those of its own macros are not among them."""
         return frozenset(_names(self.root, frozenset()))
+
+    def uses(self, name: str) -> list[Use]:
+        """Each place where a variable is used."""
+        return list(_uses(self.root, name))
 
     def functions(self) -> frozenset[str]:
         """The functions and operators that it calls."""
@@ -124,7 +137,9 @@ class SyntaxTree:
     def mistake(self, node: Node, text: str, message: str) -> Mistake:
         """What is wrong with a node, at its place in the text."""
         # The position of a name with dots is that of its last dot.
-        before = text[: max(0, self.positions.get(node.id, 0) - max(0, node.name.rfind(".")))]
+        pairs = self.source.messages(4) if self.source is not None else []
+        offset = next((pair.integer(2) for pair in pairs if pair.integer(1) == node.id), 0)
+        before = text[: max(0, offset - max(0, node.name.rfind(".")))]
         return Mistake(before.count("\n") + 1, len(before) - before.rfind("\n"), message)
 
 
@@ -132,6 +147,7 @@ def check(tree: SyntaxTree, text: str, known: Mapping[str, Name], wanted: Wanted
     """What is wrong with an expression that compiled."""
     checker = _Checker(tree, text, known)
     shape = checker.shape(tree.root, {})
+    checker.names()
     if shape is not None and shape.kind not in wanted.kinds:
         checker.report(tree.root, wanted.refusal(shape.kind))
     return checker.mistakes
@@ -146,6 +162,15 @@ class _Checker:
 
     def report(self, node: Node, message: str) -> None:
         self.mistakes.append(self.tree.mistake(node, self.text, message))
+
+    def names(self) -> None:
+        """What is asked for by name is named: nobody could read every file, or every team."""
+        for name in self.tree.names() & self.known.keys():
+            for use in self.tree.uses(name) if self.known[name].by_name else ():
+                if use.key is None:
+                    self.report(use.node, f"say what of it is meant, as a constant: {name}['…'], or '…' in {name}")
+                elif not use.key.strip() or not use.key.isprintable():
+                    self.report(use.node, f"{use.key!r} is no name that {name} could be asked for")
 
     def shape(self, node: Node, scope: Scope, in_time: bool = False) -> Shape | None:
         """The shape of a node's value, as far as the dataclasses tell it."""
@@ -270,6 +295,26 @@ def _names(node: Node, own: frozenset[str]) -> Iterator[str]:
         yield from _names(loop.over, own)
         for part in loop.parts:
             yield from _names(part, own | {loop.variable, loop.accumulator, loop.second_variable})
+
+
+def _uses(node: Node, name: str, key: str | None = None) -> Iterator[Use]:
+    if node.name == name:
+        yield Use(node, key)
+    keys: tuple[str | None, ...] = ()
+    if node.field:
+        keys = (node.field,)
+    elif node.function == "_[_]":
+        keys = (node.operands[1].constant,)
+    elif node.function == "@in":
+        keys = (None, node.operands[0].constant)
+    for operand, within in zip_longest(node.operands, keys[: len(node.operands)]):
+        yield from _uses(operand, name, within)
+    loop = node.comprehension
+    if loop is not None:
+        yield from _uses(loop.over, name)
+        if name not in (loop.variable, loop.accumulator, loop.second_variable):
+            for part in loop.parts:
+                yield from _uses(part, name)
 
 
 def _node(message: Message) -> Node:

@@ -1,7 +1,8 @@
 """What conditions may speak of: names, their types, and where their values are found, all read from the dataclasses.
 
 A subject's fields are names with a dot (``pr.title``, ``pr.author.is_bot``), each with a type of its own, so that a typo
-does not compile and an unset field alone is unbound. A fact is one name (``files``), a list or a mapping of its values.
+does not compile and an unset field alone is unbound. A fact with one field is one name (``files``), a list or a mapping; one
+with several has a name for each (``teams.members``), but for the field that is called as the fact itself.
 """
 
 from __future__ import annotations
@@ -15,10 +16,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from bot.model.facts import Fact, FactRequest
-from bot.model.facts.change import ChangedFiles, Checks, Commits, LinkedWorkItems, LinkSpec, Pushes, Reviews
-from bot.model.facts.release import Deployments
-from bot.model.facts.repository import Properties
+from bot.model.facts import Fact, FactRequest, NamingSpec, fact_types
 from bot.model.subjects import (
     Branch,
     Environment,
@@ -80,6 +78,8 @@ class Name:
     path: tuple[str, ...]
     """Attributes, from the subject that is judged, or from the fact."""
     fact: type[Fact] | None = None
+    by_name: bool = False
+    """What of it is asked for are the names that stand in the expression: ``contents["README.md"]``."""
 
     @property
     def root(self) -> str:
@@ -87,9 +87,15 @@ class Name:
         return self.name.split(".", 1)[0]
 
 
+_HOME: Mapping[str, tuple[str, ...]] = {
+    "branch": ("repository", "default"),
+    "repository": ("repository",),
+    "organization": ("repository", "organization"),
+}
+
 ROOTS: Mapping[type[Subject], Mapping[str, tuple[str, ...]]] = {
     Organization: {"organization": ()},
-    Repository: {"repository": (), "organization": ("organization",)},
+    Repository: {"repository": (), "branch": ("default",), "organization": ("organization",)},
     Branch: {"branch": (), "repository": ("repository",), "organization": ("repository", "organization")},
     PullRequest: {
         "pr": (),
@@ -97,12 +103,15 @@ ROOTS: Mapping[type[Subject], Mapping[str, tuple[str, ...]]] = {
         "repository": ("base", "repository"),
         "organization": ("base", "repository", "organization"),
     },
-    Pipeline: {"pipeline": (), "repository": ("repository",), "organization": ("repository", "organization")},
-    Environment: {"environment": (), "repository": ("repository",), "organization": ("repository", "organization")},
-    Release: {"release": (), "repository": ("repository",), "organization": ("repository", "organization")},
+    Pipeline: {"pipeline": (), **_HOME},
+    Environment: {"environment": (), **_HOME},
+    Release: {"release": (), **_HOME},
     WorkItem: {"work_item": ()},
 }
-"""By the type of the subject judged: the subjects that a condition may name, and the way to each."""
+"""By the type of the subject judged: the subjects that a condition may name, and the way to each.
+
+They are those that the engine reaches: a repository's branch is its default branch.
+"""
 
 SUBJECTS: Mapping[str, type[Subject]] = {
     "pr": PullRequest,
@@ -115,18 +124,6 @@ SUBJECTS: Mapping[str, type[Subject]] = {
     "work_item": WorkItem,
 }
 
-FACTS: Mapping[type[Fact], str] = {
-    ChangedFiles: "touched",
-    Commits: "commits",
-    Reviews: "reviews",
-    Pushes: "pushes",
-    Checks: "checks",
-    LinkedWorkItems: "links",
-    Properties: "values",
-    Deployments: "deployments",
-}
-"""The facts that conditions may name, each with the attribute that is its value."""
-
 OWN_NAME: Mapping[type, str] = {Branch: "branch", Environment: "environment"}
 """``branch.name`` is ``main`` in a condition, not the display name ``acme/payments@main``."""
 
@@ -136,13 +133,30 @@ def vocabulary(subject: type[Subject]) -> Mapping[str, Name]:
     """Every name that a condition about this type of subject may use, except ``now``."""
     names = [name for root, way in ROOTS[subject].items() for name in _fields(root, SUBJECTS[root], way)]
     reached = {SUBJECTS[root] for root in ROOTS[subject]}
-    names += [Name(f.name, shape_of(f, a), (a,), f) for f, a in FACTS.items() if f.subject in reached]
+    names += [name for fact in fact_types().values() if fact.subject in reached for name in _of_fact(fact)]
     return {name.name: name for name in names}
 
 
-def request(fact: type[Fact]) -> FactRequest:
-    """How a fact is asked for so that conditions can speak of it."""
-    return FactRequest(fact, LinkSpec()) if fact is LinkedWorkItems else FactRequest(fact)
+def request(fact: type[Fact], names: frozenset[str] = frozenset()) -> FactRequest:
+    """How a fact is asked for so that conditions can speak of it. ``names``: what of it they name."""
+    if fact.spec is None:
+        return FactRequest(fact)
+    return FactRequest(fact, fact.spec.naming(names) if issubclass(fact.spec, NamingSpec) else fact.spec())
+
+
+def _of_fact(fact: type[Fact]) -> Iterator[Name]:
+    fields = [field.name for field in dataclasses.fields(fact)]
+    direct = fact.value or (fields[0] if len(fields) == 1 else fact.name)
+    by_name = fact.spec is not None and issubclass(fact.spec, NamingSpec)
+    for field in [fact.value] if fact.value else fields:
+        shape, chosen = shape_of(fact, field), field in fact.chosen
+        if chosen and not by_name:
+            continue  # Rules alone can say what of it they want.
+        if shape.kind is Kind.RECORD and shape.record is not None:
+            found = _fields(f"{fact.name}.{field}", shape.record, (field,), shape.optional)
+            yield from (dataclasses.replace(name, fact=fact) for name in found)
+        else:
+            yield Name(fact.name if field == direct else f"{fact.name}.{field}", shape, (field,), fact, chosen)
 
 
 @by_type
@@ -197,6 +211,7 @@ def _converter(record: type) -> Callable[[Any], dict[str, Any]]:
 
 
 def _fields(prefix: str, record: type[Any], way: tuple[str, ...], optional: bool = False) -> Iterator[Name]:
+    optional = optional or way[-1:] == ("default",)
     for attribute, shape in shapes(record).items():
         if attribute == OWN_NAME.get(record):
             continue

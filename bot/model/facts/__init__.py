@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from bot.model.subjects import Subject
 
@@ -21,6 +21,12 @@ class Fact:
     subject: ClassVar[type[Subject]]
     name: ClassVar[str]
     """What expressions call it, and what messages say."""
+    value: ClassVar[str] = ""
+    """The attribute that expressions see in place of the fields, where it is not they themselves."""
+    spec: ClassVar[type[Any] | None] = None
+    """The ``Spec`` that says what of it is asked for; None: it has no parameters."""
+    chosen: ClassVar[tuple[str, ...]] = ()
+    """The fields that hold nothing but what the spec asks for."""
 
 
 class Spec(Hashable, Protocol):
@@ -28,6 +34,16 @@ class Spec(Hashable, Protocol):
 
     def unite(self, other: Self) -> Self:
         """The least spec that covers both."""
+        ...
+
+
+@runtime_checkable
+class NamingSpec(Protocol):
+    """A spec that asks for things by their names, which may stand in an expression."""
+
+    @classmethod
+    def naming(cls, names: frozenset[str]) -> Self:
+        """The spec that asks for these."""
         ...
 
 

@@ -172,6 +172,7 @@ class ChangedFiles(Fact):
 
     subject: ClassVar = PullRequest
     name: ClassVar = "files"
+    value: ClassVar = "touched"
 
     files: tuple[ChangedFile, ...]
 
@@ -252,6 +253,7 @@ class LinkedWorkItems(Fact):
 
     subject: ClassVar = PullRequest
     name: ClassVar = "work_items"
+    spec: ClassVar = LinkSpec
 
     links: tuple[WorkItemLink, ...]
 
@@ -316,6 +318,11 @@ class TeamSpec:
     owners: bool = False
     """Also every team that CODEOWNERS (or a required-reviewer policy) of the default branch names."""
 
+    @classmethod
+    def naming(cls, names: frozenset[str]) -> Self:
+        """Of these teams."""
+        return cls(names)
+
     def unite(self, other: Self) -> Self:
         """All of them."""
         return type(self)(self.teams | other.teams, self.owners or other.owners)
@@ -330,6 +337,8 @@ class TeamMembers(Fact):
 
     subject: ClassVar = Repository
     name: ClassVar = "teams"
+    spec: ClassVar = TeamSpec
+    chosen: ClassVar = ("members", "missing")
 
     members: Mapping[str, tuple[Person, ...]]
     """By the name that was asked for."""

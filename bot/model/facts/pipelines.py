@@ -112,6 +112,11 @@ class PathSpec:
 
     paths: frozenset[str] = frozenset()
 
+    @classmethod
+    def naming(cls, names: frozenset[str]) -> Self:
+        """Of these paths."""
+        return cls(names)
+
     def unite(self, other: Self) -> Self:
         """All of them."""
         return type(self)(self.paths | other.paths)
@@ -123,6 +128,8 @@ class FileContents(Fact):
 
     subject: ClassVar = Branch
     name: ClassVar = "contents"
+    spec: ClassVar = PathSpec
+    chosen: ClassVar = ("texts",)
 
     texts: Mapping[str, str]
     """By path. A path that was asked for and is not here does not exist."""

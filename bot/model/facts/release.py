@@ -155,6 +155,8 @@ class ReleaseChanges(Fact):
 
     subject: ClassVar = Release
     name: ClassVar = "release_changes"
+    spec: ClassVar = GlobSpec
+    chosen: ClassVar = ("added", "siblings")
 
     added: tuple[SourceFile, ...]
     """Added or changed files that match the globs, as this release has them."""
