@@ -126,4 +126,7 @@ def address(url: str) -> str | None:
         "|": "%7C",
     }
     unsafe |= {"[": "%5B", "]": "%5D", "{": "%7B", "}": "%7D", "*": "%2A", "@": "%40", "^": "%5E"}
-    return "".join(unsafe.get(character, character) for character in url)
+    # A second '#' is no part of any address, and '##vso[' in one is a command to the Azure Pipelines agent.
+    before, first, after = url.partition("#")
+    safe = before + first + after.replace("#", "%23")
+    return "".join(unsafe.get(character, character) for character in safe)

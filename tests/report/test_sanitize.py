@@ -144,6 +144,7 @@ def test_an_address_is_a_whole_link_or_none(url: str) -> None:
     [
         ("https://github.com/acme/payments/pull/12#review-1", "https://github.com/acme/payments/pull/12#review-1"),
         ("http://127.0.0.1:8080/a", "http://127.0.0.1:8080/a"),
+        ("http://0##vso[task.complete]", "http://0#%23vso%5Btask.complete%5D"),
         ("https://e.example/a(b)", "https://e.example/a%28b%29"),
         ("javascript:alert(1)", None),
         ("data:text/html,x", None),
