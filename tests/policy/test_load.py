@@ -341,7 +341,7 @@ def test_many_mistakes_of_many_files_at_once() -> None:
         "acme@main:policies/b.yml:2:7: kind: Policy is wanted here, and this is 'Config'",
         "acme@main:policies/c.yml:2:1: not valid YAML: while parsing a flow node, did not find expected node content",
         "acme@main:policies/e.yml:1:1: metadata.name: acme@main:policies/d.yml has a policy 'd' already",
-        "f.yml:3:28: policies[1]: no pack is called 'x'; there is pack:baseline",
+        "f.yml:3:28: policies[1]: no pack is called 'x'; there is pack:baseline, pack:open-source, pack:regulated, pack:strict",
         "f.yml:3:36: policies[2]: there is no file 'b.yml', looked for from the root of the place",
         "f.yml:4:8: gate.comments: unknown key 'comments', did you mean 'comment'",
     ]
