@@ -22,6 +22,7 @@ COMMANDS = {
     "explain": ("bot.cli.explain", "Explain a rule, or why a target is judged as it is."),
     "validate": ("bot.cli.validate", "Check policy files, offline."),
     "rules": ("bot.cli.rules", "List the rules, or write their pages."),
+    "waivers": ("bot.cli.waivers", "List the waivers, add one, or check whether they still hold."),
     "schema": ("bot.cli.schema", "Print the JSON Schema of a file format."),
     "doctor": ("bot.cli.doctor", "Say what the token can read, and whether a gate binds."),
     "sandbox": ("bot.cli.sandbox", "Serve a local GitHub and Azure DevOps from a scenario."),

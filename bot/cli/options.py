@@ -86,3 +86,17 @@ def common(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+CONFIGURATION = click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="ALMGUARD_CONFIG",
+    help="The configuration; without it the one of this folder.",
+)
+"""For commands about a configuration's own files."""
+
+AS_OF = click.option(
+    "--now", type=InstantType(), envvar="ALMGUARD_NOW", help="As of this instant instead of the clock."
+)
+"""For commands that judge nothing on a platform, and yet ask for the day."""

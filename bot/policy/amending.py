@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from bot.policy.loader import parse_yaml
+from bot.policy.loader import is_plain_text, parse_yaml
 from bot.policy.models import API_VERSION
 from bot.policy.problems import PolicyError, Problem
 
@@ -27,13 +27,15 @@ waivers:
 
 BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 """What ends a line for YAML, and so for the places that its parser tells."""
-PLAIN = re.compile(r"[A-Za-z]([\w .,/()'@+-]*[\w.)])?", re.ASCII)
-WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+PLAIN = re.compile(r"[A-Za-z]([\w .,/()'@+-]*[\w.)])?|\d{4}-\d{2}-\d{2}", re.ASCII)
 UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def with_waiver(text: str, file: str, fields: Fields) -> str:
     """The text with one waiver more, at the end of its list. Raises ``PolicyError`` where it cannot be put there."""
+    problems = parse_yaml(text, file).problems
+    if problems:
+        raise PolicyError(problems)
     try:
         there = _list_of_waivers(text)
     except yaml.YAMLError:
@@ -127,7 +129,10 @@ class _List:
 def _written(value: str | list[str]) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_quoted, value))}]"
-    return value if PLAIN.fullmatch(value) and value.lower() not in WORDS else _quoted(value)
+    if PLAIN.fullmatch(value) and is_plain_text(value):
+        return value
+    # A condition has quotes of its own.
+    return f"'{value}'" if value.isprintable() and "'" not in value and '"' in value else _quoted(value)
 
 
 def _quoted(value: str) -> str:

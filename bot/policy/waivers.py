@@ -243,6 +243,11 @@ class Standing(StrEnum):
     NOT_ALLOWED = "not_allowed"
     """The policy lets nobody waive its entries."""
 
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.value.replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

@@ -59,7 +59,7 @@ def test_a_waiver_goes_below_the_last_one_and_its_comments():
     reason: "It's late: #12"
     owner: ana
     approver: bo
-    expires: "2027-01-31"
+    expires: 2027-01-31
 """,
     )
 
@@ -98,7 +98,6 @@ def test_layouts(old: str, new: str):
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "kind: Waivers\n",
         "waivers: none\n",
         "waivers: {}\n",
@@ -106,15 +105,27 @@ def test_layouts(old: str, new: str):
         "waivers: [ # none\n]\n",
         "{waivers: []}\n",
         "- waivers:\n",
-        "waivers: [\n",
-        "? {a: b}\n: c\nwaivers: []\n",
-        "waivers:\n  - c: d\nwaivers: []\n",
     ],
 )
 def test_what_cannot_be_added_to_is_refused(text: str):
     with pytest.raises(PolicyError) as raised:
         with_waiver(text, "w.yml", {"a": "b"})
     assert "add it by hand" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "w.yml:1:1: the file is empty"),
+        ("waivers: [\n", "w.yml:2:1: not valid YAML: "),
+        ("waivers:\n  - c: d\nwaivers: []\n", "w.yml:3:1: the key 'waivers' is here twice; the first is on line 1"),
+        ("? {a: b}\n: c\nwaivers: []\n", "w.yml:1:3: a key is text, and this is a list or a mapping"),
+    ],
+)
+def test_what_is_wrong_already_is_told(text: str, told: str):
+    with pytest.raises(PolicyError) as raised:
+        with_waiver(text, "w.yml", {"a": "b"})
+    assert told in str(raised.value)
 
 
 COMMENTS = st.lists(
