@@ -20,9 +20,20 @@ def found_here() -> Path:
 
 
 def root_of(path: Path) -> Path:
-    """The folder that the paths in a configuration start from: the repository's root for ``.github/almguard.yml``."""
+    """The folder that the paths in a configuration or policy start from.
+
+    That is the one with the checkout's own configuration (``.github/almguard.yml``, ``almguard.yml``), the nearest where there
+    are several; the file's own folder outside of a checkout, or where there is no such configuration.
+    """
     folder = path.absolute().parent
-    return folder.parent if folder.name == ".github" else folder
+    own = folder.parent if folder.name == ".github" else folder
+    checkout = next((above for above in (own, *own.parents) if (above / ".git").exists()), None)
+    for above in (own, *own.parents) if checkout is not None else ():
+        if any((above / name).is_file() for name in CONFIG_PATHS):
+            return above
+        if above == checkout:
+            break
+    return own
 
 
 class Folder:
