@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from bot import __version__
-from bot.cli.failures import Refusal, from_platform
+from bot.cli.failures import Refusal, Unread, from_platform
 from bot.cli.places import CONFIG_PATHS, Folder, root_of
 from bot.cli.session import Session
 from bot.engine.judging import Judged, judge, kinds_judged
@@ -341,6 +341,8 @@ def loaded(load: Callable[[], T]) -> T:
     try:
         return load()
     except PolicyError as error:
+        if error.unread:
+            raise Unread(f"the configuration cannot be read whole, so nothing was judged:\n{error}") from None
         raise Refusal(f"the configuration does not load, so nothing was judged:\n{error}") from None
 
 

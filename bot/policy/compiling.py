@@ -56,16 +56,19 @@ PLURALS = {
 SEVERITIES = list(Severity)
 
 
-def compile_policy(tree: Tree, parents: tuple[str, ...] = ()) -> tuple[CompiledPolicy | None, list[Problem]]:
+def compile_policy(
+    tree: Tree, parents: tuple[str, ...] = (), *, partial: bool = False
+) -> tuple[CompiledPolicy | None, list[Problem]]:
     """The policy, and everything that is wrong with it. There is none where the tree as a whole is not one; where a rule
-    or a parameter is wrong, it lacks that entry. ``parents``: the sources of what was merged into the tree.
+    or a parameter is wrong, it lacks that entry. ``parents``: the sources of what was merged into the tree. ``partial``:
+    not every parent could be had, so that what an entry lacks may stand there.
     """
     written, problems = check(models.Policy, tree, tree.root)
     nodes = list(_mappings(tree.root.get("rules") if isinstance(tree.root, Mapping) else None, "rules"))
     problems += _same_names(tree, nodes)
     entries: list[CompiledEntry] = []
     for (path, node), entry in zip(nodes, written.rules if written else [None] * len(nodes), strict=False):
-        compiler = _Compiler(tree, written)
+        compiler = _Compiler(tree, written, partial=partial)
         compiled = compiler.entry(node, path, entry)
         problems += compiler.problems
         entries += [compiled] if compiled is not None else []
@@ -87,13 +90,13 @@ def compile_policy(tree: Tree, parents: tuple[str, ...] = ()) -> tuple[CompiledP
 class _Compiler:
     """Compiles one entry, and collects what is wrong with it."""
 
-    def __init__(self, tree: Tree, policy: models.Policy | None) -> None:
-        self.tree, self.policy = tree, policy
+    def __init__(self, tree: Tree, policy: models.Policy | None, *, partial: bool) -> None:
+        self.tree, self.policy, self.partial = tree, policy, partial
         self.problems: list[Problem] = []
 
     def entry(self, node: Mapping, path: str, written: models.Entry | None) -> CompiledEntry | None:
         """An entry. None where its policy does not hold, or something in it is wrong."""
-        if "enforce" not in node.entries:
+        if "enforce" not in node.entries and not self.partial:
             self.report(node, path, "the key 'enforce' is missing: audit, warn, block or disabled")
         enforced = self.schedule(node, path, written) if written is not None else None
         member = self.member(node, path, written, None)
@@ -117,6 +120,8 @@ class _Compiler:
     ) -> CompiledMember | None:
         """An entry's check and conditions. ``judged``: the types of subject that the group around it judges."""
         forms = [form for form in FORMS if form in node.entries]
+        if not forms and self.partial:
+            return None
         if not forms:
             wanted = "a rule ('rule'), a group ('any_of', 'all_of') or a rule of one's own ('assert')"
             inherited = " No policy that this one extends has an entry of that name." if "name" in node.entries else ""

@@ -50,7 +50,8 @@ def load_configuration(
     loading = _Loading(files or NoFiles(), fetcher)
     loading.start(text, source)
     if loading.resolver.problems:
-        raise PolicyError(loading.resolver.problems)
+        resolver = loading.resolver
+        raise PolicyError(resolver.problems, unread=resolver.unread == len(resolver.problems))
     return loading.configuration()
 
 

@@ -26,7 +26,9 @@ class Problem:
 class PolicyError(Exception):
     """A configuration that does not load, with every mistake in it."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, unread: bool = False) -> None:
+        """``unread``: nothing is known to be wrong; files of other repositories could not be read."""
+        self.unread = unread
         found = set(problems)
         # What YAML has to say of a value matters no more where something more exact is said of it.
         told = {(problem.file, problem.line, problem.column) for problem in found if problem.path}

@@ -86,6 +86,8 @@ class Resolver:
     fetcher: Fetcher | None
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unread: int = 0
+    """How many of the problems are files of other repositories that could not be read: they may be well written."""
     _known: dict[str, Resolved | None] = field(default_factory=dict)
 
     def open(self, tree: Tree, mark: Mark, path: str, name: str, beside: Files) -> Opened | None:
@@ -104,7 +106,7 @@ class Resolver:
         try:
             found = beside.read(name)
         except FetchError as error:
-            self.problems.append(tree.problem(mark, path, str(error)))
+            self._unread(tree, mark, path, error)
             return None
         if found is None:
             message = f"there is no file {name!r}, looked for from the root of the place"
@@ -160,38 +162,48 @@ class Resolver:
     def resolve(self, tree: Tree, opened: Opened, chain: tuple[str, ...]) -> Resolved:
         """A policy laid over its parents: the first is at the bottom, the policy itself on top."""
         below: Resolved | None = None
+        partial = False
         for parent in self._parents(tree, opened, chain):
-            below = parent if below is None else self._over(below, parent)
+            if parent is None:
+                partial = True
+            else:
+                below = parent if below is None else self._over(below, parent)
         above = Resolved(tree, None, (opened.text,))
         if below is not None:
-            return self._over(below, above)
-        policy, problems = compile_policy(tree)
+            return self._over(below, above, partial=partial)
+        policy, problems = compile_policy(tree, partial=partial)
         self.problems += problems
         return replace(above, policy=policy)
 
-    def _over(self, below: Resolved, above: Resolved) -> Resolved:
+    def _over(self, below: Resolved, above: Resolved, *, partial: bool = False) -> Resolved:
         tree = merge(below.tree, above.tree)
         own = (*above.policy.parents, above.policy.source) if above.policy is not None else ()
         parents = (*below.policy.parents, below.policy.source, *own) if below.policy is not None else own
-        policy, problems = compile_policy(tree, tuple(dict.fromkeys(p for p in parents if p != tree.file)))
+        policy, problems = compile_policy(
+            tree, tuple(dict.fromkeys(p for p in parents if p != tree.file)), partial=partial
+        )
         self.problems += problems
         if policy is not None and below.policy is not None:
             self.problems += loosened(below.policy, below.tree, policy, tree, _override(below.tree))
         return Resolved(tree, policy, (*below.texts, *above.texts))
 
-    def _parents(self, tree: Tree, opened: Opened, chain: tuple[str, ...]) -> Iterator[Resolved]:
+    def _parents(self, tree: Tree, opened: Opened, chain: tuple[str, ...]) -> Iterator[Resolved | None]:
+        """The parents in their order; None for one that could not be had, which the problems say."""
         node = tree.root.get("extends") if isinstance(tree.root, Mapping) else None
         for mark, path, name in texts(node, "extends"):
             found = self.open(tree, mark, path, name, opened.beside)
             if found is None:
+                yield None
                 continue
             if found.source in chain:
                 ring = " -> ".join((*chain[chain.index(found.source) :], found.source))
                 self.problems.append(tree.problem(mark, path, f"policies extend one another in a ring: {ring}"))
+                yield None
                 continue
             if len(chain) >= DEEPEST:
                 message = f"more than {DEEPEST} policies extend one another in a row"
                 self.problems.append(tree.problem(mark, path, message))
+                yield None
                 continue
             if found.source not in self._known:
                 parsed = self.parse(found.text, found.source)
@@ -199,9 +211,11 @@ class Resolver:
                 self._known[found.source] = (
                     self.resolve(parsed, found, (*chain, found.source)) if parsed is not None and is_policy else None
                 )
-            resolved = self._known[found.source]
-            if resolved is not None:
-                yield resolved
+            yield self._known[found.source]
+
+    def _unread(self, tree: Tree, mark: Mark, path: str, error: FetchError) -> None:
+        self.problems.append(tree.problem(mark, path, str(error)))
+        self.unread += error.kind is not None
 
     def _pack(self, tree: Tree, mark: Mark, path: str, name: str) -> Opened | None:
         packs = shipped_packs()
@@ -227,7 +241,7 @@ class Resolver:
         try:
             found = self.fetcher.fetch(reference)
         except FetchError as error:
-            self.problems.append(tree.problem(mark, path, str(error)))
+            self._unread(tree, mark, path, error)
             return None
         if not found.pinned:
             self.warnings.append(

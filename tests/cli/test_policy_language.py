@@ -265,3 +265,16 @@ def test_a_policy_that_does_not_load_ends_no_scan(platform: str, changed: Callab
     (gap,) = [gap for gap in report["run"]["gaps"] if gap["fact"] == "configuration"]
     assert "the repository's own configuration does not load" in gap["reason"]
     assert len({result["subject"] for result in report["results"]}) > 1
+
+
+@ON_BOTH
+def test_a_parent_that_cannot_be_read_now_is_no_mistake_of_the_policy(
+    platform: str, changed: Callable[..., World]
+) -> None:
+    served = changed(platform)
+    policy = served.write("p.yml", PAYMENTS % REFERENCES[platform])
+    served.fault(match=".*", times=1000, kind="status", status=503)
+    ended = served.call("explain", "--effective", "--config", policy)
+    assert ended.code == 3, ended.err
+    assert "the configuration cannot be read whole" in ended.err
+    assert "the key 'enforce' is missing" not in ended.err
