@@ -52,6 +52,8 @@ def command(
         return _effective_here(config)
     named = find(what)
     if named is not None and rule is None and not effective and not match:
+        if named.id != what:
+            click.echo(f"almguard: the rule {what} is called {named.id} now.", err=True)
         _page(named.id)
         return 0
     if ":" not in what and "/" not in what and not Path(what).exists():

@@ -44,7 +44,11 @@ def harmless(text: str) -> str:
 
 
 def explained(error: Exception) -> str:
-    """One line about an error that nobody foresaw."""
+    """What to say about an error that no command answers for itself: a broken package of rules, or one that nobody foresaw."""
+    from bot.rules.registry import PackageError
+
+    if isinstance(error, PackageError):
+        return redacted(str(error))
     words = redacted(f"{type(error).__name__}: {error}".strip())
     if isinstance(error, PlatformError) and error.kind is not UnknownKind.TRANSIENT:
         return words

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bot.policy.models import Override
 from bot.policy.nodes import Mapping, Mark, Node, Scalar, Sequence, Tree
+from bot.rules.registry import canonical
 
 FORMS = ("rule", "any_of", "all_of", "assert")
 """What an entry may be, by the key that makes it so."""
@@ -79,7 +80,9 @@ def _same_form(form: str, lower: Mapping, upper: Mapping) -> bool:
     if form != "rule":
         return True
     one, other = lower.get("rule"), upper.get("rule")
-    return isinstance(one, Scalar) and isinstance(other, Scalar) and one.text == other.text
+    if not isinstance(one, Scalar) or not isinstance(other, Scalar):
+        return False
+    return one.text == other.text or canonical(one.text) == canonical(other.text)
 
 
 def _value(key: str, below: tuple[Mark, Node] | None, above: Node) -> Node:

@@ -28,6 +28,7 @@ from bot.policy.nodes import Mapping, Mark, Scalar, Tree
 from bot.policy.packaged import data_file, shipped_packs
 from bot.policy.problems import PolicyError
 from bot.policy.references import Fetcher
+from bot.policy.renamed import renamed
 from bot.policy.resolving import PACK, REMOTE, NoFiles, Opened, Resolved, Resolver, texts
 from bot.policy.schedule import Schedule
 from bot.policy.validation import check
@@ -104,7 +105,7 @@ class _Loading:
             sources=tuple(self.sources),
             digest=_sha256("\n".join(seen) + (config.model_dump_json() if config else "")),
             identities=self.identities,
-            warnings=tuple(self.resolver.warnings),
+            warnings=(*self.resolver.warnings, *renamed(self.policies)),
         )
 
     def own(self, policy: CompiledPolicy) -> CompiledPolicy:

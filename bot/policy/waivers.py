@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -25,6 +25,7 @@ from bot.policy.nodes import Mapping as MappingNode
 from bot.policy.nodes import Node, Scalar, Sequence, Tree
 from bot.policy.problems import Problem, did_you_mean
 from bot.policy.validation import check
+from bot.rules.registry import canonical
 
 KEY = r"^[a-z0-9]+([._-][a-z0-9]+)*/[a-z0-9]+([._-][a-z0-9]+)*$"
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -208,15 +209,23 @@ def bind(
         if identities is not None and identities.same(written.owner, written.approver):
             message = f"{written.approver} and the owner {written.owner} are one person; another one has to approve"
             problems.append(each.problem("approver", message))
-        if written.entry not in kinds:
+        entry = _present(written.entry, kinds)
+        if entry not in kinds:
             hint = did_you_mean(written.entry, kinds) or "; the reports show each entry's key, policy/name"
             problems.append(each.problem("entry", f"no policy has the entry {written.entry!r}{hint}"))
             continue
         if written.when is not None:
-            condition, mistakes = _compiled(each, written.when, kinds[written.entry])
+            condition, mistakes = _compiled(each, written.when, kinds[entry])
             problems += mistakes
-        ready.append(each.waiver(condition))
+        ready.append(replace(each.waiver(condition), entry=entry))
     return tuple(ready), problems
+
+
+def _present(entry: str, kinds: Mapping[str, object]) -> str:
+    """The key as it is today: of an entry that is named as its rule, a waiver may have the rule's former name."""
+    policy, _, name = entry.partition("/")
+    today = f"{policy}/{canonical(name)}" if entry not in kinds else entry
+    return today if today in kinds else entry
 
 
 def _compiled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -117,8 +117,8 @@ class Rule:
 
     @property
     def family(self) -> str:
-        """The folder that it lives in: ``approve``."""
-        return self.module.split(".")[-2]
+        """The folder that it lives in: ``approve``; for a module that lies in none, its own name."""
+        return self.module.split(".")[-2:][0]
 
 
 F = TypeVar("F", bound=RuleFunction)
@@ -140,15 +140,17 @@ def rule(
     """
 
     def declare(function: F) -> F:
-        if not RULE_ID.match(id):
-            raise RuleError(f"{function.__module__}: a rule's id is words in lower case joined by '-', not {id!r}")
+        for name in (id, *aliases):
+            if not RULE_ID.fullmatch(name):
+                raise RuleError(
+                    f"{function.__module__}: a rule's id is words in lower case joined by '-', not {name!r}"
+                )
         variant = _variant(function, params)
         known = _declared.get(id)
         if known is not None and known.module == function.__module__ and variant.subject not in known.variants:
             _declared[id] = replace(known, variants={**known.variants, variant.subject: variant})
             return function
-        if known is not None and known.module != function.__module__:
-            raise RuleError(f"the rule {id!r} is declared twice: in {known.module} and in {function.__module__}")
+        _nothing_else_is_called(id, aliases, function.__module__)
         what, sections = _docstring(function, id)
         _declared[id] = Rule(
             id=id,
@@ -170,6 +172,26 @@ def rule(
 def declared() -> Mapping[str, Rule]:
     """The rules of the modules imported so far."""
     return _declared
+
+
+def withdraw(ids: Iterable[str]) -> None:
+    """Forget rules: the module that declared them was not imported to its end."""
+    for id_ in tuple(ids):
+        del _declared[id_]
+
+
+def _nothing_else_is_called(rule_id: str, aliases: Iterable[str], module: str) -> None:
+    """A name, or a former name, stands for one rule: policies that were written with it must not come to mean another."""
+    taken = {name: known for known in _declared.values() for name in (known.id, *known.aliases)}
+    for name in (rule_id, *aliases):
+        other = taken.get(name)
+        if other is None:
+            continue
+        if other.id == name == rule_id:
+            where = f"twice in {module}" if other.module == module else f"twice: in {other.module} and in {module}"
+            raise RuleError(f"the rule {name!r} is declared {where}")
+        whose = "the id" if other.id == name else "a former id"
+        raise RuleError(f"{module}: the rule {rule_id!r} cannot be called {name!r}: that is {whose} of {other.id!r}")
 
 
 def _docstring(function: RuleFunction, rule_id: str) -> tuple[str, dict[str, str]]:

@@ -7,12 +7,16 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 import bot.rules
-from bot.rules.declaration import Rule, declared
+from bot.rules.declaration import Rule, declared, withdraw
 
 ENTRY_POINT = "almguard.rules"
+
+
+class PackageError(Exception):
+    """An installed package of rules cannot be used. Its rules are never left out quietly: a policy may count on them."""
 
 
 @cache
@@ -23,11 +27,11 @@ def _modules() -> tuple[str, ...]:
 
 @cache
 def rules() -> Mapping[str, Rule]:
-    """All rules by id, sorted. An entry point names a module, and importing it declares its rules."""
+    """All rules by id, sorted. Raises ``PackageError`` where a package of somebody else's rules is broken."""
     for module in _modules():
         importlib.import_module(module)
     for point in entry_points(group=ENTRY_POINT):
-        point.load()
+        _load(point)
     return dict(sorted(declared().items()))
 
 
@@ -36,6 +40,8 @@ def find(rule_id: str) -> Rule | None:
 
     A module of this package is named as its rule, so one that is asked for by its id is found without importing the others.
     """
+    if rule_id in declared():
+        return declared()[rule_id]
     own = f".{rule_id.replace('-', '_')}"
     for module in _modules():
         if module.endswith(own):
@@ -48,7 +54,37 @@ def find(rule_id: str) -> Rule | None:
     return next((rule for rule in known.values() if rule_id in rule.aliases), None)
 
 
+def canonical(name: str) -> str:
+    """The id of the rule of that name or former name; a name that no rule has is left as it is."""
+    found = find(name)
+    return name if found is None else found.id
+
+
 def suggest(rule_id: str) -> str | None:
     """The rule's id that was probably meant."""
     close = difflib.get_close_matches(rule_id, rules(), n=1)
     return close[0] if close else None
+
+
+def _load(point: EntryPoint) -> None:
+    """Import the module that an entry point names, which declares its rules."""
+    before = dict(declared())
+    try:
+        point.load()
+    except (Exception, SystemExit) as error:
+        withdraw(declared().keys() - before.keys())
+        raise PackageError(_broken(point, f"{type(error).__name__}: {error}")) from error
+    within = f"{point.module}."
+    if not any(id_ not in before or f"{rule.module}.".startswith(within) for id_, rule in declared().items()):
+        raise PackageError(_broken(point, f"the module {point.module} declares no rule; '@rule' does"))
+
+
+def _broken(point: EntryPoint, reason: str) -> str:
+    name = point.dist.name if point.dist is not None else point.name
+    version = f" {point.dist.version}" if point.dist is not None else ""
+    said = " ".join(reason.split())
+    return (
+        f"the installed package {name}{version} cannot be used: its entry point {point.name!r} of the group {ENTRY_POINT!r} "
+        f"({point.value}) does not load: {said}\nMend the package, or uninstall it: pip uninstall {name}. "
+        "No rule of an installed package is left out quietly."
+    )
