@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from bot.model.facts.change import ChangedFiles
 from bot.model.subjects import Subject
+from bot.policy.checking import Wanted
 from bot.policy.document import Document, Undecided, document
 from bot.policy.program import Compiled, ExpressionError, compile_for
-from bot.policy.syntax_tree import Wanted
 
 __all__ = ["Document", "Expression", "ExpressionError", "Undecided", "compile_expression", "document"]
 

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 
 from bot.model.facts import Fact, FactRequest
 from bot.model.subjects import Subject
+from bot.policy.checking import Wanted
 from bot.policy.document import Document, Undecided
 from bot.policy.program import Compiled, ExpressionError, compile_for
-from bot.policy.syntax_tree import Mistake, Wanted
+from bot.policy.syntax_tree import Mistake
 
 VALUE_LIMIT = 300
 """How many characters of one value are shown."""

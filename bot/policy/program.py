@@ -18,10 +18,12 @@ from cel_expr_python.ext import ext_strings  # type: ignore[import-untyped]
 
 from bot.model.facts import Fact, FactRequest, UnknownKind
 from bot.model.subjects import Subject
+from bot.policy.checking import Wanted, check, check_value
 from bot.policy.document import Document, Undecided
 from bot.policy.explanation import explained
 from bot.policy.functions import FUNCTIONS, NOW, Function
-from bot.policy.syntax_tree import Mistake, SyntaxTree, Wanted, check
+from bot.policy.sample import sample
+from bot.policy.syntax_tree import Mistake, SyntaxTree
 from bot.policy.vocabulary import HAS, Kind, Name, Shape, by_type, request, vocabulary
 
 
@@ -44,6 +46,21 @@ class Program:
     """A function that it calls does; then ``now`` is among its names."""
     requests: tuple[FactRequest, ...]
 
+    def value(self, document: Document) -> object:
+        """What it comes to on a document of that type, or an ``Undecided``."""
+        if self.reads_now:
+            NOW.set(document.now)
+        try:
+            activation = self.environment.Activation(document.bindings(self.names))
+            answer = self.expression.eval(activation)
+        except RuntimeError as error:
+            return _undecided(str(error), document)
+        value = answer.value()
+        # What goes wrong inside an expression is not raised: it is the value, a text of CEL's type ERROR.
+        if isinstance(value, str) and answer.type() == cel.Type.ERROR:
+            return _undecided(value, document)
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
@@ -65,19 +82,7 @@ class Compiled:
 
     def value(self, document: Document) -> object:
         """What it comes to, or why that is not known: an ``Undecided``."""
-        program = self._programs[type(document.subject)]
-        if program.reads_now:
-            NOW.set(document.now)
-        try:
-            activation = program.environment.Activation(document.bindings(program.names))
-            answer = program.expression.eval(activation)
-        except RuntimeError as error:
-            return _undecided(str(error), document)
-        value = answer.value()
-        # What goes wrong inside an expression is not raised: it is the value, a text of CEL's type ERROR.
-        if isinstance(value, str) and answer.type() == cel.Type.ERROR:
-            return _undecided(value, document)
-        return value
+        return self._programs[type(document.subject)].value(document)
 
 
 def compile_for(text: str, subjects: Iterable[type[Subject]], wanted: Wanted) -> Compiled:
@@ -131,7 +136,11 @@ def _compile(text: str, subject: type[Subject], wanted: Wanted) -> Program:
         raise ExpressionError(mistakes)
     reads_now = any(FUNCTIONS[name].reads_now for name in tree.functions() & FUNCTIONS.keys())
     names = tree.names() | ({"now"} if reads_now else frozenset())
-    return Program(program, environment, tuple(sorted(names)), reads_now, tuple(_requests(tree, known)))
+    made = Program(program, environment, tuple(sorted(names)), reads_now, tuple(_requests(tree, known)))
+    mistakes = list(check_value(made.value(sample(subject)), tree, text, wanted))
+    if mistakes:
+        raise ExpressionError(mistakes)
+    return made
 
 
 def _requests(tree: SyntaxTree, known: Mapping[str, Name]) -> Iterator[FactRequest]:

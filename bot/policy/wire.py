@@ -6,7 +6,6 @@ https://protobuf.dev/programming-guides/encoding/
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
 
 class Message:
@@ -14,8 +13,23 @@ class Message:
 
     def __init__(self, data: bytes) -> None:
         self.fields: dict[int, list[int | bytes]] = {}
-        for number, value in _fields(data):
-            self.fields.setdefault(number, []).append(value)
+        at, end = 0, len(data)
+        while at < end:
+            tag, at = _varint(data, at)
+            value: int | bytes
+            match tag & 7:
+                case 0:
+                    value, at = _varint(data, at)
+                case 1:
+                    value, at = struct.unpack_from("<Q", data, at)[0], at + 8
+                case 2:
+                    length, at = _varint(data, at)
+                    value, at = data[at : at + length], at + length
+                case 5:
+                    value, at = struct.unpack_from("<I", data, at)[0], at + 4
+                case form:
+                    raise ValueError(f"a field of the unknown form {form} at byte {at}")
+            self.fields.setdefault(tag >> 3, []).append(value)
 
     def __contains__(self, number: int) -> bool:
         return number in self.fields
@@ -26,8 +40,8 @@ class Message:
 
     def message(self, number: int) -> Message | None:
         """A message field; None where it is absent."""
-        found = self._bytes(number)
-        return Message(found[-1]) if found else None
+        found = self.fields.get(number)
+        return Message(found[-1]) if found and isinstance(found[-1], bytes) else None
 
     def text(self, number: int) -> str:
         """A string field; empty where it is absent."""
@@ -53,31 +67,12 @@ class Message:
         return [value for value in self.fields.get(number, []) if isinstance(value, bytes)]
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        number, form = tag >> 3, tag & 7
-        match form:
-            case 0:
-                value, at = _varint(data, at)
-                yield number, value
-            case 1:
-                yield number, struct.unpack_from("<Q", data, at)[0]
-                at += 8
-            case 2:
-                length, at = _varint(data, at)
-                yield number, data[at : at + length]
-                at += length
-            case 5:
-                yield number, struct.unpack_from("<I", data, at)[0]
-                at += 4
-            case _:
-                raise ValueError(f"a field of the unknown form {form} at byte {at}")
-
-
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    result = shift = 0
+    byte = data[at]
+    at += 1
+    if byte < 0x80:  # nearly all are
+        return byte, at
+    result, shift = byte & 0x7F, 7
     while True:
         byte = data[at]
         at += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cmp_to_key
@@ -238,25 +239,19 @@ GLOBS = st.text(alphabet="ab/*?[]!-.é", min_size=1, max_size=12)
 @given(GLOBS, st.text(alphabet="ab/-.é\n", max_size=12), st.booleans())
 def test_both_matchers_of_globs_agree(glob: str, name: str, ignore_case: bool) -> None:
     assume(globs.mistake(glob) is None and not glob.startswith("!"))
-    backtracking = re.compile(globs._expression(glob), re.IGNORECASE if ignore_case else 0)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        backtracking = re.compile(globs._expression(glob), re.IGNORECASE if ignore_case else 0)
     assert bool(globs._Linear(glob, ignore_case).fullmatch(name)) == bool(backtracking.fullmatch(name))
     assert globs.any_glob(name, [glob], ignore_case=ignore_case) == bool(backtracking.fullmatch(name))
 
 
-@given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
+# The CEL library hands times of far centuries to functions with an error of some microseconds.
+SECONDS = st.integers(0, 300_000_000_000).map(lambda s: datetime(2, 1, 1, tzinfo=UTC) + timedelta(seconds=s))
+
+
+@given(SECONDS, SECONDS)
 def test_days_are_whole_and_signed(time: datetime, now: datetime) -> None:
-    # CEL's times end a day earlier than Python's begin to overflow.
-    assume(
-        timedelta(days=2) < now - datetime.min.replace(tzinfo=UTC) and datetime(9990, 1, 1, tzinfo=UTC) > max(now, time)
+    text = (
+        f"days_since(pr.created_at) == {(now - time).days} && (days_since(pr.created_at) < 0) == (pr.created_at > now)"
     )
-    assume(time.year > 1)
-    elapsed = now - time
-    days = elapsed.days
-    assert (
-        evaluate(
-            f"days_since(pr.created_at) == {days} && (days_since(pr.created_at) < 0) == (pr.created_at > now)",
-            now=now,
-            created_at=time,
-        )
-        is True
-    )
+    assert evaluate(text, now=now, created_at=time) is True

@@ -64,7 +64,10 @@ def test_what_lists_hold() -> None:
             "in (not known: repository.language is not set here; ask has(repository.language)",
         ),
         ("{{ 1 / (pr.number - 12) }}", "(not known: divide by zero)"),
-        ("{{ [dyn([1])][0] }}", "(not known: it is no text, no number and no time)"),
+        (
+            "{{ pr.labels.size() == 0 ? dyn(pr.labels) : dyn(pr.title) }}",
+            "(not known: it is no text, no number and no time)",
+        ),
     ],
 )
 def test_what_is_not_known_says_so_in_its_place(text: str, expected: str) -> None:
@@ -98,6 +101,7 @@ def test_a_message_is_one_bounded_line() -> None:
         ("{{ {'a': 1} }}", 1, 4, "and this is a mapping"),
         ("{{ files[0] }}", 1, 9, "and this is a record"),
         ("{{ now - pr.created_at }}", 1, 4, "and this is duration"),
+        ("{{ dyn(pr.labels) }}", 1, 7, "and this is a list"),
         ("{{ null }}", 1, 4, "and this is null"),
         ("{{ pr.title + }}", 1, 14, "Syntax error"),
         ("{{ timestamp('x') }}", 1, 14, 'timestamp("x") fails'),
