@@ -66,6 +66,7 @@ def compile_policy(
     written, problems = check(models.Policy, tree, tree.root)
     nodes = list(_mappings(tree.root.get("rules") if isinstance(tree.root, Mapping) else None, "rules"))
     problems += _same_names(tree, nodes)
+    problems += _without_value(tree)
     entries: list[CompiledEntry] = []
     for (path, node), entry in zip(nodes, written.rules if written else [None] * len(nodes), strict=False):
         compiler = _Compiler(tree, written, partial=partial)
@@ -342,6 +343,15 @@ def _all(nodes: Collection[tuple[str, Mapping]]) -> Iterator[tuple[str, Mapping]
         yield path, node
         for form in ("any_of", "all_of"):
             yield from _all(list(_mappings(node.get(form), f"{path}.{form}")))
+
+
+def _without_value(tree: Tree) -> Iterator[Problem]:
+    """Keys of ``match`` and ``waivers`` with nothing after the colon, which would select everything, or limit nothing."""
+    for key in ("match", "waivers"):
+        found = tree.root.get(key) if isinstance(tree.root, Mapping) else None
+        for name, (_, value) in found.entries.items() if isinstance(found, Mapping) else ():
+            if isinstance(value, Scalar) and value.value is None:
+                yield tree.problem(value.mark, f"{key}.{name}", "it is empty; write a value, or take the key out")
 
 
 def _same_names(tree: Tree, nodes: Collection[tuple[str, Mapping]]) -> Iterator[Problem]:

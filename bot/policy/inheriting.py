@@ -14,15 +14,19 @@ FORM_KEYS = {"rule": ("with",), "assert": ("subject", "message", "fix", "locatio
 """The keys that go with one form alone, and with it are replaced."""
 
 
-def merge(below: Tree, above: Tree) -> Tree:
+def merge(below: Tree, above: Tree, *, beside: bool = False) -> Tree:
     """The policy ``above`` laid over the policy ``below``, which it inherits from. Neither is changed.
 
     ``match``, ``waivers`` and an entry's ``with`` are merged by key, entries and the members of groups by name; everything
     else that is stated above takes the place of what is below. What a child may not do is for ``tightening`` to say.
+
+    What comes out may be loosened in its turn where both say so. Where one alone does, that holds for the entries which are
+    its own: those that the policy above adds and, where both are parents ``beside`` one another, those that only one has.
     """
     lower, upper = _mapping(below.root), _mapping(above.root)
-    if "override" in upper.entries and "override" not in lower.entries:
-        lower = _forbidden(lower)
+    allowed = allows(lower) and allows(upper)
+    if not allowed and (beside or allows(upper)):
+        lower, upper = _own(lower, upper), _own(upper, lower)
     entries = {key: pair for key, pair in lower.entries.items() if key in ("override", "match", "waivers", "rules")}
     for key, (mark, node) in upper.entries.items():
         held = lower.get(key)
@@ -31,9 +35,17 @@ def merge(below: Tree, above: Tree) -> Tree:
         elif key == "rules" and isinstance(held, Sequence) and isinstance(node, Sequence):
             node = Sequence(node.mark, list(_members(held, node)))
         entries[key] = (mark, node)
+    if not allowed and allows(Mapping(upper.mark, entries)):
+        del entries["override"]
     lines = {**below.inherited, below.file: below.lines, **above.inherited}
     lines.pop(above.file, None)
     return Tree(above.file, Mapping(upper.mark, entries), above.problems, above.lines, lines)
+
+
+def allows(policy: Mapping) -> bool:
+    """Whether a policy as a whole lets those that inherit it loosen it."""
+    said = policy.get("override")
+    return isinstance(said, Scalar) and said.text == Override.ALLOW.value
 
 
 def named(node: Node) -> str | None:
@@ -52,15 +64,16 @@ def by_name(node: Node | None) -> dict[str, Mapping]:
 
 def _members(lower: Sequence, upper: Sequence) -> Iterator[Node]:
     """The entries below in their order, each with what is stated above; then those that are only above."""
-    over = by_name(upper)
+    rest = list(upper.items)
     for item in lower.items:
         name = named(item)
-        if isinstance(item, Mapping) and name in over:
-            yield _entry(item, over[name])
+        over = next((each for each in rest if isinstance(each, Mapping) and name and named(each) == name), None)
+        if isinstance(item, Mapping) and over is not None:
+            rest = [each for each in rest if each is not over]
+            yield _entry(item, over)
         else:
             yield item
-    known = by_name(lower)
-    yield from (item for item in upper.items if named(item) not in known)
+    yield from rest  # Also a second one of a name, which is a mistake that must not go unnoticed.
 
 
 def _entry(lower: Mapping, upper: Mapping) -> Mapping:
@@ -106,15 +119,16 @@ def _parameters(lower: Mapping, upper: Mapping) -> Mapping:
     return Mapping(upper.mark, entries)
 
 
-def _forbidden(policy: Mapping) -> Mapping:
-    """A policy that says nothing of overriding, with that said for each of its entries: a child speaks for its own alone."""
+def _own(policy: Mapping, other: Mapping) -> Mapping:
+    """A policy that allows overriding, with that said for each of the entries which the other one does not have."""
     rules = policy.get("rules")
-    if not isinstance(rules, Sequence):
+    if not allows(policy) or not isinstance(rules, Sequence):
         return policy
+    known = by_name(other.get("rules"))
     items: list[Node] = []
     for item in rules.items:
-        if isinstance(item, Mapping) and "override" not in item.entries:
-            said = Scalar(item.mark, Override.FORBID.value, Override.FORBID.value)
+        if isinstance(item, Mapping) and "override" not in item.entries and named(item) not in known:
+            said = Scalar(item.mark, Override.ALLOW.value, Override.ALLOW.value)
             item = Mapping(item.mark, {**item.entries, "override": (item.mark, said)})
         items.append(item)
     return Mapping(policy.mark, {**policy.entries, "rules": (policy.entries["rules"][0], Sequence(rules.mark, items))})

@@ -235,7 +235,8 @@ class Policy(Strict):
     """Policies that this one begins with, the later over the earlier: `pack:baseline`, a file of this place, or a file of
     another repository at a tag or commit: `github:acme/governance//policies/base.yml@v3`."""
     override: Override = Override.FORBID
-    """Whether a policy that inherits this one may loosen its entries; an entry may say otherwise for itself."""
+    """Whether a policy that inherits this one may loosen its entries, those that it inherits itself only where its parent
+    allows it too; an entry may say otherwise for itself."""
     match: Match = Match()
     """Which subjects the policy judges; left out: all of them."""
     waivers: WaiverLimits = WaiverLimits()

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from bot.policy.compiling import compile_policy
 from bot.policy.configuration import CompiledPolicy, Files
-from bot.policy.inheriting import merge
+from bot.policy.inheriting import allows, merge
 from bot.policy.loader import parse_yaml
-from bot.policy.models import API_VERSION, Override
+from bot.policy.models import API_VERSION
 from bot.policy.nodes import Mapping, Mark, Node, Scalar, Sequence, Tree
 from bot.policy.packaged import data_file, shipped_packs
 from bot.policy.problems import PolicyError, Problem, did_you_mean
@@ -167,7 +167,7 @@ class Resolver:
             if parent is None:
                 partial = True
             else:
-                below = parent if below is None else self._over(below, parent)
+                below = parent if below is None else self._over(below, parent, beside=True)
         above = Resolved(tree, None, (opened.text,))
         if below is not None:
             return self._over(below, above, partial=partial)
@@ -175,8 +175,8 @@ class Resolver:
         self.problems += problems
         return replace(above, policy=policy)
 
-    def _over(self, below: Resolved, above: Resolved, *, partial: bool = False) -> Resolved:
-        tree = merge(below.tree, above.tree)
+    def _over(self, below: Resolved, above: Resolved, *, beside: bool = False, partial: bool = False) -> Resolved:
+        tree = merge(below.tree, above.tree, beside=beside)
         own = (*above.policy.parents, above.policy.source) if above.policy is not None else ()
         parents = (*below.policy.parents, below.policy.source, *own) if below.policy is not None else own
         policy, problems = compile_policy(
@@ -184,13 +184,20 @@ class Resolver:
         )
         self.problems += problems
         if policy is not None and below.policy is not None:
-            self.problems += loosened(below.policy, below.tree, policy, tree, _override(below.tree))
-        return Resolved(tree, policy, (*below.texts, *above.texts))
+            allowed = isinstance(below.tree.root, Mapping) and allows(below.tree.root)
+            self.problems += loosened(below.policy, below.tree, policy, tree, allowed=allowed)
+        return Resolved(tree, policy, tuple(dict.fromkeys((*below.texts, *above.texts))))
 
     def _parents(self, tree: Tree, opened: Opened, chain: tuple[str, ...]) -> Iterator[Resolved | None]:
         """The parents in their order; None for one that could not be had, which the problems say."""
         node = tree.root.get("extends") if isinstance(tree.root, Mapping) else None
+        named: dict[str, int] = {}
         for mark, path, name in texts(node, "extends"):
+            named[name] = named.get(name, 0) + 1
+            if named[name] == 2:
+                self.problems.append(tree.problem(mark, path, f"{name!r} is named twice; take one of them out"))
+            if named[name] > 1:
+                continue
             found = self.open(tree, mark, path, name, opened.beside)
             if found is None:
                 yield None
@@ -259,8 +266,3 @@ def texts(node: Node | None, path: str) -> Iterator[tuple[Mark, str, str]]:
         for index, item in enumerate(node.items):
             if isinstance(item, Scalar) and isinstance(item.value, str):
                 yield item.mark, f"{path}[{index}]", item.value
-
-
-def _override(tree: Tree) -> Override:
-    node = tree.root.get("override") if isinstance(tree.root, Mapping) else None
-    return Override.ALLOW if isinstance(node, Scalar) and node.text == Override.ALLOW.value else Override.FORBID

@@ -15,7 +15,7 @@ from bot.policy.compiling import SEVERITIES
 from bot.policy.configuration import Assertion, CompiledEntry, CompiledMember, CompiledPolicy, Group, RuleCheck
 from bot.policy.expressions import Expression
 from bot.policy.inheriting import by_name, named
-from bot.policy.models import Match, Override, WaiverLimits
+from bot.policy.models import Match, WaiverLimits
 from bot.policy.nodes import Mapping, Mark, Node, Tree
 from bot.policy.problems import Problem
 from bot.rules.declaration import RuleParams, Tighter
@@ -33,13 +33,13 @@ CHANGES = {
 
 
 def loosened(
-    below: CompiledPolicy, below_tree: Tree, above: CompiledPolicy, above_tree: Tree, allowed: Override
+    below: CompiledPolicy, below_tree: Tree, above: CompiledPolicy, above_tree: Tree, *, allowed: bool
 ) -> list[Problem]:
-    """Where a merged policy is not at least as strict as the parent in it. ``allowed``: what the parent's policy says of
+    """Where a merged policy is not at least as strict as the parent in it. ``allowed``: whether the parent's policy allows
     changes to what stands outside of its entries.
     """
     checker = _Checker(below_tree, above_tree)
-    if allowed is not Override.ALLOW:
+    if not allowed:
         checker.policy(below, above)
     merged = {entry.name: entry for entry in above.entries}
     lower, upper = (by_name(_child(tree.root, "rules")) for tree in (below_tree, above_tree))
@@ -144,7 +144,7 @@ def _narrowed(below: Match, above: Match) -> Iterator[tuple[str, str]]:
         elif key == "properties":
             if any(name not in old or not _wider(old[name], globs) for name, globs in new.items()):
                 yield key, "an inherited 'match' may not be narrowed"
-        elif not _wider(old, new):
+        elif not _wider(old, new) or (key == "path" and not _in_order(old, new)):
             yield key, "an inherited 'match' may only gain values, and lose exclusions"
 
 
@@ -159,6 +159,11 @@ def _wider(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
     (was, was_not), (now, now_not) = split(old), split(new)
     # Exclusions alone mean everything else.
     return now_not <= was_not and (not now or (bool(was) and was <= now))
+
+
+def _in_order(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+    """Whether the globs of paths that both have stand in one order: what a later ``!`` takes out depends on it."""
+    return [glob for glob in old if glob in new] == [glob for glob in new if glob in old]
 
 
 def _limits(below: WaiverLimits, above: WaiverLimits) -> Iterator[tuple[str, str]]:

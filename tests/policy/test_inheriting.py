@@ -12,6 +12,7 @@ from bot.policy.effective import effective
 from bot.policy.load import load_configuration
 from bot.policy.problems import PolicyError
 from bot.policy.references import Fetched, FetchError, Reference
+from bot.policy.resolving import Opened, Resolver
 
 HEAD = "apiVersion: almguard/v1\nkind: Policy\n"
 BASE = (
@@ -230,6 +231,104 @@ def test_what_a_child_allows_holds_for_its_own_entries_alone() -> None:
     with pytest.raises(PolicyError) as caught:
         load_configuration(text + "  - {rule: approvals, enforce: audit}\n", "child.yml", files)
     assert "base.yml:8:5" in str(caught.value)
+
+
+GOVERNANCE = (
+    HEAD
+    + """metadata: {name: governance}
+match: {platform: [github, azure-devops]}
+waivers: {allowed: false}
+rules:
+  - {rule: approvals, enforce: block, with: {minimum: 2}}
+"""
+)
+LENIENT = HEAD + "metadata: {name: lenient}\noverride: allow\nrules:\n  - {rule: secret-scanning, enforce: block}\n"
+
+
+@pytest.mark.parametrize(
+    ("extends", "files"),
+    [
+        ("[governance.yml, lenient.yml]", {}),
+        ("[lenient.yml, governance.yml]", {}),
+        ("[pack:baseline, governance.yml]", {}),
+        ("between.yml", {"between": LENIENT.replace("rules:", "extends: governance.yml\nrules:")}),
+        ("governance.yml", {"governance": GOVERNANCE.replace("match:", "extends: pack:baseline\nmatch:")}),
+        ("governance.yml", {"governance": GOVERNANCE.replace("match:", "extends: lenient.yml\nmatch:")}),
+    ],
+)
+def test_no_policy_lets_be_loosened_what_another_one_beside_or_below_it_says(
+    extends: str, files: dict[str, str]
+) -> None:
+    text = HEAD + (
+        f"metadata: {{name: child}}\nextends: {extends}\nwaivers: {{allowed: true}}\nmatch: {{platform: azure-devops}}\n"
+        "rules:\n  - {rule: approvals, enforce: disabled}\n"
+    )
+    place = Place(**{"governance": GOVERNANCE, "lenient": LENIENT, **files})
+    with pytest.raises(PolicyError) as caught:
+        load_configuration(text, "child.yml", place)
+    assert [problem.path for problem in caught.value.problems] == [
+        "waivers.allowed",
+        "match.platform",
+        "rules[approvals].enforce",
+    ]
+
+
+@pytest.mark.parametrize(
+    "extends", ["[governance.yml, lenient.yml]", "[lenient.yml, governance.yml]", "lenient.yml", "between.yml"]
+)
+@pytest.mark.parametrize("said", ["", "override: forbid\n"])
+def test_a_policy_that_lets_its_own_entries_be_loosened_does_so_beside_any_other(extends: str, said: str) -> None:
+    text = HEAD + (
+        f"metadata: {{name: child}}\nextends: {extends}\nrules:\n  - {{rule: secret-scanning, enforce: disabled}}\n"
+    )
+    place = Place(
+        governance=GOVERNANCE.replace("match:", f"{said}match:"),
+        lenient=LENIENT,
+        between=LENIENT.replace("rules:", "extends: governance.yml\nrules:"),
+    )
+    load_configuration(text, "child.yml", place)
+
+
+def test_a_policy_that_says_nothing_passes_on_no_permission_to_loosen() -> None:
+    silent = HEAD + "metadata: {name: silent}\nextends: lenient.yml\nrules: []\n"
+    text = HEAD + "metadata: {name: child}\nextends: silent.yml\nrules:\n  - {rule: secret-scanning, enforce: audit}\n"
+    with pytest.raises(PolicyError, match=r"rules\[secret-scanning\]\.enforce"):
+        load_configuration(text, "child.yml", Place(lenient=LENIENT, silent=silent))
+
+
+def test_the_order_of_globs_of_paths_may_not_narrow_a_match() -> None:
+    base = GOVERNANCE.replace("platform: [github, azure-devops]", "path: ['!old.tf', '*.tf']")
+    text = HEAD + "metadata: {name: child}\nextends: base.yml\nmatch: {path: GLOBS}\nrules: []\n"
+    for globs in ("['*.tf']", "['!old.tf', '*.tf', '*.py']"):
+        load_configuration(text.replace("GLOBS", globs), "child.yml", Place(base=base))
+    with pytest.raises(PolicyError, match=r"child\.yml:5:9: match\.path"):
+        load_configuration(text.replace("GLOBS", "['*.tf', '!old.tf']"), "child.yml", Place(base=base))
+
+
+def test_a_second_entry_of_an_inherited_name_does_not_vanish() -> None:
+    twice = "  - {rule: approvals, with: {minimum: 3}}\n  - {rule: approvals, enforce: block, with: {minimum: 2}}\n"
+    assert refused(twice)[0].startswith("child.yml:7:5: rules[1]: the name 'approvals' is taken by the entry on line 6")
+    inner = "  - {name: g, any_of: [{rule: approvals, name: one}, {rule: approvals, name: one, with: {minimum: 9}}]}\n"
+    assert refused(inner)[0].startswith("child.yml:6:54: rules[0].any_of[2]: the name 'one' is taken")
+
+
+def test_a_parent_is_named_once() -> None:
+    problems = refused("  - {rule: approvals}\n", extends="[base.yml, base.yml, base.yml]")
+    assert problems == ["child.yml:4:21: extends[1]: 'base.yml' is named twice; take one of them out"]
+
+
+def test_a_policy_that_comes_in_by_many_ways_counts_once() -> None:
+    def layer(level: int, side: str) -> str:
+        extends = f"extends: [l{level + 1}a.yml, l{level + 1}b.yml]\n" if level < 8 else ""
+        return HEAD + f"metadata: {{name: l{level}{side}}}\n{extends}rules: []\n"
+
+    files = {f"l{level}{side}": layer(level, side) for level in range(9) for side in "ab"}
+    resolver = Resolver(Place(**files), None)
+    opened = Opened(files["l0a"], "l0a.yml", resolver.files)
+    found = resolver.policy(opened)
+    assert resolver.problems == []
+    assert found is not None
+    assert len(found.texts) == 17
 
 
 def test_the_later_of_two_parents_lies_over_the_earlier_and_may_not_loosen_it() -> None:

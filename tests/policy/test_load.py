@@ -215,6 +215,14 @@ def mistakes(text: str, files: Place | None = None) -> list[str]:
             NAMED + RULES + "    severity:\n",
             "f.yml:7:14: rules[0].severity: it is empty; write one, or take the key out",
         ),
+        (
+            NAMED + "match:\n  repository:\n" + RULES,
+            "f.yml:5:14: match.repository: it is empty; write a value, or take the key out",
+        ),
+        (
+            NAMED + "waivers: {max_days: }\n" + RULES,
+            "f.yml:4:21: waivers.max_days: it is empty; write a value, or take the key out",
+        ),
         (NAMED + RULES + "    name: waivers\n", "f.yml:7:11: rules[0]: the name 'waivers' is taken"),
         (
             NAMED + RULES + "    severity: urgent\n",
