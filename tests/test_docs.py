@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ import click
 import pytest
 import yaml
 
-from bot.cli.main import almguard
+from bot.cli.main import almguard, run
+from bot.policy.casefile import load_cases
+from bot.policy.configuration import Configuration
 from bot.policy.frameworks import parse_framework
 from bot.policy.load import load_configuration
 from bot.policy.references import Fetched, Reference
@@ -19,6 +22,7 @@ from bot.sandbox.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAME = re.compile(r"# ([\w./-]+\.ya?ml)\n")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -41,6 +45,28 @@ class Elsewhere:
     def fetch(self, reference: Reference) -> Fetched:
         text = "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: base}\noverride: allow\nrules: []\n"
         return Fetched(text, str(reference), True)
+
+
+class Around:
+    """What the policy tests in the guides refer to: packs, and files that a block of the guides is."""
+
+    def find(self, path: str) -> str | None:
+        return os.path.normpath(f"policies/tests/{path}")
+
+    def read(self, name: str) -> str:
+        return files()[name]
+
+    def configuration(self, name: str) -> Configuration:
+        if name.startswith("pack:"):
+            config = f"apiVersion: almguard/v1\nkind: Config\npolicies: ['{name}']"
+            return load_configuration(config, name)
+        return load_configuration(files()[name], name)
+
+
+def files() -> dict[str, str]:
+    """The blocks of YAML that begin with the name of a file."""
+    named = ((NAME.match(text), text) for text in YAML.values())
+    return {match[1]: text for match, text in named if match is not None}
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
@@ -69,6 +95,8 @@ def test_every_yaml_example_is_valid(where: str) -> None:
     document = yaml.safe_load(text)
     if isinstance(document, dict) and document.get("kind") == "Scenario":
         Scenario.model_validate(document)
+    elif isinstance(document, dict) and document.get("kind") == "Tests":
+        assert load_cases(text, "policies/tests/a.yml", Around()).cases
     elif isinstance(document, dict) and "apiVersion" in document:
         assert load_configuration(text, where, Example(), Elsewhere()).policies
     elif isinstance(document, dict) and "controls" in document:
@@ -79,6 +107,23 @@ def test_every_yaml_example_is_valid(where: str) -> None:
         assert load_configuration(policy, where, Example(), Elsewhere()).policies
     else:
         assert document is not None
+
+
+def test_the_first_policy_tests_end_as_the_guide_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("policies/payments.yml", "policies/tests/payments.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(files()[name], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "140")
+    ((command, shown),) = (
+        text.removeprefix("$ almguard ").split("\n", 1)
+        for where, text in blocks("console")
+        if where.startswith("docs/testing.md") and "4 cases" in text
+    )
+    assert run(shlex.split(command)) == 0
+    assert "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) == shown.strip()
 
 
 def test_the_example_of_a_whole_configuration_loads_and_is_the_one_in_the_guide() -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.policy.configuration import CompiledPolicy, Configuration
     from bot.policy.references import Fetcher
 
-KINDS = ("Policy", "Config", "Waivers", "Identities", "Scenario")
+KINDS = ("Policy", "Config", "Waivers", "Identities", "Tests", "Scenario")
 PLACE = re.compile(
     r"(?P<file>.+?):(?P<line>\d+)(?::(?P<column>\d+))?: (?:(?P<path>[\w.\[\]-]+): )?(?P<message>.*)", re.DOTALL
 )
@@ -85,6 +85,10 @@ class Checker:
                 from bot.policy.identities import read_identities
 
                 return f"identities of {_count(len(read_identities(text, source).people), 'person', 'people')}"
+            case "Tests":
+                from bot.cli.casefiles import CaseFiles
+
+                return _count(len(CaseFiles(self.fetcher).load(path).cases), "case")
             case "Scenario":
                 return _scenario(path)
             case None if "analyzers" in root.entries:

@@ -183,13 +183,7 @@ class Judging:
             for variant in check.rule.variants.values()
         ):
             values[AnalyzerCatalogue] = self._catalogue(configuration)
-        own_checks = frozenset(
-            name
-            for subject in subjects
-            if isinstance(subject, PullRequest)
-            for context in (configuration.gate.context(subject.base.branch),)
-            for name in (context, f"almguard/{context}")  # Azure DevOps' statuses carry a genre
-        )
+        own_checks = configuration.gate.posted(subjects)
         judged = self.judged = judge(
             configuration, subjects, provider, values, progress, own_checks, whole=self.command == "scan"
         )

@@ -21,6 +21,7 @@ COMMANDS = {
     "audit": ("bot.cli.audit", "Judge one target in depth: a checkout, a repository, a pull request, a release."),
     "explain": ("bot.cli.explain", "Explain a rule, or why a target is judged as it is."),
     "validate": ("bot.cli.validate", "Check policy files, offline."),
+    "test": ("bot.cli.test", "Run policy tests: cases, each with what the policy has to make of it."),
     "rules": ("bot.cli.rules", "List the rules, or write their pages."),
     "waivers": ("bot.cli.waivers", "List the waivers, add one, or check whether they still hold."),
     "schema": ("bot.cli.schema", "Print the JSON Schema of a file format."),

@@ -8,9 +8,9 @@ import click
 
 
 @click.command("schema")
-@click.argument("kind", type=click.Choice(["policy", "waivers", "scenario", "report"]))
+@click.argument("kind", type=click.Choice(["policy", "waivers", "tests", "scenario", "report"]))
 def command(kind: str) -> None:
-    """Print the JSON Schema of policy files, files of waivers, sandbox scenarios or the JSON report."""
+    """Print the JSON Schema of policy files, files of waivers, policy tests, sandbox scenarios or the JSON report."""
     import json
 
     click.echo(json.dumps(schema_of(kind), indent=2, ensure_ascii=False))
@@ -18,7 +18,7 @@ def command(kind: str) -> None:
 
 def schema_of(kind: str) -> dict[str, Any]:
     """The schema of one kind of file."""
-    if kind in ("policy", "waivers"):
+    if kind in ("policy", "waivers", "tests"):
         from bot.policy.schema import schema
 
         return schema(kind)

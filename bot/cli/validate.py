@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 def command(paths: tuple[Path, ...], online: bool, format_: str, now: datetime | None) -> int:
     """Check files: every mistake of all of them at once, as file:line:column. Exits with 2 where there is one.
 
-    Each file is checked by its kind (Policy, Config, Waivers, Identities, Scenario; an inventory as .csv, a baseline as .json),
-    a configuration with everything that it names. Without a file, the configuration that a gate would find here:
-    .github/almguard.yml, else almguard.yml. Nothing is read from the network, unless --online is given. What will surprise
-    somebody, such as a waiver that has ended, is a warning.
+    Each file is checked by its kind (Policy, Config, Waivers, Identities, Tests, Scenario; an inventory as .csv, a baseline
+    as .json), a configuration with everything that it names. Without a file, the configuration that a gate would find
+    here: .github/almguard.yml, else almguard.yml. Nothing is read from the network, unless --online is given. What will
+    surprise somebody, such as a waiver that has ended, is a warning.
     """
     from bot.cli.checking import Checker
     from bot.cli.places import found_here

@@ -10,7 +10,7 @@ from bot.engine.documents import Documents
 from bot.engine.entries import EntryEvaluator
 from bot.engine.evaluation import Judgement
 from bot.engine.loading import Needs, load
-from bot.engine.ports import Known, Progress, Provider, Silence
+from bot.engine.ports import FactSource, Known, Progress, Silence
 from bot.engine.reach import reach
 from bot.engine.waiving import Waiving
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
@@ -64,7 +64,7 @@ def kinds_judged(configuration: Configuration, now: datetime, *, blocking: bool 
 def judge(
     configuration: Configuration,
     subjects: Sequence[Subject],
-    provider: Provider,
+    provider: FactSource,
     values: Mapping[type, object],
     progress: Progress | None = None,
     own_checks: frozenset[str] = frozenset(),
@@ -126,7 +126,7 @@ def _within(results: Sequence[Result], gaps: Sequence[Gap]) -> Iterator[Gap]:
 
 
 def _load_selectors(
-    configuration: Configuration, subjects: Sequence[Subject], provider: Provider, known: Known
+    configuration: Configuration, subjects: Sequence[Subject], provider: FactSource, known: Known
 ) -> tuple[Gap, ...]:
     """What decides who is selected is read before anything else; only where a policy asks for it."""
     needs = Needs()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.engine.ports import Known, Progress, Provider, Silence
+from bot.engine.ports import FactSource, Known, Progress, Silence
 from bot.engine.reach import reach
 from bot.model.facts import Fact, FactRequest, Unavailable, UnknownKind
 from bot.model.results import Gap
@@ -40,7 +40,7 @@ class Needs:
         }
 
 
-def load(needs: Needs, provider: Provider, known: Known, progress: Progress | None = None) -> tuple[Gap, ...]:
+def load(needs: Needs, provider: FactSource, known: Known, progress: Progress | None = None) -> tuple[Gap, ...]:
     """Load all that is needed and not known yet into ``known``; returns what could not be read.
 
     Raises ``RuntimeError`` when a provider leaves a request unanswered, or when facts wait for each other in a ring:
@@ -81,7 +81,7 @@ def load(needs: Needs, provider: Provider, known: Known, progress: Progress | No
     return tuple(gaps)
 
 
-def _close(needs: Needs, provider: Provider) -> None:
+def _close(needs: Needs, provider: FactSource) -> None:
     """Add what the requests build on, and what that builds on."""
     done: set[FactRequest] = set()
     while todo := [(request, s) for request, s in needs.requests().items() if request not in done]:

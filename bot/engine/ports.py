@@ -54,20 +54,10 @@ class ConfigurationFile:
     """For people: ``acme/payments@main:.github/almguard.yml``."""
 
 
-class Provider(Protocol):
-    """Reads one platform (or a git checkout). Safe to use from one thread; it may use several of its own."""
+class FactSource(Protocol):
+    """What facts are loaded from: a platform, or a test case that gives them."""
 
     platform: Platform
-
-    def resolve(self, target: Target) -> Subject:
-        """The subject that a target names. Raises ``PlatformError``."""
-        ...
-
-    def discover(self, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
-        """Every subject of these kinds under an organisation (or project) or a repository, ``root`` itself included when
-        its kind is asked for. What could not be listed is a ``Gap``; archived repositories are among the subjects.
-        """
-        ...
 
     def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
         """The facts, on the same subject or one reached from it, that must be loaded before this one."""
@@ -78,6 +68,20 @@ class Provider(Protocol):
     ) -> Iterator[tuple[FactRequest, Subject, Answer]]:
         """All requests of one round, each with its subjects; every (request, subject) is answered exactly once, in any
         order. Never raises for what a platform does: that is ``Unavailable``.
+        """
+        ...
+
+
+class Provider(FactSource, Protocol):
+    """Reads one platform (or a git checkout). Safe to use from one thread; it may use several of its own."""
+
+    def resolve(self, target: Target) -> Subject:
+        """The subject that a target names. Raises ``PlatformError``."""
+        ...
+
+    def discover(self, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
+        """Every subject of these kinds under an organisation (or project) or a repository, ``root`` itself included when
+        its kind is asked for. What could not be listed is a ``Gap``; archived repositories are among the subjects.
         """
         ...
 

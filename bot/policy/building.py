@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as AnyMapping
 from datetime import datetime
@@ -25,13 +26,16 @@ WRONG: Final = Wrong.WRONG
 NO_MOMENT = "an instant with its zone is wanted here, such as 2026-06-01T09:00:00Z"
 
 
+MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+"""What an instant looks like: https://www.rfc-editor.org/rfc/rfc3339#section-5.6."""
+
+
 def moment(text: str) -> datetime | None:
     """An instant with its zone; None: the text is none."""
     try:
-        found = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text) if re.fullmatch(MOMENT, text) else None
     except ValueError:
         return None
-    return found if found.tzinfo is not None else None
 
 
 class Builder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
 from bot.model.results import Combination, PolicySource
-from bot.model.subjects import Subject
+from bot.model.subjects import PullRequest, Subject
 from bot.policy.baseline import Baseline
 from bot.policy.expressions import Expression
 from bot.policy.globs import any_glob
@@ -68,6 +68,12 @@ class GateSettings:
     def context(self, branch: str) -> str:
         """The name of the check on pull requests into that branch."""
         return next((name for glob, name in self.contexts if any_glob(branch, (glob,))), DEFAULT_CONTEXT)
+
+    def posted(self, subjects: Iterable[Subject]) -> frozenset[str]:
+        """The names under which verdicts on pull requests among these subjects are posted."""
+        contexts = {self.context(subject.base.branch) for subject in subjects if isinstance(subject, PullRequest)}
+        # Azure DevOps' statuses carry a genre.
+        return frozenset(name for context in contexts for name in (context, f"almguard/{context}"))
 
     def unknown(self, kind: UnknownKind) -> OnUnknown:
         """Whether an unknown of that kind blocks; it does unless the configuration says otherwise."""

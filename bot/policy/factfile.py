@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.model.facts import Fact, NotSupported, Unavailable, UnknownKind, fact_types
-from bot.model.subjects import Platform, Subject
+from bot.model.subjects import Branch, Organization, Platform, Repository, Subject, WorkItem
 from bot.policy.building import Builder
 from bot.policy.forms import Form, Kind, fields_of
-from bot.policy.nodes import Mapping, Mark, Node, Scalar, Sequence, Tree
+from bot.policy.nodes import Mapping, Node, Scalar, Sequence, Tree
 from bot.policy.problems import did_you_mean
 from bot.policy.shorthand import shorthands
 from bot.policy.validation import mistyped
-from bot.policy.vocabulary import ROOTS, SUBJECTS
 
 UNAVAILABLE = "unavailable"
 NOT_SUPPORTED = "not_supported"
@@ -42,7 +41,7 @@ def builder_for(tree: Tree, platform: Platform) -> Builder:
 
 def build_facts(builder: Builder, node: Node | None, path: str) -> Facts:
     """The facts of a mapping; what is wrong is noted."""
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if node is None:
         return {}
     if not isinstance(node, Mapping):
         builder.note(node.mark, path, mistyped("dict_type", node))
@@ -60,18 +59,19 @@ def build_facts(builder: Builder, node: Node | None, path: str) -> Facts:
     return found
 
 
-def unfitting(facts: Facts, kind: type[Subject]) -> list[type[Fact]]:
-    """The facts that can be about no subject of that type, nor about what one belongs to."""
-    reached = {SUBJECTS[root] for root in ROOTS[kind]}
-    return [fact for fact in facts if fact.subject not in reached]
+def fits(fact: type[Fact], kind: type[Subject]) -> bool:
+    """Whether a fact can be about a subject of that type, or about what one belongs to: the engine's ``can_reach``."""
+    belongs = kind not in (Organization, WorkItem) and fact.subject in (Branch, Repository, Organization)
+    return fact.subject is kind or belongs
 
 
 def refuse_unfitting(builder: Builder, facts: Facts, kind: type[Subject], node: Node | None, path: str) -> None:
-    """Note each fact that is about another type of subject than that of the case."""
-    for fact in unfitting(facts, kind):
-        mark = node.entries[fact.name][0] if isinstance(node, Mapping) else Mark(1, 1)
-        words = (fact.subject.kind.replace("_", " "), kind.kind.replace("_", " "))
-        builder.note(mark, f"{path}.{fact.name}", f"it is a fact about a {words[0]}, and the subject is a {words[1]}")
+    """Note each fact of a mapping that is about another type of subject than that of the case."""
+    for fact in facts:
+        if isinstance(node, Mapping) and fact.name in node.entries and not fits(fact, kind):
+            words = (fact.subject.kind.replace("_", " "), kind.kind.replace("_", " "))
+            message = f"it is a fact about a {words[0]}, and the subject is a {words[1]}"
+            builder.note(node.entries[fact.name][0], f"{path}.{fact.name}", message)
 
 
 def _told(builder: Builder, fact: type[Fact], node: Node, path: str) -> Any:

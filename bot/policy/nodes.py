@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from bot.policy.problems import Problem
 
@@ -68,6 +68,11 @@ class Mapping:
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def is_text(node: Node | None) -> TypeGuard[Scalar]:
+    """Whether it is a text, and not the empty one."""
+    return isinstance(node, Scalar) and isinstance(node.value, str) and bool(node.value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from bot.policy import models
+from bot.policy.case_schema import subject_and_facts
+from bot.policy.casemodel import TestsFile
 from bot.policy.compiling import FORMS
 from bot.policy.waivers import WaiversFile
 from bot.rules import registry
@@ -19,7 +21,10 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 Schema = dict[str, Any]
 
 
-FILES: dict[str, tuple[str, type[BaseModel]]] = {"waivers": ("Almguard waivers", WaiversFile)}
+FILES: dict[str, tuple[str, type[BaseModel]]] = {
+    "waivers": ("Almguard waivers", WaiversFile),
+    "tests": ("Almguard policy tests", TestsFile),
+}
 """Kinds of file that one model describes."""
 
 
@@ -28,6 +33,8 @@ def schema(kind: str) -> Schema:
     if kind in FILES:
         title, model = FILES[kind]
         inner = _definitions(model, title, "")
+        if model is TestsFile:
+            _with_facts(inner[title], inner)
         return {"$schema": DRAFT, "title": title, **inner.pop(title), "definitions": dict(sorted(inner.items()))}
     if kind != "policy":
         raise ValueError(f"there is no schema {kind!r} here, only 'policy' and {', '.join(map(repr, FILES))}")
@@ -57,6 +64,19 @@ def _definitions(model: type[BaseModel], name: str, prefix: str) -> dict[str, Sc
     whole = model.model_json_schema(ref_template=f"#/definitions/{prefix}{{model}}")
     inner = whole.pop("$defs", {})
     return {f"{prefix}{key}": _tidy(value) for key, value in inner.items()} | {name: _tidy(whole)}
+
+
+def _with_facts(file: Schema, definitions: dict[str, Schema]) -> None:
+    """Put in what a case may say of subjects and facts: the models leave that to those who build them."""
+    subject, facts, found = subject_and_facts()
+    definitions |= {name: _tidy(each) for name, each in found.items()}
+    definitions |= {"Facts": _tidy(facts), "Subject": _tidy(subject)}
+    for holder, name in ((file, "Facts"), (definitions["CaseEntry"], "Facts"), (definitions["CaseEntry"], "Subject")):
+        key = name.lower()
+        holder["properties"][key] = {
+            "description": holder["properties"][key]["description"],
+            "allOf": [_reference(name)],
+        }
 
 
 def _entry(entry: Schema) -> Schema:

@@ -88,6 +88,7 @@ class _Subjects:
 
     def build(self, kind: type[Subject], node: Mapping, path: str) -> Any:
         """A subject of any type."""
+        node = _without(node, "kind")
         if kind is WorkItem:
             return self.work_item(node, path)
         if kind is Organization:
@@ -131,8 +132,8 @@ class _Subjects:
 
     def branch(self, repository: Repository, node: Mapping, path: str) -> Any:
         """A branch; the default one, where its name is not given."""
-        keys = {name: _field(name) for name in ("branch", "kind", "platform", "repository")}
-        written = self.builder.keys(keys.values(), _without(node, "kind", "repository"), path)
+        keys = {name: _field(name) for name in ("branch", "platform", "repository")}
+        written = self.builder.keys(keys.values(), _without(node, "repository"), path)
         name = written.get("branch", repository.default_branch or "main")
         return WRONG if WRONG in written.values() else repository.branch(name)
 
@@ -212,7 +213,7 @@ class _Subjects:
             return self.builder.note(node.mark, path, mistyped("dict_type", node))
         fixed = fixed or {}
         known = [field for name, field in fields_of(kind).items() if name not in fixed]
-        elsewhere = ("kind", "repository", "base", *fixed) if kind is PullRequest else ("kind", *fixed)
+        elsewhere = ("repository", "base") if kind is PullRequest else tuple(fixed)
         written = self.builder.keys([*known, *map(_field, elsewhere)], _without(node, *elsewhere), path)
         if WRONG in written.values() or WRONG in fixed.values():
             return WRONG

@@ -22,7 +22,7 @@ from bot.model.subjects import (
     Subject,
     WorkItem,
 )
-from bot.policy.factfile import Given, unfitting
+from bot.policy.factfile import Given, fits
 from bot.policy.forms import Form, Kind, fields_of
 
 TEXTS = st.one_of(
@@ -110,6 +110,6 @@ def givens(draw: st.DrawFn) -> Given:
     """A subject with some of the facts that can be about it."""
     subject = draw(subjects())
     known: dict[type[Fact], None] = dict.fromkeys(fact_types().values())
-    fitting = [fact for fact in known if not unfitting({fact: NotSupported("")}, type(subject))]
+    fitting = [fact for fact in known if fits(fact, type(subject))]
     chosen = draw(st.lists(st.sampled_from(fitting), unique=True, max_size=2)) if fitting else []
     return Given(subject, {fact: draw(UNREAD | records(fact)) for fact in chosen})

@@ -1,0 +1,135 @@
+"""Finds and loads files of policy tests on this machine, with everything that they refer to, each once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.cli.failures import Refusal
+from bot.model.analyzers import AnalyzerCatalogue
+from bot.policy.casefile import CaseFile, Served, load_cases
+from bot.policy.configuration import Configuration, SourceFile
+from bot.policy.loader import parse_yaml
+from bot.policy.nodes import Mapping, Scalar
+from bot.policy.packaged import data_file
+from bot.policy.problems import PolicyError
+from bot.policy.resolving import PACK
+
+if TYPE_CHECKING:
+    from bot.policy.references import Fetcher
+
+FOLDERS = (".github/almguard-tests", "policies/tests")
+"""Where policy tests are looked for when nothing is named."""
+
+OTHERS = frozenset({"Policy", "Config", "Waivers", "Identities", "Scenario"})
+"""Kinds of file that may lie beside tests in their folders: not tests, and no mistake."""
+
+
+def found(paths: Sequence[str]) -> list[Path]:
+    """The files that are named, and those of the folders that are; without any, those of ``FOLDERS``."""
+    chosen = [Path(path) for path in paths] or [Path(folder) for folder in FOLDERS if Path(folder).is_dir()]
+    if not chosen:
+        raise Refusal(
+            f"There is no {' and no '.join(FOLDERS)} here. Name a file or a folder: almguard test policies/tests"
+        )
+    files: list[Path] = []
+    for path in chosen:
+        if path.is_dir():
+            inside = sorted(file for ending in ("*.yml", "*.yaml") for file in path.rglob(ending) if _is_tests(file))
+            if not inside:
+                raise Refusal(f"{path}: there is no file of tests (kind: Tests) in this folder")
+            files += inside
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise Refusal(f"{path}: there is no such file and no such folder")
+    return list(dict.fromkeys(files))
+
+
+def _is_tests(path: Path) -> bool:
+    """Whether a file of a folder is to be loaded: every one that does not say that it is something else."""
+    try:
+        root = parse_yaml(text_of(path), str(path)).root
+    except PolicyError:
+        return True  # What is wrong with it is told when it is loaded.
+    kind = root.get("kind") if isinstance(root, Mapping) else None
+    return not (isinstance(kind, Scalar) and kind.value in OTHERS)
+
+
+def text_of(path: Path) -> str:
+    """The text of a file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(f"{path}: it cannot be read: {error}") from None
+
+
+class CaseFiles:
+    """Loads files of tests; what several refer to is loaded once."""
+
+    def __init__(self, fetcher: Fetcher | None = None) -> None:
+        self._fetcher = fetcher
+        self._configurations: dict[str, Configuration | PolicyError] = {}
+        self._catalogues: dict[tuple[SourceFile, ...], AnalyzerCatalogue] = {}
+
+    def load(self, path: Path) -> CaseFile:
+        """One file. Raises ``PolicyError``."""
+        return load_cases(text_of(path), str(path), _Beside(self, path.parent))
+
+    def configuration(self, name: str) -> Configuration:
+        """A configuration by its path or as ``pack:NAME``. Raises ``PolicyError``, the first time as ever after."""
+        if name not in self._configurations:
+            try:
+                self._configurations[name] = self._load(name)
+            except PolicyError as error:
+                self._configurations[name] = error
+        kept = self._configurations[name]
+        if isinstance(kept, PolicyError):
+            raise PolicyError(kept.problems)
+        return kept
+
+    def catalogue(self, configuration: Configuration) -> AnalyzerCatalogue:
+        """The tools that a configuration knows. Raises ``PolicyError``."""
+        from bot.policy.catalogue import load_catalogue
+
+        if configuration.analyzers not in self._catalogues:
+            self._catalogues[configuration.analyzers] = load_catalogue(configuration.analyzers)
+        return self._catalogues[configuration.analyzers]
+
+    def _load(self, name: str) -> Configuration:
+        from bot.cli.places import Folder, root_of
+        from bot.policy.load import load_configuration
+
+        if name.startswith(PACK):
+            text = data_file("policies", f"{name.removeprefix(PACK)}.yml").read_text(encoding="utf-8")
+            return load_configuration(text, name, None, self._fetcher)
+        path = Path(name)
+        return load_configuration(text_of(path), name, Folder(root_of(path)), self._fetcher)
+
+
+class _Beside:
+    """The files around one file of tests."""
+
+    def __init__(self, files: CaseFiles, folder: Path) -> None:
+        self._files, self._folder = files, folder
+
+    def find(self, path: str) -> str | None:
+        """The name of a file: its path, from where the command runs."""
+        name = os.path.normpath(self._folder / path)
+        return name if Path(name).is_file() else None
+
+    def read(self, name: str) -> str:
+        """The text of a file that was found."""
+        return text_of(Path(name))
+
+    def configuration(self, name: str) -> Configuration:
+        """A configuration that was found."""
+        return self._files.configuration(name)
+
+
+def scenarios(files: Sequence[CaseFile]) -> Iterator[str]:
+    """Every scenario that some case is read from, once."""
+    named = (case.about.scenario for file in files for case in file.cases if isinstance(case.about, Served))
+    return iter(dict.fromkeys(named))
