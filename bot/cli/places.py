@@ -36,6 +36,15 @@ def root_of(path: Path) -> Path:
     return own
 
 
+def text_of(path: Path) -> str:
+    """A file's text, its line ends as they are."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise Refusal(f"{path}: it cannot be read: {reason}") from None
+
+
 class Folder:
     """The other files of a configuration that lies on this machine."""
 

@@ -106,7 +106,7 @@ def _option(name: str) -> str:
 def _named_file(config: Path) -> Path:
     """The one file of waivers that a configuration names; where it names none, one beside its policies."""
     from bot.cli.failures import Refusal
-    from bot.cli.places import Folder, root_of
+    from bot.cli.places import Folder, root_of, text_of
     from bot.policy.globs import any_glob
     from bot.policy.loader import parse_yaml
     from bot.policy.nodes import Mapping as MappingNode
@@ -115,7 +115,7 @@ def _named_file(config: Path) -> Path:
 
     root = root_of(config)
     try:
-        tree = parse_yaml(_read(config), str(config))
+        tree = parse_yaml(text_of(config), str(config))
     except PolicyError as error:
         raise Refusal(str(error)) from None
     listed = tree.root.get("waivers") if isinstance(tree.root, MappingNode) else None
@@ -128,23 +128,14 @@ def _named_file(config: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _read(path: Path) -> str:
-    from bot.cli.failures import Refusal
-
-    try:
-        return path.read_bytes().decode("utf-8")  # line ends as they are
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise Refusal(f"{path}: it cannot be read: {reason}") from None
-
-
 def _with_waiver(path: Path, fields: Fields) -> str:
     from bot.cli.failures import Refusal
+    from bot.cli.places import text_of
     from bot.policy.amending import NEW_FILE, with_waiver
     from bot.policy.problems import PolicyError
 
     try:
-        return with_waiver(_read(path) if path.exists() else NEW_FILE, str(path), fields)
+        return with_waiver(text_of(path) if path.exists() else NEW_FILE, str(path), fields)
     except PolicyError as error:
         raise Refusal(f"nothing was written:\n{error}") from None
 
@@ -193,11 +184,11 @@ class _Placing:
     def _configuration(self, opened: Session) -> Configuration:
         """The configuration as it would be."""
         from bot.cli.failures import Refusal
-        from bot.cli.places import Folder, root_of
+        from bot.cli.places import Folder, root_of, text_of
         from bot.policy.load import load_configuration
         from bot.policy.problems import PolicyError
 
-        config, folder = _read(self.config), Folder(root_of(self.config))
+        config, folder = text_of(self.config), Folder(root_of(self.config))
         try:
             return load_configuration(
                 config, str(self.config), _Changed(folder, self._name, self.text), opened.fetcher()

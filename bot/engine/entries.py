@@ -154,5 +154,6 @@ def _assert(assertion: Assertion, subject: Subject, documents: Documents) -> Jud
         fix=assertion.fix.render(document) if assertion.fix is not None else f"Change it so that this holds: {text}",
         evidence=(Evidence("does not hold", text),),
         location=Location(assertion.location.render(document)) if assertion.location is not None else None,
+        discriminator="assert",  # There is one on a subject, however its message reads.
     )
     return Judgement(Outcome.FAIL, (finding,), conditions=(condition,))

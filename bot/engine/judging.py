@@ -209,7 +209,7 @@ def _evaluate(
 
 def _result(choice: _Selected, subject: Subject, judgement: Judgement) -> Result:
     entry, policy = choice.entry, choice.policy
-    keys = _keys(entry.key, judgement)
+    keys = finding_keys(entry.key, judgement)
     fingerprints = tuple(fingerprint(key, subject.id, f) for key, f in zip(keys, judgement.findings, strict=True))
     excused = (
         policy.baseline.fingerprints if policy.baseline is not None and policy.limits.allowed else frozenset[str]()
@@ -235,12 +235,12 @@ def _result(choice: _Selected, subject: Subject, judgement: Judgement) -> Result
     )
 
 
-def _keys(key: str, judged: Judgement | Member) -> tuple[str, ...]:
-    """The key that each finding is of: in a group the member's."""
+def finding_keys(key: str, judged: Judgement | Member | Result) -> tuple[str, ...]:
+    """The key that each of its findings is of: in a group the member's."""
     if not judged.members:
         return (key,) * len(judged.findings)
     failing = [m for m in judged.members if m.outcome is Outcome.FAIL and m.waiver is None] if judged.findings else []
-    return tuple(each for member in failing for each in _keys(member.key, member))
+    return tuple(each for member in failing for each in finding_keys(member.key, member))
 
 
 def _undecided(match: Undecided) -> Judgement:

@@ -153,4 +153,4 @@ def _finding(
         message = f"{state}, and no scanner gates changes into {branch.branch}.{told}"
         fix += ", or run a scanner where pull requests start it and let its failure fail the check"
     place = next((Location(each.path, each.line) for each in sightings if each.path), None)
-    return Finding(message, f"{fix}.", (Evidence("secret scanning", value, ok=False),), place)
+    return Finding(message, f"{fix}.", (Evidence("secret scanning", value, ok=False),), place, discriminator="secrets")
