@@ -32,7 +32,7 @@ from bot.policy.renamed import renamed
 from bot.policy.resolving import PACK, REMOTE, NoFiles, Opened, Resolved, Resolver, texts
 from bot.policy.schedule import Schedule
 from bot.policy.validation import check
-from bot.policy.waivers import Waiver, bind, read_waivers
+from bot.policy.waivers import Waiver, WrittenWaiver, bind, duplicates, read_waivers
 
 __all__ = ["NoFiles", "audited", "default_configuration", "load_configuration", "shipped_packs"]
 
@@ -165,6 +165,7 @@ class _Loading:
     def waived(self, tree: Tree, root: Mapping) -> None:
         """The waivers, once it is known which entries there are."""
         kinds = {key: member.kinds for policy in self.policies for key, member in policy.members().items()}
+        everything: list[WrittenWaiver] = []
         for mark, path, name in texts(root.get("waivers"), "waivers"):
             for opened in self.named(tree, mark, path, name):
                 parsed = self.resolver.parse(opened.text, opened.source)
@@ -172,7 +173,8 @@ class _Loading:
                     continue
                 self.read.append(opened.text)
                 written, problems = read_waivers(parsed)
-                self.resolver.problems += problems
+                everything += written
+                self.resolver.problems += [*problems, *duplicates(everything)]
                 if not self.resolver.problems:  # Of policies that do not hold, not every entry is known.
                     waivers, problems = bind(written, kinds, self.identities)
                     self.resolver.problems += problems

@@ -222,6 +222,16 @@ def test_of_several_files_one_has_to_be_chosen(place: World) -> None:
     assert len(place.call("waivers", "list", "--format", "json").json()) == 3
 
 
+def test_two_files_do_not_waive_the_same(place: World) -> None:
+    place.write("almguard.yml", CONFIG.replace("[waivers.yml]", "[waivers.yml, more.yml]"))
+    place.write("more.yml", "apiVersion: almguard/v1\nkind: Waivers\nwaivers: []\n")
+    assert added(place, "--file", "more.yml").code == 0
+    ended = added(place, "--file", "waivers.yml")
+    assert ended.code == 2
+    assert "more.yml:4:12: waivers[0].entry: p/approvals is waived for the same subjects on waivers.yml:14" in ended.err
+    assert written(place) == WAIVERS
+
+
 def test_a_file_that_nobody_names_has_no_effect_and_that_is_said(place: World) -> None:
     place.write("almguard.yml", CONFIG.replace("waivers: [waivers.yml]\n", ""))
     (place.folder / "waivers.yml").unlink()
