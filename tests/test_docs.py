@@ -17,7 +17,9 @@ from bot.policy.casefile import load_cases
 from bot.policy.configuration import Configuration
 from bot.policy.frameworks import parse_framework
 from bot.policy.load import load_configuration
+from bot.policy.loader import parse_yaml
 from bot.policy.references import Fetched, Reference
+from bot.policy.waivers import bind, read_waivers
 from bot.sandbox.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -95,6 +97,12 @@ def test_every_yaml_example_is_valid(where: str) -> None:
     document = yaml.safe_load(text)
     if isinstance(document, dict) and document.get("kind") == "Scenario":
         Scenario.model_validate(document)
+    elif isinstance(document, dict) and document.get("kind") == "Waivers":
+        written, problems = read_waivers(parse_yaml(text, where))
+        members = [policy.members() for policy in example().policies]
+        _, unbound = bind(written, {key: each.kinds for of in members for key, each in of.items()})
+        assert written
+        assert not [*problems, *unbound]
     elif isinstance(document, dict) and document.get("kind") == "Tests":
         assert load_cases(text, "policies/tests/a.yml", Around()).cases
     elif isinstance(document, dict) and "apiVersion" in document:
@@ -126,10 +134,28 @@ def test_the_first_policy_tests_end_as_the_guide_shows(
     assert "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) == shown.strip()
 
 
+def test_the_waivers_of_the_example_are_listed_as_the_guide_shows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(Example.root)
+    monkeypatch.setenv("COLUMNS", "100")
+    ((command, shown),) = (
+        text.removeprefix("$ almguard ").split("\n", 1)
+        for where, text in blocks("console")
+        if where.startswith("docs/waivers.md") and "1 waiver" in text
+    )
+    assert run(shlex.split(command)) == 0
+    assert "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) == shown.strip()
+
+
+def example() -> Configuration:
+    text = (Example.root / "almguard.yml").read_text(encoding="utf-8")
+    return load_configuration(text, "almguard.yml", Example(), Elsewhere())
+
+
 def test_the_example_of_a_whole_configuration_loads_and_is_the_one_in_the_guide() -> None:
     text = (Example.root / "almguard.yml").read_text(encoding="utf-8")
-    configuration = load_configuration(text, "almguard.yml", Example(), Elsewhere())
-    assert [(policy.name, len(policy.waivers)) for policy in configuration.policies] == [("payments", 1)]
+    assert [(policy.name, len(policy.waivers)) for policy in example().policies] == [("payments", 1)]
     shown = next(
         block for where, block in YAML.items() if where.startswith("docs/policy.md") and "kind: Config" in block
     )
