@@ -35,7 +35,9 @@ def command(
     now: datetime | None,
     verbose: bool,  # noqa: ARG001 - an explanation always shows everything
 ) -> int:
-    """Explain a rule (what, why, evidence, parameters), or judge a target and show every entry in full.
+    """Explain a rule, or judge a target and show every entry in full.
+
+    Of a rule: what it judges and why, its evidence, parameters and facts, and the requests and permissions that they take.
 
     ``almguard explain approvals``; ``almguard explain github:acme/payments#12``; with a rule or an entry after the target,
     that alone. ``--effective`` prints the merged policy, of a target or of the files here. Nothing is posted, and the exit
@@ -69,11 +71,12 @@ def _page(rule_id: str) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
+    from bot.platforms.readings import READINGS
     from bot.report import rule_page
     from bot.rules.registry import rules
 
     # The page as it is written into docs/rules/, without the note that it is generated.
-    page = rule_page.page(rules()[rule_id]).partition("-->")[2].lstrip()
+    page = rule_page.page(rules()[rule_id], READINGS).partition("-->")[2].lstrip()
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(Markdown(page))

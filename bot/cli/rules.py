@@ -32,11 +32,12 @@ def command(format_: str, framework: str | None, write: Path | None, check: Path
         return 0
 
     from bot.cli.output import write_whole
+    from bot.platforms.readings import READINGS
     from bot.report import rule_page
     from bot.rules.registry import rules
 
-    pages = {f"{rule.id}.md": rule_page.page(rule) for rule in rules().values()}
-    pages["README.md"] = rule_page.index(tuple(rules().values()))
+    pages = {f"{rule.id}.md": rule_page.page(rule, READINGS) for rule in rules().values()}
+    pages["README.md"] = rule_page.index(tuple(rules().values()), READINGS)
     if write is not None:
         for name, text in pages.items():
             write_whole(write / name, text)

@@ -15,7 +15,9 @@ from typing import Any
 from markupsafe import Markup
 from pydantic import BaseModel
 
+from bot.model.readings import PlatformReadings
 from bot.report.markdown import environment
+from bot.report.readings import TITLES, demand, permissions, requests
 from bot.rules import Rule, RuleParams, Tighter, Variant
 
 TIGHTER: Mapping[Tighter, str] = {
@@ -58,8 +60,8 @@ class Judged:
     facts: tuple[FactRow, ...]
 
 
-def page(rule: Rule) -> str:
-    """The page of one rule, in Markdown."""
+def page(rule: Rule, readings: PlatformReadings) -> str:
+    """The page of one rule, in Markdown. ``readings``: what its facts take on each platform."""
     what = rule.what.split("\n", 1)[1] if "\n" in rule.what else ""
     text = (
         environment()
@@ -74,19 +76,40 @@ def page(rule: Rule) -> str:
             example=_example(rule.sections["Example"]),
             parameters=tuple(_parameters(rule.params)),
             judged=tuple(_judged(variant) for variant in _variants(rule)),
+            platforms=[TITLES[platform] for platform in readings],
+            permissions=[
+                (row.name, [Markup(cell) for cell in row.cells])  # noqa: S704 - our own words
+                for row in permissions(rule, readings)
+            ],
+            requests=[
+                (of.title, [(sent.fact, [Markup(line) for line in sent.requests]) for sent in of.facts])  # noqa: S704
+                for of in requests(rule, readings)
+            ],
         )
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def index(rules: Iterable[Rule]) -> str:
-    """The page that lists all rules, by family."""
+def index(rules: Iterable[Rule], readings: PlatformReadings) -> str:
+    """The page that lists all rules, by family, with the permissions that each asks for."""
     ordered = sorted(rules, key=lambda rule: (rule.family, rule.id))
     families = [
         (family, [(rule, _written(rule.title), _subjects(rule)) for rule in members])
         for family, members in groupby(ordered, key=lambda rule: rule.family)
     ]
-    text = environment().get_template("rule-index.md.j2").render(families=families, amount=len(ordered))
+    text = (
+        environment()
+        .get_template("rule-index.md.j2")
+        .render(
+            families=families,
+            amount=len(ordered),
+            platforms=[TITLES[platform] for platform in readings],
+            demands=[
+                (rule, [Markup(demand(rule, of).words()) for of in readings.values()])  # noqa: S704 - our own words
+                for rule in sorted(ordered, key=lambda rule: rule.id)
+            ],
+        )
+    )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -102,7 +125,7 @@ def _judged(variant: Variant) -> Judged:
     facts = [
         FactRow(
             name=_written(need.fact.name),
-            text=_written((need.fact.__doc__ or "").strip().split("\n\n", 1)[0].replace("\n", " ")),
+            text=_written(" ".join((need.fact.__doc__ or "").strip().split("\n\n", 1)[0].split())),
             dispensable=need.dispensable,
         )
         for need in variant.needs

@@ -9,7 +9,9 @@ from pydantic import Field
 
 from bot.model.facts import Fact, NotSupported, Unavailable
 from bot.model.findings import Severity, Statement
-from bot.model.subjects import Branch, PullRequest
+from bot.model.readings import ApiRequest, FactReading, Per
+from bot.model.subjects import Branch, Platform, PullRequest
+from bot.platforms.readings import READINGS
 from bot.report import rule_page
 from bot.rules import Rule, RuleParams, Tighter
 from bot.rules.declaration import Rule as Declared
@@ -23,6 +25,35 @@ class Colours(Fact):
 
     name = "colours"
     subject = PullRequest
+
+
+class Paint(Fact):
+    """What was bought."""
+
+    name = "paint"
+    subject = PullRequest
+
+
+SAID = {
+    Platform.GITHUB: {
+        Colours: FactReading(
+            (
+                ApiRequest("repository.pullRequest.colours", ("colours: read", "paint: read"), Per.QUERY),
+                ApiRequest("GET /colours/{name}", ("light: read",), Per.COMMIT, "where one is dull"),
+                ApiRequest("GET /shades", ("light: read",), Per.COMMIT, "where there are any", "none is told"),
+                ApiRequest("GET /tints", ("tints: read",), Per.COMMIT, without="no tint is told"),
+            ),
+            after=(Paint,),
+        ),
+        Paint: FactReading(
+            (
+                ApiRequest("GET /paint", ("paint: read",), Per.REPOSITORY, "of few", either=True),
+                ApiRequest("GET /paints", ("paint: read", "list: read"), Per.PROJECT, "of many", either=True),
+            )
+        ),
+    },
+    Platform.AZURE_DEVOPS: {Colours: FactReading(absent="it is grey")},
+}
 
 
 class Shades(RuleParams):
@@ -92,30 +123,31 @@ def rule() -> Rule:
 
 
 def test_as_it_was_looked_at(rule: Rule) -> None:
-    golden.check("rule-colourful.md", rule_page.page(rule))
+    golden.check("rule-colourful.md", rule_page.page(rule, SAID))
 
 
 def test_the_index(rule: Rule) -> None:
-    said = rule_page.index([rule])
+    said = rule_page.index([rule], SAID)
     assert "| [colourful](colourful.md) | branch, pull request | low | The change has `minimum` colours. |" in said
 
 
 def test_sets_are_sorted_whatever_their_hashes(rule: Rule) -> None:
-    assert '`["amber", "blue", "green", "red"]`' in rule_page.page(rule)
+    assert '`["amber", "blue", "green", "red"]`' in rule_page.page(rule, SAID)
 
 
 @pytest.mark.parametrize("each", rules().values(), ids=lambda each: each.id)
 def test_every_rule_has_a_page(each: Rule) -> None:
-    said = rule_page.page(each)
+    said = rule_page.page(each, READINGS)
     for heading in ("Why", "Evidence", "How to fix", "Example", "Parameters", "Facts"):
         assert f"\n## {heading}\n" in said
     assert "``" not in re.sub(r"^```.*$", "", said, flags=re.MULTILINE)
-    rows = [line for line in said.splitlines() if line.startswith("| `")]
+    assert "\n## Requests and permissions\n" in said
+    rows = [line for line in said.partition("\n## Facts")[0].splitlines() if line.startswith("| `")]
     assert all(len(re.split(r"(?<!\\)\|", row)) == 7 for row in rows), rows
     for name, parameter in each.params.model_fields.items():
         assert f"`{parameter.alias or name}" in said
 
 
 def test_the_index_lists_every_rule() -> None:
-    said = rule_page.index(rules().values())
+    said = rule_page.index(rules().values(), READINGS)
     assert all(f"]({name}.md)" in said for name in rules())

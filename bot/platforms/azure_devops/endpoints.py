@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+ADVANCED_SECURITY = "vso.advsec"
+"""The scope of Advanced Security's settings, whose API is not among the listed locations."""
+
 
 class Host(StrEnum):
     """Which of the service's hosts serves an area. Everything but dev.azure.com serves all of them itself."""

@@ -40,5 +40,3 @@ class Loader:
     load: Callable[[Wanted], tuple[Fact, str]]
     """The fact, and where a person can see it. Raises ``PlatformError`` or ``NoSuchThing``."""
     ahead: Callable[[Wanted], Ahead] = _nothing
-    after: tuple[type[Fact], ...] = ()
-    """Facts about the same subject that must be loaded before."""

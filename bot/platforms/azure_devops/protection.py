@@ -254,7 +254,7 @@ def _enablement(reads: Reads, subject: Repository) -> Json:
             return rows[repository]
     path = f"{project}/_apis/management/repositories/{repository}/enablement"
     try:
-        return reads.client.read_address(Host.SECURITY, path, "7.2-preview.1", "vso.advsec")
+        return reads.client.read_address(Host.SECURITY, path, "7.2-preview.1", endpoints.ADVANCED_SECURITY)
     except Refused as wrong:
         if wrong.status != 404:
             raise
@@ -270,7 +270,7 @@ def _project_enablement(reads: Reads, project: str) -> dict[str, Json]:
     """The settings of a project's repositories, by id; those that are not here are asked about one by one."""
     path = f"{project}/_apis/management/enablement?includeAllProperties=true"
     try:
-        document = reads.client.read_address(Host.SECURITY, path, "7.2-preview.1", "vso.advsec")
+        document = reads.client.read_address(Host.SECURITY, path, "7.2-preview.1", endpoints.ADVANCED_SECURITY)
     except Refused as wrong:
         if wrong.status == 404:
             return {}

@@ -42,6 +42,7 @@ from bot.platforms.azure_devops.client import Client, unavailable
 from bot.platforms.azure_devops.discovery import Discovery
 from bot.platforms.azure_devops.files import Version, content, tree
 from bot.platforms.azure_devops.loading import Loader, NoSuchThing, Wanted
+from bot.platforms.azure_devops.readings import READINGS
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.resolving import Resolver
 from bot.platforms.azure_devops.subjects import ident
@@ -114,8 +115,8 @@ class AzureDevOpsProvider:
 
     def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
         """The facts that must be loaded before this one."""
-        loader = LOADERS.get(request.type)
-        return tuple(FactRequest(fact) for fact in loader.after) if loader else ()
+        reading = READINGS.get(request.type)
+        return tuple(FactRequest(fact) for fact in reading.after) if reading else ()
 
     def load(
         self, needs: Mapping[FactRequest, Sequence[Subject]], known: Known

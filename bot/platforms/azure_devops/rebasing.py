@@ -263,4 +263,4 @@ def _patch_id(
     return patch_id("\n".join(lines))
 
 
-FORMER_COMMITS = Loader(former_commits, after=(Reviews, Commits))
+FORMER_COMMITS = Loader(former_commits)

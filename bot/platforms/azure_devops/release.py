@@ -243,6 +243,6 @@ def _groups(document: Json) -> Iterable[str]:
             yield f"variable group {group}"
 
 
-RELEASE_CHANGES = Loader(release_changes, after=(PreviousRelease,))
+RELEASE_CHANGES = Loader(release_changes)
 RELEASE_RECORD = Loader(release_record)
 RELEASE_CONFIGURATION = Loader(release_configuration)

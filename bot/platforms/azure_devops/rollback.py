@@ -238,5 +238,5 @@ def _rehearsals(deployments: Iterable[Deployment]) -> Iterable[Rehearsal]:
         standing[one.environment] = one
 
 
-PREVIOUS_RELEASE = Loader(previous_release, after=(Deployments,))
-ROLLBACK_PROCEDURES = Loader(rollback_procedures, after=(Deployments, PreviousRelease))
+PREVIOUS_RELEASE = Loader(previous_release)
+ROLLBACK_PROCEDURES = Loader(rollback_procedures)

@@ -26,6 +26,7 @@ from bot.platforms.github.client import Json, Refused
 from bot.platforms.github.memory import SeenRun
 from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, repository
 from bot.platforms.github.reading import Context, Reading
+from bot.platforms.github.readings import needs
 from bot.platforms.github.subjects import ACTOR, USER, ghost, instant, optional_instant, person
 
 MOST_FILES = 3_000
@@ -75,7 +76,7 @@ def reviews(context: Context, _request: FactRequest, subject: Subject) -> Readin
         Piece(place(subject), connections=(given, asked)),
         parse,
         subject.url,
-        "pull requests: read",
+        needs(Reviews),
         optional=frozenset({"requested_"}),
     )
 
@@ -121,7 +122,7 @@ def commits(context: Context, _request: FactRequest, subject: Subject) -> Readin
         Piece(place(subject), connections=(listed,), weight=1400),
         parse,
         f"{subject.url}/commits",
-        "pull requests: read",
+        needs(Commits),
     )
 
 
@@ -259,7 +260,7 @@ def changed_files(context: Context, _request: FactRequest, subject: Subject) -> 
         Piece(place(subject), "changedFiles", (listed,), keys=("changedFiles",)),
         parse,
         f"{subject.url}/files",
-        "pull requests: read",
+        needs(ChangedFiles),
     )
 
 
@@ -348,7 +349,7 @@ def checks(context: Context, _request: FactRequest, subject: Subject) -> Reading
         ),
         parse,
         f"{subject.url}/checks",
-        "checks: read and commit statuses: read",
+        needs(Checks),
     )
 
 

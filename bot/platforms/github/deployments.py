@@ -14,6 +14,7 @@ from bot.model.subjects import Release, Subject
 from bot.platforms.github.client import Json, Refused
 from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, repository, text
 from bot.platforms.github.reading import Context, Reading, Task, guarded, refused
+from bot.platforms.github.readings import DEPLOYMENTS, needs
 from bot.platforms.github.subjects import ACTOR, instant, optional_instant, person
 
 _RUN = re.compile(r"/actions/runs/(\d+)")
@@ -50,7 +51,7 @@ def deployments(context: Context, _request: FactRequest, subject: Subject) -> Re
         return Deployments(tuple(sorted(read, key=lambda one: one.at)))
 
     piece = Piece((repository(subject.repository.name),), connections=(listed, tags), weight=50 * 20)
-    return Reading(piece, parse, address(subject), "deployments: read", optional=frozenset({"tags_"}))
+    return Reading(piece, parse, address(subject), needs(Deployments), optional=frozenset({"tags_"}))
 
 
 def address(subject: Release) -> str:
@@ -126,9 +127,7 @@ def previous_release(context: Context, request: FactRequest, subjects: Sequence[
 
     def task(subject: Subject) -> Task:
         assert isinstance(subject, Release)
-        return lambda: [
-            (request, subject, guarded(lambda: _previous(context, subject), "deployments: read", address(subject)))
-        ]
+        return lambda: [(request, subject, guarded(lambda: _previous(context, subject), DEPLOYMENTS, address(subject)))]
 
     return [task(subject) for subject in subjects]
 
@@ -141,7 +140,7 @@ def _previous(context: Context, subject: Release) -> Answer:
     try:
         artifacts = _each_once((*_assets(context, subject, previous), *_artifacts(context, subject, previous)))
     except Refused as wrong:
-        why = refused(wrong, "actions: read and contents: read")
+        why = refused(wrong, needs(PreviousRelease))
         if why.kind is not UnknownKind.SCOPE:
             return why
         return Loaded(PreviousRelease(previous, False, artifacts_unreadable=why.reason), address(subject), context.now)

@@ -16,6 +16,7 @@ from bot.model.subjects import Branch, Subject
 from bot.platforms.github.client import GitHubClient, Json, Refused
 from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, ask, repository, text
 from bot.platforms.github.reading import Context, Reading, Task, guarded
+from bot.platforms.github.readings import CONTENTS, needs
 from bot.platforms.pipelines import github_workflow
 
 WORKFLOWS = ".github/workflows"
@@ -32,8 +33,6 @@ _NAMED = "... on Blob { oid isBinary }"
 """A file by its name alone, for many: equal files are fetched once, and known ones not at all."""
 
 _BLOBS_AT_ONCE = 200
-
-CONTENTS = "contents: read"
 
 
 def place(branch: Branch) -> tuple[str, ...]:
@@ -249,4 +248,4 @@ def detected_tools(_context: Context, _request: FactRequest, subject: Subject) -
     # a page is enough: these are signs of tools, not verdicts
     fields = f"history(first: 3) {{ nodes {{ {suites.select()} }} }}"
     piece = Piece(place(subject), fields, keys=("history",), weight=3 * 30 * 21)
-    return Reading(piece, parse, f"{subject.repository.url}/commits/{quote(subject.branch)}", "checks: read")
+    return Reading(piece, parse, f"{subject.repository.url}/commits/{quote(subject.branch)}", needs(DetectedTools))

@@ -14,6 +14,7 @@ from bot.model.subjects import Platform, PullRequest, Subject, WorkItem
 from bot.platforms.github.client import Json, Refused
 from bot.platforms.github.query import Piece, ask, repository
 from bot.platforms.github.reading import Context, Task, guarded, refused
+from bot.platforms.github.readings import ISSUES
 from bot.platforms.github.subjects import instant, optional_instant
 
 MOST_ITEMS = 50
@@ -40,7 +41,7 @@ def linked_work_items(context: Context, request: FactRequest, subjects: Sequence
     def task(subject: Subject) -> Task:
         assert isinstance(subject, PullRequest)
         read = lambda: _links(context, spec, subject)  # noqa: E731 - two words around a call
-        return lambda: [(request, subject, guarded(read, "issues: read", subject.url))]
+        return lambda: [(request, subject, guarded(read, ISSUES, subject.url))]
 
     return [task(subject) for subject in subjects]
 

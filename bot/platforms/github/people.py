@@ -20,6 +20,7 @@ from bot.model.subjects import PullRequest, Repository, Subject
 from bot.platforms.github.client import Json, Refused
 from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, ask, repository, text
 from bot.platforms.github.reading import Context, Reading, Task, guarded
+from bot.platforms.github.readings import needs
 from bot.platforms.github.subjects import PERMISSIONS, USER, instant, person
 
 _MOST_PUSHES = 1_000
@@ -70,7 +71,7 @@ def _pushes(context: Context, subject: Subject) -> Answer:
             )
         return Loaded(Pushes(tuple(reversed(pushed[newest:]))), url, context.now)
 
-    return guarded(read, f"contents: read on {home}", url)
+    return guarded(read, f"{needs(Pushes)} on {home}", url)
 
 
 def _push(host: str, entry: Json) -> Push:
@@ -117,7 +118,7 @@ def _permissions(context: Context, subject: Subject) -> Answer:
         certain = {id_: level for id_, level in found.items() if level is not None}
         return Loaded(ReviewerPermissions({**levels, **certain}), subject.url, context.now)
 
-    return guarded(read, "metadata: read", subject.url)
+    return guarded(read, needs(ReviewerPermissions), subject.url)
 
 
 def _one_by_one(context: Context, home: Repository, people: Sequence[Person]) -> list[Permission | None]:
@@ -192,7 +193,7 @@ def team_members(context: Context, request: FactRequest, subject: Subject) -> Re
         ),
         parse,
         f"{subject.organization.url}",
-        f"members: read of the organisation {owner}",
+        f"{needs(TeamMembers)} of the organisation {owner}",
         on_errors=lambda errors: (
             no_teams(owner) if all(error.kind == "NOT_FOUND" and len(error.path) == 1 for error in errors) else None
         ),

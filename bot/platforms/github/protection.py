@@ -23,8 +23,7 @@ from bot.model.subjects import Branch, Subject
 from bot.platforms.github.client import Json, Refused
 from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, repository, text
 from bot.platforms.github.reading import Context, Reading
-
-ADMINISTRATION = "administration: read"
+from bot.platforms.github.readings import ADMINISTRATION, CONTENTS, RULESETS, needs
 
 _ALLOWED = "actor { __typename ... on App { slug } ... on Team { slug } ... on User { login } }"
 _CLASSIC = (
@@ -91,7 +90,7 @@ def classic_protection(context: Context, _request: FactRequest, subject: Subject
 
     selection = f"viewerCanAdminister {_key(subject)}: {_ref(subject)} {{ {_CLASSIC} }}"
     piece = Piece((repository(subject.repository.name),), selection, keys=(f"{_key(subject)}.classic_",), weight=2)
-    return Reading(piece, parse, _settings(subject), ADMINISTRATION)
+    return Reading(piece, parse, _settings(subject), needs(ClassicProtection))
 
 
 def _key(branch: Branch) -> str:
@@ -103,7 +102,7 @@ def _branch(branch: Branch, found: Found) -> Json:
     """What was selected of the branch. Raises ``Unanswerable`` where it is not there for this token."""
     node = found.node.get(_key(branch))
     if node is None:
-        words = f"{branch.name} is not there for this token; it needs contents: read"
+        words = f"{branch.name} is not there for this token; it needs {CONTENTS}"
         raise Unanswerable(Unavailable(UnknownKind.SCOPE, words, _settings(branch)))
     return node
 
@@ -187,7 +186,7 @@ def branch_rules(_context: Context, _request: FactRequest, subject: Subject) -> 
         piece,
         parse,
         f"{subject.repository.url}/rules?ref={quote('refs/heads/' + subject.branch, safe='')}",
-        "metadata: read",
+        needs(BranchRules),
         optional=frozenset({"rulesets_"}),
     )
 
@@ -275,7 +274,7 @@ def bypass_actors(context: Context, _request: FactRequest, subject: Subject) -> 
         keys=(f"{key}.bypass_",),
         weight=100 + _RULESET_BYPASS.size * 30,
     )
-    return Reading(piece, parse, f"{subject.repository.url}/settings/rules", ADMINISTRATION)
+    return Reading(piece, parse, f"{subject.repository.url}/settings/rules", needs(BypassActors))
 
 
 def _classic_bypass(rule: Json) -> list[BypassActor]:
@@ -327,7 +326,7 @@ def _actor(actor: Json) -> tuple[str, str]:
 def _hidden_bypass(branch: Branch, what: str) -> Unavailable:
     return Unavailable(
         UnknownKind.SCOPE,
-        f"who may bypass {what} is shown to those alone who may edit it; the token needs administration: write on "
+        f"who may bypass {what} is shown to those alone who may edit it; the token needs {RULESETS} on "
         f"{branch.repository.name} (for an organisation's ruleset: organisation administration)",
         f"{branch.repository.url}/settings/rules",
     )

@@ -53,6 +53,7 @@ from bot.platforms.github.client import API_URL, GitHubClient
 from bot.platforms.github.memory import Memory
 from bot.platforms.github.query import Found, Piece, ask, batches, text
 from bot.platforms.github.reading import Connected, Context, Reading, Task, WorkItemReader, answer, denied
+from bot.platforms.github.readings import CONTENTS, READINGS
 from bot.platforms.github.resolving import Resolver
 from bot.platforms.transport import Transport
 from bot.policy.references import Fetched, Reference
@@ -92,17 +93,6 @@ REST: Mapping[type[Fact], Plan] = {
     ReleaseConfiguration: releases.release_configuration,
 }
 """Facts that take requests of their own."""
-
-AFTER: Mapping[type[Fact], tuple[type[Fact], ...]] = {
-    LinkedWorkItems: (Commits,),
-    ReviewerPermissions: (Reviews,),
-    FormerCommits: (Reviews, Commits),
-    PreviousRelease: (Deployments,),
-    RollbackProcedures: (Deployments,),
-    ReleaseRecord: (Deployments,),
-    ReleaseChanges: (PreviousRelease,),
-}
-"""What must be known before."""
 
 _AT_ONCE = 24
 _PLANNED = 400
@@ -164,7 +154,7 @@ class GitHubProvider:
 
     def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
         """The facts that must be loaded before this one."""
-        after = AFTER.get(request.type, ())
+        after = READINGS[request.type].after if request.type in READINGS else ()
         if request.type is TeamMembers and request.spec is not None and request.spec.owners:
             after = (CodeOwners,)
         return tuple(FactRequest(fact) for fact in after)
@@ -311,7 +301,7 @@ def _raise(branch: Branch, found: Found) -> None:
     if found.failure is not None:
         raise found.failure
     if found.errors:
-        refusal = denied(found.errors, files.CONTENTS)
+        refusal = denied(found.errors, CONTENTS)
         raise PlatformError(f"The configuration of {branch.name} cannot be read: {refusal.reason}", refusal.kind)
     if found.node is None:
         raise PlatformError(

@@ -10,6 +10,7 @@ from bot.model.people import Signature
 from bot.model.subjects import PullRequest, Subject
 from bot.platforms.github.client import Json, Refused
 from bot.platforms.github.reading import Context, Task, guarded
+from bot.platforms.github.readings import needs
 from bot.platforms.github.subjects import optional_instant
 from bot.platforms.patches import heads_in_question, may_be_a_rebase, patch_id, patched
 
@@ -24,7 +25,7 @@ def former_commits(context: Context, request: FactRequest, subjects: Sequence[Su
     def task(subject: Subject) -> Task:
         assert isinstance(subject, PullRequest)
         page = f"{subject.url}/commits"
-        return lambda: [(request, subject, guarded(lambda: _read(context, subject), "contents: read", page))]
+        return lambda: [(request, subject, guarded(lambda: _read(context, subject), needs(FormerCommits), page))]
 
     return [task(subject) for subject in subjects]
 

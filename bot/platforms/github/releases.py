@@ -30,6 +30,7 @@ from bot.platforms.github.files import BLOB, WORKFLOWS, address, blob_text
 from bot.platforms.github.files import place as branch_place
 from bot.platforms.github.query import Found, Piece, Unanswerable, ask, repository, text
 from bot.platforms.github.reading import Context, Task, denied, guarded
+from bot.platforms.github.readings import CONTENTS, PULL_REQUESTS, needs
 from bot.platforms.pipelines import github_workflow
 
 _VERSION_INPUT = re.compile(r"(?i)(?:^|[-_])(?:version|tag|ref|release|sha|commit|revision|image|build)(?:$|[-_])")
@@ -79,7 +80,7 @@ def _workflows(context: Context, subject: Release) -> Iterator[tuple[PipelineDef
     entries = f"... on Tree {{ entries {{ name object {{ {BLOB} }} }} }}"
     fields = f"flows_: file(path: {text(WORKFLOWS)}) {{ object {{ {entries} }} }}"
     piece = Piece(branch_place(branch), fields, keys=("flows_",), may_lack=True)
-    node = _found(ask(context.client, [piece])[0], "contents: read")
+    node = _found(ask(context.client, [piece])[0], CONTENTS)
     listed = ((node.get("flows_") or {}).get("object") or {}).get("entries") or []
     states = _states(context, subject) if listed else {}
     for entry in sorted(listed, key=lambda entry: str(entry["name"])):
@@ -204,7 +205,7 @@ def _files(
     branch = _default(subject)
     page = f"{subject.repository.url}/blob/{subject.commit}"
     files = [
-        SourceFile(path, blob_text(context, branch, _found(found, "contents: read")), f"{page}/{quote(path)}")
+        SourceFile(path, blob_text(context, branch, _found(found, CONTENTS)), f"{page}/{quote(path)}")
         for path, found in zip(changed, ask(context.client, pieces) if pieces else [], strict=True)
     ]
     return tuple(files), siblings
@@ -222,7 +223,7 @@ def _work_items(context: Context, home: str, commits: Sequence[tuple[str, str]])
     ]
     for start in range(0, len(pieces), 100):
         for one in ask(context.client, pieces[start : start + 100]):
-            for change in _found(one, "pull requests: read")["associatedPullRequests"]["nodes"] or []:
+            for change in _found(one, PULL_REQUESTS)["associatedPullRequests"]["nodes"] or []:
                 found.update(dict.fromkeys(_written(home, f"{change['title']}\n\n{change.get('body') or ''}")))
                 for issue in (change.get("closingIssuesReferences") or {}).get("nodes") or []:
                     found[_short(home, str(issue["repository"]["nameWithOwner"]), str(issue["number"]))] = None
@@ -327,7 +328,7 @@ def _configuration(context: Context, subject: Release, _request: FactRequest) ->
     return Loaded(ReleaseConfiguration((), tuple(floating)), f"{subject.repository.url}/actions", context.now)
 
 
-rollback_procedures = _tasks(_procedures, "contents: read")
-release_changes = _tasks(_changes, "contents: read and pull requests: read")
-release_record = _tasks(_record, "contents: read")
-release_configuration = _tasks(_configuration, "contents: read")
+rollback_procedures = _tasks(_procedures, needs(RollbackProcedures))
+release_changes = _tasks(_changes, needs(ReleaseChanges))
+release_record = _tasks(_record, needs(ReleaseRecord))
+release_configuration = _tasks(_configuration, needs(ReleaseConfiguration))

@@ -10,12 +10,11 @@ from bot.model.facts.repository import Properties
 from bot.model.subjects import Repository, Subject
 from bot.platforms.github.client import Json, Refused
 from bot.platforms.github.reading import Context, Task, guarded
+from bot.platforms.github.readings import ADMINISTRATION
 
 _PAGE = 100
 _FEW = 20
 """So many repositories are asked one by one when nobody knows how many the owner has."""
-
-ADMINISTRATION = "administration: read"
 
 
 def secret_scanning(context: Context, request: FactRequest, subjects: Sequence[Subject]) -> list[Task]:
