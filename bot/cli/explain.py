@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--environment", help="Judge the release for this environment.")
 @click.option("--effective", is_flag=True, help="Print the policy in force, each line with its origin.")
 @click.option("--match", is_flag=True, help="Say which policies and entries apply to the target, and why not.")
+@click.option("--sample", metavar="KIND", help="Print what conditions about a pull_request, repository, ... see.")
 @common
 def command(
     what: str | None,
@@ -28,6 +29,7 @@ def command(
     environment: str | None,
     effective: bool,
     match: bool,
+    sample: str | None,
     config: Path | None,
     format_: str,
     outputs: tuple[tuple[str, Path], ...],
@@ -40,12 +42,17 @@ def command(
     Of a rule: what it judges and why, its evidence, parameters and facts, and the requests and permissions that they take.
 
     ``almguard explain approvals``; ``almguard explain github:acme/payments#12``; with a rule or an entry after the target,
-    that alone. ``--effective`` prints the merged policy, of a target or of the files here. Nothing is posted, and the exit
-    code is the verdict's; ``--effective`` and ``--match`` judge nothing and exit with 0.
+    that alone. ``--effective`` prints the merged policy, of a target or of the files here; ``--sample`` what conditions see.
+    Nothing is posted, and the exit code is the verdict's; ``--effective``, ``--match`` and ``--sample`` judge nothing and
+    exit with 0.
     """
     from bot.cli.failures import Refusal
     from bot.rules.registry import find, suggest
 
+    if sample is not None:
+        if what is not None or effective or match:
+            raise Refusal("--sample goes with a kind of subject alone: almguard explain --sample pull_request")
+        return _sample(sample)
     if what is None:
         if not effective:
             raise Refusal(
@@ -65,6 +72,21 @@ def command(
     return _target(
         what, rule, environment, config, format_, outputs, now, exit_zero=exit_zero, effective=effective, match=match
     )
+
+
+def _sample(kind: str) -> int:
+    from bot.cli.failures import Refusal
+    from bot.policy.problems import did_you_mean
+    from bot.policy.vocabulary import SUBJECTS
+    from bot.report.sample_page import sample_page
+
+    kinds = {subject.kind: subject for subject in SUBJECTS.values()}
+    found = kinds.get(kind.replace("-", "_"))
+    if found is None:
+        hint = did_you_mean(kind, kinds) or f"; there are {', '.join(kinds)}"
+        raise Refusal(f"There is no kind of subject {kind!r}{hint}.")
+    click.echo(sample_page(found), nl=False)
+    return 0
 
 
 def _page(rule_id: str) -> None:

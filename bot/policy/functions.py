@@ -123,7 +123,7 @@ def _glob(text: str, patterns: str | list[str]) -> bool:
 
 def _capture(text: str, pattern: str) -> str:
     """The part of the text that the first group of a regular expression (RE2) stands for; empty where nothing matches:
-    ``pr.title.capture("^\\[([A-Z]+-[0-9]+)\\]")``."""
+    ``pr.title.capture("^([A-Z]+-[0-9]+): ")``."""
     found = _pattern(pattern).search(text)
     return (found.group(1) or "") if found is not None else ""
 
@@ -151,7 +151,7 @@ def _hours_since(time: datetime | str) -> int:
 
 
 def _days_until(time: datetime | str) -> int:
-    """Whole days from now until a time; negative where it is past: ``days_until(a.expires_at) < 30``."""
+    """Whole days from now until a time; negative where it is past: ``days_until(previous_release.leased_until) < 30``."""
     return (_moment(time) - NOW.get()) // timedelta(days=1)
 
 
