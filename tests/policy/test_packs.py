@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,6 +22,7 @@ from bot.policy.packaged import data_file
 from bot.policy.problems import PolicyError
 from bot.policy.schema import schema
 
+ROOT = Path(__file__).resolve().parents[2]
 PACKS = ("baseline", "open-source", "regulated", "strict")
 HEAD = "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: own}\n"
 
@@ -40,6 +45,12 @@ def over(pack: str, rest: str) -> str:
     return ""
 
 
+def mismatches(kind: str, written: str) -> list[str]:
+    """Where a file is not what its schema says."""
+    document = json.loads(json.dumps(yaml.safe_load(written), default=str))  # a schema knows no dates
+    return [error.message for error in Draft7Validator(schema(kind)).iter_errors(document)]
+
+
 def introduction(pack: str) -> str:
     """The comment that a pack begins with, without its signs."""
     comment = re.match(r"(?:#.*\n)+", text(pack))
@@ -60,9 +71,7 @@ def test_these_packs_ship() -> None:
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_a_pack_is_what_its_schema_says(pack: str) -> None:
-    written = yaml.safe_load(text(pack))
-    written = json.loads(json.dumps(written, default=str))  # a schema knows no dates
-    assert not list(Draft7Validator(schema("policy")).iter_errors(written))
+    assert mismatches("policy", text(pack)) == []
     assert text(pack).startswith("# yaml-language-server: $schema=../docs/schema/policy.schema.json\n")
 
 
@@ -163,3 +172,32 @@ def test_every_change_of_a_regulated_system_is_requested_approved_and_tested() -
         assert entries[name].conditions == ()
         assert {entries[name].schedule.on(day) for day in (date.min, date.max)} == {Enforcement.BLOCK}
     assert all(entry.schedule.on(date.max) is Enforcement.BLOCK for entry in entries.values())
+
+
+@pytest.fixture(scope="module")
+def ended() -> Any:
+    """How the packs' own tests end, with what they exercise."""
+    command = [sys.executable, "-m", "bot", "test", "policies/tests", "--coverage", "--format", "json"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_every_pack_has_tests_and_they_pass(ended: Any) -> None:
+    assert {Path(file["file"]).stem for file in ended["files"]} == set(PACKS)
+    assert ended["summary"]["passed"] == ended["summary"]["total"] > 100
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_the_tests_of_a_pack_are_what_their_schema_says(pack: str) -> None:
+    written = (ROOT / "policies" / "tests" / f"{pack}.yml").read_text("utf-8")
+    assert written.startswith("# yaml-language-server: $schema=../../docs/schema/tests.schema.json\n")
+    assert mismatches("tests", written) == []
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_every_entry_of_a_pack_is_seen_to_fail_and_to_pass(pack: str, ended: Any) -> None:
+    seen = {entry["key"]: entry for entry in ended["coverage"] if entry["policy"] == f"pack:{pack}"}
+    assert set(seen) == set(loaded(pack).members())
+    for entry in seen.values():
+        assert entry["never"] == [], entry["key"]
