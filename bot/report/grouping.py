@@ -268,7 +268,7 @@ def _may(groups: Groups) -> str:
 
 def _survey_sentence(run: Run, groups: Groups) -> str:
     parts = [f"{_amount(run)}, {counted(len(run.results), 'result')}"]
-    tally = counts(run.results)
+    tally = counts(result for result in run.results if not result.excused)
     words = (
         (Outcome.FAIL, "failing"),
         (Outcome.ERROR, "in error"),
@@ -276,9 +276,11 @@ def _survey_sentence(run: Run, groups: Groups) -> str:
         (Outcome.PASS, "passing"),
         (Outcome.NOT_APPLICABLE, "not applicable"),
     )
-    parts.append(
-        ", ".join(f"{tally[outcome]} {word}" for outcome, word in words if tally[outcome]) or "nothing to judge"
-    )
+    told = [f"{tally[outcome]} {word}" for outcome, word in words if tally[outcome]]
+    told += [
+        f"{len(some)} {word}" for some, word in ((groups.waived, "waived"), (groups.known, "known before")) if some
+    ]
+    parts.append(", ".join(told) or "nothing to judge")
     if groups.failing:
         blocking = len(groups.blocking) + len(groups.awaiting)
         parts.append(f"{blocking} would block" if blocking else "nothing blocks")

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Evidence, Finding, Location, Severity
 from bot.model.people import Person
-from bot.model.results import Enforcement, Gap, Gate, Outcome, PolicySource, Result, Run, Unknowing, Verdict
+from bot.model.results import (
+    AppliedWaiver,
+    Condition,
+    Enforcement,
+    Gap,
+    Gate,
+    Member,
+    Outcome,
+    PolicySource,
+    Result,
+    Run,
+    Unknowing,
+    Verdict,
+)
 from bot.model.subjects import Branch, Organization, Platform, PullRequest, Release, Repository, Subject
 
 NOW = datetime(2027, 1, 15, 9, 30, tzinfo=UTC)
@@ -231,7 +244,62 @@ def survey() -> Run:
     )
 
 
+WAIVER = AppliedWaiver(
+    "The vendor mends it in March.",
+    "ada",
+    "carol",
+    date(2027, 3, 31),
+    ticket="PAY-412",
+    compensating_control="Checked by hand each week.",
+    source="waivers.yml:4",
+)
+
+
+def excused() -> Run:
+    """A gate with a group, a waived entry, and findings that were there before."""
+    inner = Member(
+        "payments/inner",
+        "all_of",
+        Outcome.FAIL,
+        findings=LINK.findings,
+        members=(
+            Member("payments/link", "requirement-link", Outcome.FAIL, findings=LINK.findings),
+            Member("payments/scan", "secret-scanning", Outcome.FAIL, findings=PINNED.findings, waiver=WAIVER),
+        ),
+    )
+    group = result(
+        "any_of",
+        Outcome.FAIL,
+        key="payments/change-approval",
+        title="any of: two-people, documentation, inner",
+        findings=(*APPROVALS.findings, *LINK.findings),
+        conditions=(Condition("when", "!pr.draft", True),),
+        members=(
+            Member("payments/two-people", "approvals", Outcome.FAIL, findings=APPROVALS.findings),
+            Member(
+                "payments/documentation",
+                "approvals",
+                Outcome.NOT_APPLICABLE,
+                reason='when: files.all(f, f.path.startsWith("docs/")) does not hold',
+                conditions=(Condition("when", 'files.all(f, f.path.startsWith("docs/"))', False),),
+            ),
+            Member("payments/alerts", "code-alerts", Outcome.UNKNOWN, unknown=UNKNOWN.unknown),
+            inner,
+        ),
+    )
+    new, old = Finding("A new thing is wrong.", "Mend it."), Finding("An old thing is wrong.", "Mend it some day.")
+    return run(
+        group,
+        replace(LINK, waiver=WAIVER),
+        replace(PINNED, fingerprints=("a",) * len(PINNED.findings), known=frozenset({"a"})),
+        result("partly", Outcome.FAIL, findings=(new, old), fingerprints=("n", "o"), known=frozenset({"o"})),
+        *PASSES,
+        verdict=Verdict.BLOCKED,
+    )
+
+
 ALL = {
+    "excused": excused,
     "blocked": blocked,
     "waiting": waiting,
     "passed": passed,

@@ -163,3 +163,10 @@ def test_markup_is_shown_as_written() -> None:
 def test_a_hostile_scan_stays_text() -> None:
     results = [runs.result("approvals", Outcome.FAIL, runs.repository(text[:500], i)) for i, text in enumerate(HOSTILE)]
     assert_harmless(shown(runs.run(*results, command="scan"), 60))
+
+
+def test_what_is_excused_counts_as_that_and_not_as_failing() -> None:
+    known = replace(runs.PINNED, fingerprints=("a",) * len(runs.PINNED.findings), known=frozenset({"a"}))
+    told = " ".join(shown(runs.run(replace(runs.LINK, waiver=runs.WAIVER), known), 200).split())
+    assert "2 results; 1 waived, 1 known before." in told
+    assert "failing" not in told
