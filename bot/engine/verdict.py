@@ -32,7 +32,7 @@ def decide(results: Sequence[Result], on_unknown: OnUnknown) -> Verdict:
 
     A blocking fail blocks, or waits when time or people can cure every one; else a blocking unknown or error is
     inconclusive, unless ``on_unknown`` of each of its kinds says ``warn``; no result at all is empty. What a waiver covers
-    counts as a pass, and so does a fail whose every finding is in the baseline.
+    counts as a pass, and so does a fail whose every finding is in the baseline, as far as nothing beside it is unknown.
     """
     if not results:
         return Verdict.EMPTY
@@ -40,6 +40,7 @@ def decide(results: Sequence[Result], on_unknown: OnUnknown) -> Verdict:
     failed = [result for result in blocking if result.outcome is Outcome.FAIL]
     if failed:
         return Verdict.WAITING if all(result.awaiting for result in failed) else Verdict.BLOCKED
+    blocking += [r for r in results if r.enforcement is Enforcement.BLOCK and r.half_known]
     if any(_inconclusive(result, on_unknown) for result in blocking):
         return Verdict.INCONCLUSIVE
     return Verdict.PASSED
@@ -48,7 +49,7 @@ def decide(results: Sequence[Result], on_unknown: OnUnknown) -> Verdict:
 def _inconclusive(result: Result, on_unknown: OnUnknown) -> bool:
     if result.outcome is Outcome.ERROR:
         return True
-    if result.outcome is not Outcome.UNKNOWN:
+    if result.outcome is not Outcome.UNKNOWN and not result.half_known:
         return False
     return not result.unknown or any(on_unknown.get(u.kind, "block") == "block" for u in result.unknown)
 

@@ -166,9 +166,20 @@ class Result:
         return self.waiver is not None or self.baseline
 
     @property
+    def half_known(self) -> bool:
+        """A fail that the baseline excuses and beside which something could not be decided: that may be a fail of its own."""
+        return self.waiver is None and self.baseline and (bool(self.unknown) or _erred(self.members))
+
+    @property
     def awaiting(self) -> bool:
         """A fail that time or people can cure without a change."""
         return _awaiting(self, self.new_findings)
+
+
+def _erred(members: tuple[Member, ...]) -> bool:
+    """Whether an error stands beside the fails of a failing group."""
+    counted = [member for member in members if member.waiver is None]
+    return any(m.outcome is Outcome.ERROR or (m.outcome is Outcome.FAIL and _erred(m.members)) for m in counted)
 
 
 def _awaiting(judged: Member | Result, findings: tuple[Finding, ...]) -> bool:

@@ -85,7 +85,7 @@ def grouped(results: Iterable[Result]) -> Groups:
         unknown=having(Outcome.UNKNOWN),
         passing=having(Outcome.PASS),
         not_applicable=having(Outcome.NOT_APPLICABLE),
-        unknowns=_unknowns(ordered),
+        unknowns=_unknowns(result for result in every if not result.excused or result.half_known),
     )
 
 
@@ -112,7 +112,9 @@ def _unknowns(results: Iterable[Result]) -> tuple[UnknownGroup, ...]:
             reason=reason,
             keys=tuple(sorted({result.key for result in concerned})),
             subjects=tuple(sorted({result.subject.name for result in concerned})),
-            blocks=any(r.enforcement is Enforcement.BLOCK and r.outcome is Outcome.UNKNOWN for r in concerned),
+            blocks=any(
+                r.enforcement is Enforcement.BLOCK and (r.outcome is Outcome.UNKNOWN or r.half_known) for r in concerned
+            ),
         )
         for (kind, reason), concerned in sorted(found.items(), key=lambda item: (kinds.index(item[0][0]), item[0][1]))
     )
@@ -212,7 +214,8 @@ def sentence(run: Run) -> str:
                 f"{_of(groups.awaiting, run)} {'waits' if len(groups.awaiting) == 1 else 'wait'} for people or checks"
             )
         case Verdict.INCONCLUSIVE:
-            undecided = [r for r in groups.unknown + groups.errors if r.enforcement is Enforcement.BLOCK]
+            left = groups.unknown + groups.errors + tuple(r for r in groups.known if r.half_known)
+            undecided = [r for r in left if r.enforcement is Enforcement.BLOCK]
             said = f"{_of(undecided, run)} could not be decided"
         case Verdict.EMPTY:
             said = "no policy entry selects this subject, so nothing was judged"

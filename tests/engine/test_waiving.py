@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -9,9 +10,10 @@ from bot.engine.judging import Judged, judge
 from bot.engine.verdict import decide
 from bot.model.facts import Fact, Unavailable, UnknownKind
 from bot.model.facts.change import ChangedFiles
-from bot.model.results import Enforcement, Outcome, Result, Verdict
+from bot.model.results import Enforcement, Member, Outcome, Result, Verdict
 from bot.model.subjects import Subject
 from bot.policy.load import load_configuration
+from bot.report.grouping import grouped
 from tests.engine.memory_provider import MemoryProvider
 from tests.policy.examples import ADO_REPOSITORY, REPOSITORY, pull_request
 
@@ -190,3 +192,33 @@ def test_a_finding_of_the_baseline_is_shown_and_does_not_block() -> None:
     new = again("0" * 32)
     assert not new.baseline
     assert decide([new], {}) is Verdict.BLOCKED
+
+
+def test_the_baseline_excuses_nothing_that_is_not_known_beside_its_findings() -> None:
+    unknown = "- {name: unseen, subject: pull_request, message: m, assert: 'files.size() == 1'}"
+    config = CONFIG.replace("waivers: [w.yml]", "baseline: b.yml")
+
+    def group(*known: str, rules: str, **answers: Any) -> Result:
+        configuration = load_configuration(config, "c.yml", Place(p=rules, b=baseline(*known)))
+        provider = MemoryProvider({(ChangedFiles, PULL.id): answers.get("files", HIDDEN)})
+        return result(judge(configuration, [PULL], provider, {datetime: NOW}), "g")
+
+    rules = RULES.replace("- {name: fine,", f"{unknown}\n      - {{name: fine,")
+    before = group(rules=rules)
+    half = group(*before.fingerprints, rules=rules)
+    assert (half.outcome, half.baseline, half.half_known) == (Outcome.FAIL, True, True)
+    assert decide([half], {}) is Verdict.INCONCLUSIVE
+    assert decide([half], {UnknownKind.SCOPE: "warn"}) is Verdict.PASSED
+    (told,) = grouped([half]).unknowns
+    assert told.blocks
+    known = group(*before.fingerprints, rules=RULES)
+    assert decide([known], {}) is Verdict.PASSED
+
+
+def test_the_baseline_excuses_no_error_beside_its_findings() -> None:
+    before = result(judged(), "g")
+    broken = Member("p/fine", "fine", Outcome.ERROR, reason="it broke")
+    excused = replace(before, known=frozenset(before.fingerprints))
+    assert decide([excused], {}) is Verdict.PASSED
+    erred = replace(excused, members=(before.members[0], broken))
+    assert decide([erred], {}) is Verdict.INCONCLUSIVE
