@@ -40,11 +40,15 @@ class Documents:
         """Why an expression is not decided: what could not be read, or the expression's own error."""
         text = " ".join(expression.text.split())
         unread = [
-            Unknowing(missing.kind, f"{word}: {text} rests on {fact.name}: {missing.reason}", fact.name)
-            for fact in expression.facts()
-            if isinstance(missing := self._answer(fact, subject), Unavailable)
+            Unknowing(missing.kind, f"{word}: {text} rests on {name}: {missing.reason}", name)
+            for name, missing in self.unread(expression, subject).items()
         ]
         yield from unread or [Unknowing(answer.kind, f"{word}: {text}: {answer.reason}")]
+
+    def unread(self, expression: Expression, subject: Subject) -> Mapping[str, Unavailable]:
+        """The facts that the expression names and that could not be read, by name."""
+        answers = {fact.name: self._answer(fact, subject) for fact in expression.facts()}
+        return {name: answer for name, answer in sorted(answers.items()) if isinstance(answer, Unavailable)}
 
     def unsupported(self, expression: Expression, subject: Subject) -> str:
         """Why the platform has nothing that the expression names; empty: it has everything."""

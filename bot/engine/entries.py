@@ -141,7 +141,7 @@ def _assert(assertion: Assertion, subject: Subject, documents: Documents) -> Jud
     answer = expression.evaluate(document)
     if isinstance(answer, Undecided):
         missing = documents.unsupported(expression, subject)
-        if missing:
+        if missing and not documents.unread(expression, subject):
             return Judgement(Outcome.NOT_APPLICABLE, reason=missing)
         doubts = tuple(documents.doubts(expression, answer, subject, "assert"))
         condition = Condition("assert", text, None, "; ".join(doubt.reason for doubt in doubts))

@@ -184,6 +184,15 @@ def test_what_the_platform_does_not_have_is_not_applicable() -> None:
     assert (result.outcome, result.reason) == (Outcome.NOT_APPLICABLE, "no such thing here")
 
 
+def test_what_could_not_be_read_is_unknown_also_beside_what_the_platform_does_not_have() -> None:
+    text = "size(properties) == 1 && size(files) == 1"
+    rule = f"  - {{name: x, enforce: block, subject: pull_request, message: m, assert: '{text}'}}\n"
+    missing = {Properties: NotSupported("no such thing here")}
+    result = one(rule, answers={**missing, ChangedFiles: HIDDEN})
+    assert (result.outcome, [unknown.fact for unknown in result.unknown]) == (Outcome.UNKNOWN, ["files"])
+    assert one(rule, answers={**missing, ChangedFiles: DOCS}).outcome is Outcome.NOT_APPLICABLE
+
+
 def test_an_assertion_on_files_judges_nothing_of_an_empty_diff() -> None:
     rule = "  - " + DOUBT.replace("NAME", "x").replace("{", "{enforce: block, ", 1) + "\n"
     result = one(rule, answers={ChangedFiles: ChangedFiles(())})
