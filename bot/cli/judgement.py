@@ -171,9 +171,15 @@ class Judging:
             self.results.extend(result for result in found if result is not None)
 
     def judge(
-        self, configuration: Configuration, provider: Provider, subjects: Sequence[Subject], progress: Progress
+        self,
+        configuration: Configuration,
+        provider: Provider,
+        subjects: Sequence[Subject],
+        progress: Progress,
+        *,
+        whole: bool = True,
     ) -> tuple[Result, ...]:
-        """Judge subjects of one provider, and keep everything that was said."""
+        """Judge subjects of one provider, and keep everything that was said. Not ``whole``: a scan judges others too."""
         values: dict[type, object] = {datetime: self.session.now}
         if any(
             AnalyzerCatalogue in variant.values.values()
@@ -185,7 +191,7 @@ class Judging:
             values[AnalyzerCatalogue] = self._catalogue(configuration)
         own_checks = configuration.gate.posted(subjects)
         judged = self.judged = judge(
-            configuration, subjects, provider, values, progress, own_checks, whole=self.command == "scan"
+            configuration, subjects, provider, values, progress, own_checks, whole=whole and self.command == "scan"
         )
         self.subjects.extend(self._counted(judged.subjects, judged.results))
         self.results.extend(judged.results)

@@ -75,9 +75,10 @@ def command(
                     bar.advance("repositories")
             if repository_policies:
                 for each, theirs in judging.configurations_of(configuration, provider, subjects):
-                    judging.judge(judging.using(each), provider, theirs, bar)
+                    judging.judge(judging.using(each), provider, theirs, bar, whole=False)
             else:
-                judging.judge(configuration, provider, subjects, bar)
+                # With several targets, a waiver that this one does not need may be for the next.
+                judging.judge(configuration, provider, subjects, bar, whole=len(parsed) == 1)
                 judging.note_idle_waivers(root)
         run = judging.run()
     emit(run, format_, outputs, verbose=verbose)

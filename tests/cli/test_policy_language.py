@@ -255,6 +255,26 @@ def test_a_scan_goes_by_each_repositorys_own_policy_where_it_is_asked_to(
 
 
 @ON_BOTH
+def test_a_waiver_that_some_repository_needs_is_needed_also_where_each_goes_by_its_own_policy(
+    platform: str, changed: Callable[..., World]
+) -> None:
+    rules = BASE.replace("approvals", "branch-protection").replace(", with: {minimum: 1}", "")
+    served = changed(platform, **{".github/almguard.yml": rules.replace("name: base", "name: own")})
+    owner = "github:acme" if platform == "github" else "ado:acme"
+    served.write("policies/payments.yml", rules.replace("name: base", "name: payments"))
+    waiver = WAIVERS.replace("payments/titled", "payments/branch-protection") % "'acme/**'"
+    served.write("waivers.yml", waiver)
+    floor = served.write(
+        "floor.yml",
+        "apiVersion: almguard/v1\nkind: Config\npolicies: [policies/payments.yml]\nwaivers: [waivers.yml]\n",
+    )
+    report = served.call("scan", owner, "--config", floor, "--repository-policies", "--format", "json").json()
+    assert any(result["waiver"] for result in report["results"])
+    assert any(result["outcome"] == "pass" for result in report["results"] if result["policy"] == "payments")
+    assert not [result for result in report["results"] if result["rule"] == "waivers"]
+
+
+@ON_BOTH
 def test_a_policy_that_does_not_load_ends_no_scan(platform: str, changed: Callable[..., World]) -> None:
     served = changed(platform, **{".github/almguard.yml": "apiVersion: almguard/v1\nkind: Policy\nrules: 5\n"})
     owner = "github:acme" if platform == "github" else "ado:acme"
