@@ -50,6 +50,14 @@ def _credential_name(value: str) -> str:
     return value
 
 
+def _some_path(value: tuple[str, ...]) -> tuple[str, ...]:
+    if all(glob.startswith("!") for glob in value):
+        raise ValueError(
+            "these are exclusions alone, and no file is left to look for; begin with the files that are meant"
+        )
+    return value
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
 Glob = Annotated[
@@ -78,7 +86,11 @@ if TYPE_CHECKING:  # As above: a single text may stand for a list of one.
     Texts: TypeAlias = tuple[str, ...]
     Paths: TypeAlias = tuple[str, ...]
 else:
-    Paths = Annotated[Annotated[tuple[PathGlob, ...], Field(min_length=1)] | PathGlob, AfterValidator(_listed)]
+    Paths = Annotated[
+        Annotated[tuple[PathGlob, ...], Field(min_length=1)] | PathGlob,
+        AfterValidator(_listed),
+        AfterValidator(_some_path),
+    ]
     Texts = Annotated[Annotated[tuple[Text, ...], Field(min_length=1)] | Text, AfterValidator(_listed)]
 CheckName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Expression = Annotated[

@@ -223,6 +223,10 @@ def mistakes(text: str, files: Place | None = None) -> list[str]:
             NAMED + "waivers: {max_days: }\n" + RULES,
             "f.yml:4:21: waivers.max_days: it is empty; write a value, or take the key out",
         ),
+        (
+            NAMED + "match: {path: ['!Dockerfile']}\n" + RULES,
+            "f.yml:4:15: match.path: these are exclusions alone, and no file is left to look for",
+        ),
         (NAMED + RULES + "    name: waivers\n", "f.yml:7:11: rules[0]: the name 'waivers' is taken"),
         (
             NAMED + RULES + "    severity: urgent\n",
