@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.cli.failures import Refusal
+from bot.cli.places import TEST_FOLDERS, FilesBeside
 from bot.model.analyzers import AnalyzerCatalogue
 from bot.policy.casefile import CaseFile, Served, load_cases
 from bot.policy.configuration import Configuration, SourceFile
@@ -20,24 +21,21 @@ from bot.policy.resolving import PACK
 if TYPE_CHECKING:
     from bot.policy.references import Fetcher
 
-FOLDERS = (".github/almguard-tests", "policies/tests")
-"""Where policy tests are looked for when nothing is named."""
-
 OTHERS = frozenset({"Policy", "Config", "Waivers", "Identities", "Scenario"})
 """Kinds of file that may lie beside tests in their folders: not tests, and no mistake."""
 
 
 def found(paths: Sequence[str]) -> list[Path]:
-    """The files that are named, and those of the folders that are; without any, those of ``FOLDERS``."""
-    chosen = [Path(path) for path in paths] or [Path(folder) for folder in FOLDERS if Path(folder).is_dir()]
+    """The files that are named, and those of the folders that are; without any, those of ``TEST_FOLDERS``."""
+    chosen = [Path(path) for path in paths] or [Path(folder) for folder in TEST_FOLDERS if Path(folder).is_dir()]
     if not chosen:
         raise Refusal(
-            f"There is no {' and no '.join(FOLDERS)} here. Name a file or a folder: almguard test policies/tests"
+            f"There is no {' and no '.join(TEST_FOLDERS)} here. Name a file or a folder: almguard test policies/tests"
         )
     files: list[Path] = []
     for path in chosen:
         if path.is_dir():
-            inside = sorted(file for ending in ("*.yml", "*.yaml") for file in path.rglob(ending) if _is_tests(file))
+            inside = _inside(path)
             if not inside:
                 raise Refusal(f"{path}: there is no file of tests (kind: Tests) in this folder")
             files += inside
@@ -48,11 +46,20 @@ def found(paths: Sequence[str]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
+def tests_here() -> list[Path]:
+    """The files of ``TEST_FOLDERS``; none where there are none."""
+    return [file for folder in TEST_FOLDERS for file in _inside(Path(folder))]
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(file for ending in ("*.yml", "*.yaml") for file in folder.rglob(ending) if _is_tests(file))
+
+
 def _is_tests(path: Path) -> bool:
     """Whether a file of a folder is to be loaded: every one that does not say that it is something else."""
     try:
         root = parse_yaml(text_of(path), str(path)).root
-    except PolicyError:
+    except (PolicyError, Refusal):
         return True  # What is wrong with it is told when it is loaded.
     kind = root.get("kind") if isinstance(root, Mapping) else None
     return not (isinstance(kind, Scalar) and kind.value in OTHERS)
@@ -99,14 +106,13 @@ class CaseFiles:
         return self._catalogues[configuration.analyzers]
 
     def _load(self, name: str) -> Configuration:
-        from bot.cli.places import Folder, root_of
         from bot.policy.load import load_configuration
 
         if name.startswith(PACK):
             text = data_file("policies", f"{name.removeprefix(PACK)}.yml").read_text(encoding="utf-8")
             return load_configuration(text, name, None, self._fetcher)
         path = Path(name)
-        return load_configuration(text_of(path), name, Folder(root_of(path)), self._fetcher)
+        return load_configuration(text_of(path), name, FilesBeside(path), self._fetcher)
 
 
 class _Beside:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.cli.failures import Refusal
-from bot.cli.places import Folder, root_of
+from bot.cli.places import FilesBeside
 from bot.policy.catalogue import parse_catalogue
 from bot.policy.load import load_configuration
 from bot.policy.loader import parse_yaml
@@ -57,6 +57,8 @@ class Checker:
             self.fine.append(f"{source}: {self._checked(path, text, source)}: all is well.")
         except PolicyError as error:
             self.problems += error.problems
+        except Refusal as refusal:  # a file that tests refer to cannot be read
+            self.problems.append(Problem(source, 1, 1, "", refusal.message))
 
     def error(self) -> PolicyError | None:
         """All that is wrong, sorted, each mistake once."""
@@ -101,7 +103,7 @@ class Checker:
                 raise PolicyError([*tree.problems, _unknown_kind(tree, root, said)])
 
     def _configuration(self, path: Path, tree: Tree, text: str) -> str:
-        beside = _Beside(path)
+        beside = FilesBeside(path)
         problems: list[Problem] = list(_analyzers(tree, beside))
         try:
             found = load_configuration(text, tree.file, beside, self.fetcher)
@@ -125,28 +127,7 @@ class Checker:
         return _count(len(waivers), "waiver")
 
 
-class _Beside:
-    """The files beside a configuration, with names that lead to them from where the configuration's own name does."""
-
-    def __init__(self, path: Path) -> None:
-        self._root = root_of(path)
-        self._folder = Folder(self._root)
-        self._name = os.path.normpath if path.is_absolute() else os.path.relpath
-
-    def read(self, path: str) -> tuple[str, str] | None:
-        """A file's text and its name. Raises ``FetchError`` where it is there and cannot be read."""
-        try:
-            found = self._folder.read(path)
-        except Refusal as refusal:
-            raise FetchError(refusal.message) from None
-        return None if found is None else (found[0], self._name(self._root / path))
-
-    def list(self) -> Sequence[str]:
-        """The YAML files of the folder."""
-        return self._folder.list()
-
-
-def _analyzers(tree: Tree, beside: _Beside) -> Iterator[Problem]:
+def _analyzers(tree: Tree, beside: FilesBeside) -> Iterator[Problem]:
     """What is wrong in the catalogues of tools that a configuration names; that one is missing is told with the rest."""
     named = tree.root.get("analyzers") if isinstance(tree.root, Mapping) else None
     for _, _, name in texts(named, "analyzers"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from bot.cli.failures import Refusal
 
 CONFIG_PATHS = (".github/almguard.yml", "almguard.yml")
 """Where a gate looks for a configuration, from the root of a repository; the first that is there is it."""
+TEST_FOLDERS = (".github/almguard-tests", "policies/tests")
+"""Where policy tests are looked for when nothing is named."""
 
 
 def found_here() -> Path:
@@ -69,3 +72,26 @@ class Folder:
             for found in self._root.rglob(ending)
             if ".git" not in found.relative_to(self._root).parts and found.is_file()
         )
+
+
+class FilesBeside:
+    """The files beside a configuration, with names that lead to them from where the configuration's own name does."""
+
+    def __init__(self, path: Path) -> None:
+        self._root = root_of(path)
+        self._folder = Folder(self._root)
+        self._name = os.path.normpath if path.is_absolute() else os.path.relpath
+
+    def read(self, path: str) -> tuple[str, str] | None:
+        """A file's text and its name. Raises ``FetchError`` where it is there and cannot be read."""
+        from bot.policy.references import FetchError
+
+        try:
+            found = self._folder.read(path)
+        except Refusal as refusal:
+            raise FetchError(refusal.message) from None
+        return None if found is None else (found[0], self._name(self._root / path))
+
+    def list(self) -> Sequence[str]:
+        """The YAML files of the folder."""
+        return self._folder.list()

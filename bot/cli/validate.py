@@ -36,18 +36,18 @@ def command(paths: tuple[Path, ...], online: bool, format_: str, now: datetime |
     """Check files: every mistake of all of them at once, as file:line:column. Exits with 2 where there is one.
 
     Each file is checked by its kind (Policy, Config, Waivers, Identities, Tests, Scenario; an inventory as .csv, a baseline
-    as .json), a configuration with everything that it names. Without a file, the configuration that a gate would find
-    here: .github/almguard.yml, else almguard.yml. Nothing is read from the network, unless --online is given. What will
-    surprise somebody, such as a waiver that has ended, is a warning.
+    as .json), a configuration with everything that it names. Without a file: the configuration that a gate would find
+    here (.github/almguard.yml, else almguard.yml), and the policy tests (.github/almguard-tests/, policies/tests/). Nothing
+    is read from the network, unless --online is given. What will surprise somebody, such as a waiver that has ended, is a
+    warning.
     """
     from bot.cli.checking import Checker
-    from bot.cli.places import found_here
     from bot.cli.session import session
     from bot.engine.verdict import USAGE
 
     with session(now) as opened:
         checker = Checker(opened.now, opened.fetcher() if online else None)
-        for path in paths or (found_here(),):
+        for path in paths or _here():
             checker.check(path)
     wrong = checker.error()
     problems = wrong.problems if wrong is not None else ()
@@ -62,6 +62,18 @@ def command(paths: tuple[Path, ...], online: bool, format_: str, now: datetime |
         for problem in problems:
             click.echo(str(problem), err=True)
     return USAGE if problems else 0
+
+
+def _here() -> list[Path]:
+    """The configuration and the tests of this folder."""
+    from bot.cli.places import TEST_FOLDERS, found_here
+
+    tests: list[Path] = []
+    if any(Path(folder).is_dir() for folder in TEST_FOLDERS):
+        from bot.cli.casefiles import tests_here
+
+        tests = tests_here()
+    return [found_here(), *tests]
 
 
 def _json(checker: Checker, problems: tuple[Problem, ...], warnings: list[Problem]) -> str:

@@ -68,6 +68,11 @@ GOOD: dict[str, tuple[str, str]] = {
         "analyzers:\n  - {id: own, name: Own, kinds: [lint], url: 'https://own.example', commands: [own-lint]}\n",
         "a catalogue of 1 tool",
     ),
+    "tests.yml": (
+        HEAD + "kind: Tests\npolicy: pack:baseline\ncases:\n  - {name: one, facts: {work_items: []}, expect: "
+        "{entries: {requirement-link: fail}}}\n",
+        "1 case",
+    ),
     "world.yml": ("kind: Scenario\nrepositories: [{name: payments}]\n", "a scenario of 1 repository"),
 }
 
@@ -96,6 +101,7 @@ BAD: dict[str, tuple[str, str]] = {
     "almguard-baseline.json": ('{"schema": "x"}', "almguard-baseline.json:1:"),
     "tools.yml": ("analyzers:\n  - {id: own}\n", "tools.yml:2:5: "),
     "controls.yml": ("controls: 3\n", "controls.yml:1:"),
+    "tests.yml": (HEAD + "kind: Tests\npolicy: pack:baseline\ncases:\n  - {nam: one}\n", "tests.yml:5:"),
     "world.yml": ("kind: Scenario\nrepositories: [{nam: payments}]\n", "world.yml:2:17: repositories[0].nam: "),
     "else.yml": (HEAD + "kind: Polcy\n", "else.yml:2:7: kind: Policy, Config, "),
     "none.yml": (HEAD, "none.yml:1:1: the key 'kind' is missing"),
@@ -175,6 +181,29 @@ def test_a_mistake_that_two_files_lead_to_is_told_once(here: Path) -> None:
     assert ended.code == 2
     assert ended.err.count("no rule is called 'aprovals'") == 1
     assert ended.err.startswith("policies/base.yml:5:12: ")
+
+
+def test_the_tests_that_are_here_are_checked_too(here: Path) -> None:
+    write(".git/HEAD", "")
+    write("almguard.yml", HEAD + "kind: Config\npolicies: [policies/own.yml]\n")
+    write("policies/own.yml", POLICY.replace("rules:", "extends: policies/base.yml\nrules:"))
+    write("policies/base.yml", POLICY.replace("own", "base"))
+    tests = HEAD + "kind: Tests\npolicy: ../own.yml\ncases: [{name: one, expect: {entries: {approvals: pass}}}]\n"
+    write("policies/tests/own.yml", tests)
+    write("policies/tests/world.yml", "kind: Scenario\n")
+    assert validate().err == ""
+    assert validate().out.splitlines()[1:] == ["policies/tests/own.yml: 1 case: all is well."]
+    write("policies/tests/own.yml", tests.replace("approvals", "aprovals"))
+    write("policies/base.yml", POLICY.replace("block", "blok"))
+    Path("policies/tests/latin.yml").write_bytes(b"\xe9")
+    ended = validate()
+    assert ended.code == 2
+    assert ended.err.count("policies/base.yml:5:32: ") == 1
+    assert "policies/tests/latin.yml:1:1: it cannot be read" in ended.err
+    write("policies/base.yml", POLICY.replace("own", "base"))
+    assert "policies/tests/own.yml:4:" in validate().err
+    Path("policies/own.yml").write_bytes(b"\xe9")
+    assert "policies/tests/own.yml:1:1: policies/own.yml: it cannot be read" in validate().err
 
 
 def test_a_policy_is_read_from_the_root_of_its_checkout(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
