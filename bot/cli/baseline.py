@@ -45,7 +45,7 @@ def command(targets: tuple[str, ...], config: Path | None, output: Path, prune: 
     """
     from bot.cli.output import write_whole
     from bot.policy.baseline import Baseline
-    from bot.report.sanitize import log_line
+    from bot.report.sanitize import plain
 
     before = _there(output, prune=prune)
     judging = _judged(targets, config, now)
@@ -62,7 +62,7 @@ def command(targets: tuple[str, ...], config: Path | None, output: Path, prune: 
     if not named:
         click.echo(f"No configuration names it yet, so it has no effect: write 'baseline: {output}' there.", err=True)
     for gap in dict.fromkeys(f"{gap.name}: {gap.reason}" for gap in judging.gaps):
-        click.echo(log_line(f"not read, so neither added nor dropped: {gap}"), err=True)
+        click.echo(plain(f"not read, so neither added nor dropped: {gap}"), err=True)
     return 3 if judging.gaps else 0
 
 

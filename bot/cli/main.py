@@ -20,6 +20,7 @@ COMMANDS = {
     "scan": ("bot.cli.scan", "Judge every repository of organisations and projects."),
     "audit": ("bot.cli.audit", "Judge one target in depth: a checkout, a repository, a pull request, a release."),
     "explain": ("bot.cli.explain", "Explain a rule, or why a target is judged as it is."),
+    "init": ("bot.cli.init", "Write a first policy, its test and the pipeline that enforces it."),
     "validate": ("bot.cli.validate", "Check policy files, offline."),
     "test": ("bot.cli.test", "Run policy tests: cases, each with what the policy has to make of it."),
     "rules": ("bot.cli.rules", "List the rules, or write their pages."),

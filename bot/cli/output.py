@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -58,18 +58,43 @@ def _text(run: Run, kind: str, *, verbose: bool) -> str:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never half of it."""
+    write_all({path: text})
+
+
+def write_all(texts: Mapping[Path, str]) -> None:
+    """Write files, each whole. What can fail is done before the first of them is seen, so it is all of them or none."""
+    ready: dict[str, Path] = {}
+    made: list[Path] = []
+    path = Path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text if text.endswith("\n") else text + "\n")
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(name, 0o666 & ~mask)
+        for path, text in texts.items():
+            missing = [folder for folder in path.parents if not folder.exists()]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made += missing
+            ready[_written(path, text)] = path
+        for name, path in ready.items():
             os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise Refusal(f"{path}: it cannot be written: {error.strerror or error}") from None
+    except BaseException as error:
+        for name in ready:
+            Path(name).unlink(missing_ok=True)
+        for folder in sorted(made, reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        if isinstance(error, OSError):
+            raise Refusal(f"{path}: it cannot be written: {error.strerror or error}") from None
+        raise
+
+
+def _written(path: Path, text: str) -> str:
+    """The name of a file beside the one that it is to become."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text if text.endswith("\n") else text + "\n")
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+    except BaseException:
+        os.unlink(name)
+        raise
+    return name

@@ -59,7 +59,7 @@ def check(targets: tuple[str, ...], config: Path | None, now: datetime | None) -
     """
     from bot.cli.session import session
     from bot.policy.waivers import Standing
-    from bot.report.sanitize import log_line
+    from bot.report.sanitize import plain
 
     with session(now) as opened:
         chosen = configuration(config, opened)
@@ -69,12 +69,12 @@ def check(targets: tuple[str, ...], config: Path | None, now: datetime | None) -
     told = {(path, line) for path, line, _ in needed}
     wrong = [(w.source, w.line, said) for w, said in lines if (w.source, w.line) not in told] + needed
     for path, line, said in sorted(wrong):
-        click.echo(log_line(f"{path}:{line}: {said}"))
+        click.echo(plain(f"{path}:{line}: {said}"))
     for waiver, held in found:
         if held.standing is Standing.EXPIRING:
-            click.echo(log_line(f"{waiver.source}:{waiver.line}: {waiver.entry}: {held.sentence} (it still applies)"))
+            click.echo(plain(f"{waiver.source}:{waiver.line}: {waiver.entry}: {held.sentence} (it still applies)"))
     for reason in unread:
-        click.echo(log_line(f"not read, so whether a waiver is needed there is not known: {reason}"), err=True)
+        click.echo(plain(f"not read, so whether a waiver is needed there is not known: {reason}"), err=True)
     if not wrong and not unread:
         click.echo(f"{_count(len(found))}: all hold.")
     return 1 if wrong else 3 if unread else 0
@@ -174,7 +174,7 @@ def _print_table(found: Sequence[tuple[Waiver, Held]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from bot.report.sanitize import log_line
+    from bot.report.sanitize import plain
 
     if not found:
         click.echo("There are no waivers.")
@@ -189,7 +189,7 @@ def _print_table(found: Sequence[tuple[Waiver, Held]]) -> None:
         subjects = " ".join(waiver.subjects) + (" when …" if waiver.condition is not None else "")
         words = (waiver.entry, subjects, waiver.owner, waiver.approver)
         days = str(held.days_left) if held.days_left >= 0 else "–"
-        table.add_row(*map(log_line, words), waiver.expires.isoformat(), days, held.standing.words)
+        table.add_row(*map(plain, words), waiver.expires.isoformat(), days, held.standing.words)
     console = Console(highlight=False, markup=False, emoji=False)
     console.print(table)
     lapsed = sum(not held.applies for _, held in found)

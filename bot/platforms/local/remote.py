@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from bot.model.subjects import Platform
+
 _SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>[^\s]+)")
 _URL = re.compile(r"[a-z+]+://(?:[^@/\s]*@)?(?P<host>[A-Za-z0-9.-]+)(?::\d+)?/(?P<path>[^\s]+)")
 
@@ -34,3 +36,23 @@ def target_of(address: str) -> str | None:
                 case ["_git", name]:
                     return f"ado:{organization}/{name}/{name}"
     return None
+
+
+def platform_of(address: str) -> Platform | None:
+    """The platform behind the address of a remote, also of a server of one's own as far as the address tells; else None.
+
+    A GitHub Enterprise Server is known by its name (``github.acme.example``), an Azure DevOps Server by its paths (``/_git/``).
+    """
+    target = target_of(address)
+    if target is not None:
+        return Platform.GITHUB if target.startswith("github:") else Platform.AZURE_DEVOPS
+    host = host_of(address)
+    if host and "_git" in address.split("/"):
+        return Platform.AZURE_DEVOPS
+    return Platform.GITHUB if "github" in host.split(".") or host.endswith(".ghe.com") else None
+
+
+def host_of(address: str) -> str:
+    """The host of a remote's address, without the user and password that it may have; empty for a path."""
+    match = _URL.fullmatch(address.strip()) or _SCP.fullmatch(address.strip())
+    return match["host"].lower() if match is not None else ""

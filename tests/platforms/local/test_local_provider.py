@@ -14,9 +14,9 @@ from bot.engine.targets import parse
 from bot.model.facts import FactRequest, Loaded, NotSupported, Unavailable
 from bot.model.facts.change import Reviews
 from bot.model.facts.pipelines import FileContents, PathSpec, Pipelines
-from bot.model.subjects import Branch, Pipeline, Release, Repository
+from bot.model.subjects import Branch, Pipeline, Platform, Release, Repository
 from bot.platforms.local.provider import LocalProvider
-from bot.platforms.local.remote import target_of
+from bot.platforms.local.remote import host_of, platform_of, target_of
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 WORKFLOW = "name: CI\non: pull_request\njobs:\n  lint:\n    steps:\n      - run: ruff check\n"
@@ -258,6 +258,23 @@ def test_a_bare_repository_is_read(checkout: Path):
 )
 def test_remotes_lead_to_targets(address: str, target: str | None):
     assert target_of(address) == target
+
+
+@pytest.mark.parametrize(
+    ("address", "platform", "host"),
+    [
+        ("git@github.com:acme/payments.git", Platform.GITHUB, "github.com"),
+        ("https://ana:word@github.acme.example/acme/payments.git", Platform.GITHUB, "github.acme.example"),
+        ("https://acme.ghe.com/acme/payments", Platform.GITHUB, "acme.ghe.com"),
+        ("git@ssh.dev.azure.com:v3/acme/Payments/api", Platform.AZURE_DEVOPS, "ssh.dev.azure.com"),
+        ("https://tfs.acme.example/tfs/Main/Payments/_git/api", Platform.AZURE_DEVOPS, "tfs.acme.example"),
+        ("https://gitlab.com/acme/github.git", None, "gitlab.com"),
+        ("/srv/git/_git/payments.git", None, ""),
+        ("", None, ""),
+    ],
+)
+def test_remotes_tell_their_platform(address: str, platform: Platform | None, host: str):
+    assert (platform_of(address), host_of(address)) == (platform, host)
 
 
 def test_tags_with_odd_names_and_dates_do_not_stop_it(checkout: Path):
