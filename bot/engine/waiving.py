@@ -107,15 +107,22 @@ class Waiving:
             yield self._result(subject, findings)
 
     def idle(self, root: Subject) -> Result | None:
-        """The waivers that covered nothing of a scan that saw all of ``root``, as one result on it."""
+        """The waivers that covered nothing of a scan that saw all of ``root``, as one result on it.
+
+        Pull requests and releases come and go: of a waiver for those nothing is said.
+        """
+        members = self._policy.members()
         findings = [
             _finding(
                 waiver,
-                f"The waiver of {waiver.entry} covers nothing here: no subject is called {', '.join(waiver.subjects)}",
+                f"The waiver of {waiver.entry} covers nothing here: nothing that it judges is called "
+                f"{', '.join(waiver.subjects)}",
                 f"Correct its subject, or take it out of {waiver.source}.",
             )
             for waiver, use in self._uses.items()
-            if not use.covered and any(_below(glob, root) for glob in waiver.subjects)
+            if not use.covered
+            and members[waiver.entry].kinds.isdisjoint({PullRequest, Release})
+            and any(_below(glob, root) for glob in waiver.subjects)
         ]
         return self._result(root, findings) if findings else None
 

@@ -318,14 +318,15 @@ def test_a_check_of_a_target_tells_what_nothing_there_needs(place: World, platfo
         + one("p/fails", name)
         + one("p/holds", name)
         + one("p/holds", name.replace("ledger", "no-such"))
-        + one("p/fails", f"{name.rpartition('/')[0]}/p*", "2026-10-31"),
+        + one("p/fails", f"{name.rpartition('/')[0]}/p*", "2026-10-31")
+        + one("p/approvals", name),
     )
     ended = place.call("waivers", "check", owner)
     assert ended.code == 1, ended.err
     told = [line.split(": ", 1) for line in ended.out.splitlines()]
     assert [place for place, _ in told] == ["waivers.yml:5", "waivers.yml:6", "waivers.yml:7"]
     assert f"p/holds is not needed: nothing that it is for fails (The vendor.) ({name})" in told[0][1]
-    assert "p/holds covers nothing here: no subject is called" in told[1][1]
+    assert "p/holds covers nothing here: nothing that it judges is called" in told[1][1]
     assert (
         f"p/fails does not apply: it ended on 2026-10-31, 2 days ago ({name.replace('ledger', 'payments')})"
         in told[2][1]

@@ -31,6 +31,7 @@ rules:
   - {name: fails, enforce: block, subject: pull_request, message: It is wrong., assert: 'false'}
   - {name: holds, enforce: block, subject: pull_request, message: m, assert: 'true'}
   - {name: doubt, enforce: audit, subject: pull_request, message: m, assert: 'files.size() == 1'}
+  - {name: lasting, enforce: block, subject: repository, message: m, assert: 'true'}
   - name: g
     enforce: block
     all_of:
@@ -159,10 +160,19 @@ def test_a_waivers_condition_decides_and_one_in_doubt_does_not_apply() -> None:
 
 
 def test_a_waiver_that_covers_nothing_of_a_whole_scan_is_a_finding_on_it() -> None:
-    of = judged(waiver("p/fails", subject="acme/renamed"), waiver("p/holds", subject="other/x"), whole=True)
+    of = judged(waiver("p/lasting", subject="acme/renamed"), waiver("p/lasting", subject="other/x"), whole=True)
     told = of.waiving[0].idle(REPOSITORY.organization)
     assert told is not None
-    assert [finding.message.split(" covers")[0] for finding in told.findings] == ["The waiver of p/fails"]
+    assert [finding.message for finding in told.findings] == [
+        "The waiver of p/lasting covers nothing here: nothing that it judges is called acme/renamed"
+    ]
+
+
+def test_a_waiver_for_pull_requests_is_needed_by_those_to_come() -> None:
+    """A scan may see none of them, or none of that repository's."""
+    for entry in ("p/holds", "p/g", "p/inner"):
+        of = judged(waiver(entry, subject="acme/renamed"), whole=True)
+        assert of.waiving[0].idle(REPOSITORY.organization) is None
 
 
 def baseline(*fingerprints: str) -> str:
