@@ -131,11 +131,15 @@ def _named_file(config: Path) -> Path:
 def _with_waiver(path: Path, fields: Fields) -> str:
     from bot.cli.failures import Refusal
     from bot.cli.places import text_of
-    from bot.policy.amending import NEW_FILE, with_waiver
+    from bot.cli.starter import SCHEMAS
+    from bot.policy.amending import with_waiver
+    from bot.policy.models import API_VERSION
     from bot.policy.problems import PolicyError
 
+    modeline = f"# yaml-language-server: $schema={SCHEMAS}/waivers.schema.json"
+    new = f"{modeline}\napiVersion: {API_VERSION}\nkind: Waivers\nwaivers:\n"
     try:
-        return with_waiver(text_of(path) if path.exists() else NEW_FILE, str(path), fields)
+        return with_waiver(text_of(path) if path.exists() else new, str(path), fields)
     except PolicyError as error:
         raise Refusal(f"nothing was written:\n{error}") from None
 

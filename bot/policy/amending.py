@@ -10,20 +10,10 @@ from dataclasses import dataclass
 import yaml
 
 from bot.policy.loader import is_plain_text, parse_yaml
-from bot.policy.models import API_VERSION
 from bot.policy.problems import PolicyError, Problem
 
 Fields = Mapping[str, str | list[str]]
 """What a waiver says, by its keys, in the order in which they are to be written."""
-
-NEW_FILE = f"""\
-# yaml-language-server: $schema=waivers.schema.json
-# So that an editor checks this file: almguard schema waivers > waivers.schema.json
-apiVersion: {API_VERSION}
-kind: Waivers
-waivers:
-"""
-"""What a file begins with that is yet to be."""
 
 BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 """What ends a line for YAML, and so for the places that its parser tells."""
