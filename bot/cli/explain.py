@@ -65,6 +65,8 @@ def command(
             click.echo(f"almguard: the rule {what} is called {named.id} now.", err=True)
         _page(named.id)
         return 0
+    if named is not None and not Path(what).exists():
+        raise Refusal(f"{what} is a rule; --effective and --match take a target: github:OWNER/REPO, a checkout's path.")
     if ":" not in what and "/" not in what and not Path(what).exists():
         close = suggest(what)
         hint = f" Did you mean {close}?" if close else " 'almguard rules' lists them."

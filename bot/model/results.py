@@ -166,6 +166,11 @@ class Result:
         return self.waiver is not None or self.baseline
 
     @property
+    def waived_within(self) -> bool:
+        """A group that passes, or drops out, with a member that a waiver covers."""
+        return self.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE) and _waived(self.members)
+
+    @property
     def half_known(self) -> bool:
         """A fail that the baseline excuses and beside which something could not be decided: that may be a fail of its own."""
         return self.waiver is None and self.baseline and (bool(self.unknown) or _erred(self.members))
@@ -174,6 +179,10 @@ class Result:
     def awaiting(self) -> bool:
         """A fail that time or people can cure without a change."""
         return _awaiting(self, self.new_findings)
+
+
+def _waived(members: tuple[Member, ...]) -> bool:
+    return any(member.waiver is not None or _waived(member.members) for member in members)
 
 
 def _erred(members: tuple[Member, ...]) -> bool:
@@ -188,6 +197,8 @@ def _awaiting(judged: Member | Result, findings: tuple[Finding, ...]) -> bool:
     if not judged.members:
         return bool(findings) and all(finding.awaiting for finding in findings)
     failing = [m for m in judged.members if m.outcome is Outcome.FAIL and m.waiver is None]
+    # What the baseline has is not waited for.
+    failing = [m for m in failing if not m.findings or any(finding in findings for finding in m.findings)]
     if judged.rule == Combination.ANY_OF:
         return any(member.awaiting for member in failing)
     return bool(failing) and all(member.awaiting for member in failing)

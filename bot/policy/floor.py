@@ -1,8 +1,8 @@
 """A floor: the configuration that an organisation's workflow gives, under the one that a repository has itself.
 
-The repository's policies are judged beside the floor's. Since a further policy can make a verdict only stricter, nothing in
-the repository loosens the floor: its waivers, its baseline and its inventory are for its own entries alone, and what decides
-how things are read (analysis tools, connections, identities, the name of the check) is the floor's.
+The repository's policies are judged beside the floor's. A further policy can add a reason to block and take none away, so
+nothing in the repository loosens the floor: its waivers, its baseline and its inventory are for its own entries alone, and
+what decides how things are read (analysis tools, connections, identities, the name of the check) is the floor's.
 """
 
 from __future__ import annotations

@@ -108,6 +108,8 @@ def _message(error: ErrorDetails, node: Node, model: type[BaseModel] | None) -> 
             return f"{_said(node)} does not have the form {context['pattern']}"
         case "too_short":
             return _too_short(node, int(context["min_length"]))
+        case "too_long":
+            return f"at most {context['max_length']} is wanted here, and there are {context['actual_length']}"
         case "string_too_short":
             return EMPTY
         case kind if kind in WANTED:

@@ -47,7 +47,7 @@ class Groups:
     recorded: tuple[Result, ...]
     """Fails of entries in audit mode."""
     waived: tuple[Result, ...]
-    """What a waiver covers, whatever its outcome."""
+    """What a waiver covers, whatever its outcome; and groups that pass with a member that one covers."""
     known: tuple[Result, ...]
     """Fails whose every finding was there before, by the baseline."""
     errors: tuple[Result, ...]
@@ -79,12 +79,12 @@ def grouped(results: Iterable[Result]) -> Groups:
         awaiting=tuple(result for result in blocks if result.awaiting),
         warnings=tuple(result for result in fails if result.enforcement is Enforcement.WARN),
         recorded=tuple(result for result in fails if result.enforcement is Enforcement.AUDIT),
-        waived=tuple(result for result in every if result.waiver is not None),
+        waived=tuple(result for result in every if result.waiver is not None or result.waived_within),
         known=tuple(result for result in every if result.baseline and result.waiver is None),
         errors=having(Outcome.ERROR),
         unknown=having(Outcome.UNKNOWN),
-        passing=having(Outcome.PASS),
-        not_applicable=having(Outcome.NOT_APPLICABLE),
+        passing=tuple(result for result in having(Outcome.PASS) if not result.waived_within),
+        not_applicable=tuple(result for result in having(Outcome.NOT_APPLICABLE) if not result.waived_within),
         unknowns=_unknowns(result for result in every if not result.excused or result.half_known),
     )
 
@@ -271,7 +271,7 @@ def _may(groups: Groups) -> str:
 
 def _survey_sentence(run: Run, groups: Groups) -> str:
     parts = [f"{_amount(run)}, {counted(len(run.results), 'result')}"]
-    tally = counts(result for result in run.results if not result.excused)
+    tally = counts(result for result in run.results if not result.excused and not result.waived_within)
     words = (
         (Outcome.FAIL, "failing"),
         (Outcome.ERROR, "in error"),

@@ -111,7 +111,7 @@ def _summary(run: Run) -> JsonValue:
         "total": len(run.results),
         "outcomes": _tally(outcomes),
         "enforcement": by_enforcement,
-        "waived": sum(result.waiver is not None for result in run.results),
+        "waived": sum(result.waiver is not None or result.waived_within for result in run.results),
         "baseline": sum(result.baseline for result in run.results),
     }
 

@@ -49,7 +49,9 @@ def schema() -> dict[str, JsonValue]:
                 total=COUNT,
                 outcomes=_ref("tally"),
                 enforcement=_object(**{str(enforcement): _ref("tally") for enforcement in Enforcement}),
-                waived=_described(COUNT, "Results that a waiver covers; each keeps its outcome in the counts above."),
+                waived=_described(
+                    COUNT, "Results that a waiver covers, or one of their members; each keeps its outcome above."
+                ),
                 baseline=_described(COUNT, "Fails whose every finding is in the baseline."),
             ),
             subjects=_list(_ref("subject")),

@@ -54,7 +54,7 @@ def cell(result: Result) -> Cell:
     """What stands in the table for a result."""
     if result.enforcement is Enforcement.DISABLED:
         return _NOTHING
-    if result.excused:
+    if result.excused or result.waived_within:
         return _EXCUSED
     return _FAILS[result.enforcement] if result.outcome is Outcome.FAIL else _OUTCOMES[result.outcome]
 

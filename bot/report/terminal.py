@@ -115,6 +115,8 @@ class _Page:
             yield from matrix(run, self.text, self.glyphs.bullet)
         if self.verbose or not is_survey(run):
             yield from self._entries(groups)
+        elif groups.waived:
+            yield from self._waivers(groups.waived)
         yield from self._unknowns(groups.unknowns)
         yield from self._gaps(run)
         if self.verbose:
@@ -157,6 +159,18 @@ class _Page:
         yield from self._section("Recorded, not enforced", groups.recorded, signs.recorded, "cyan")
         yield from self._section("Waived", groups.waived, signs.waived, "cyan")
         yield from self._section("Known since the baseline", groups.known, signs.recorded, "dim")
+
+    def _waivers(self, results: Sequence[Result]) -> Iterable[RenderableType]:
+        """Under a survey's table: what is waived there, and why."""
+        yield Text()
+        yield Text(f"Waived ({len(results)})", style="bold cyan")
+        for result in results[:FINDINGS_SHOWN]:
+            waivers = [result.waiver] if result.waiver is not None else list(_within(result.members))
+            said = "; ".join(waived(waiver) for waiver in waivers)
+            lead = Text.assemble((f"{self.glyphs.waived} ", "cyan"))
+            yield _hanging(lead, self.text(f"{result.key} {self.glyphs.bullet} {result.subject.name}: {said}"))
+        if len(results) > FINDINGS_SHOWN:
+            yield Text(f"and {len(results) - FINDINGS_SHOWN} more: see --verbose", style="dim")
 
     def _section(self, heading: str, results: Sequence[Result], sign: str, style: str) -> Iterable[RenderableType]:
         if not results:
@@ -365,6 +379,14 @@ class _Page:
         as_of = run.now.strftime("%Y-%m-%d %H:%M %Z").strip()
         pieces = [policies, counted(sent, "request"), f"{seconds:.1f} s", f"as of {as_of}", f"almguard {run.version}"]
         return Group(Text(), self.text(f" {self.glyphs.bullet} ".join(pieces), "dim"))
+
+
+def _within(members: Sequence[Member]) -> Iterable[AppliedWaiver]:
+    """The waivers of a group's members."""
+    for member in members:
+        if member.waiver is not None:
+            yield member.waiver
+        yield from _within(member.members)
 
 
 def _ended(member: Member) -> str:

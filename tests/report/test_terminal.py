@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Evidence, Finding, Location
-from bot.model.results import Enforcement, Gap, Outcome, Run, Unknowing, Verdict
+from bot.model.results import Enforcement, Gap, Member, Outcome, Run, Unknowing, Verdict
 from bot.report import terminal
 from tests.report import golden, runs
 from tests.report.hostile import HOSTILE, texts
@@ -170,3 +170,33 @@ def test_what_is_excused_counts_as_that_and_not_as_failing() -> None:
     told = " ".join(shown(runs.run(replace(runs.LINK, waiver=runs.WAIVER), known), 200).split())
     assert "2 results; 1 waived, 1 known before." in told
     assert "failing" not in told
+
+
+def test_a_group_that_passes_by_a_waiver_is_told_with_it_and_a_survey_tells_every_waiver() -> None:
+    member = Member("payments/one", "approvals", Outcome.FAIL, waiver=runs.WAIVER)
+    group = replace(runs.LINK, key="payments/g", rule="any_of", outcome=Outcome.PASS, findings=(), members=(member,))
+    for results in (
+        [group],
+        [replace(group, subject=runs.repository("a", 1)), replace(group, subject=runs.repository())],
+    ):
+        told = " ".join(shown(runs.run(*results), 200).split())
+        assert "The vendor mends it in March; owner ada, approved by carol" in told
+        assert "passing" not in told
+
+
+def test_an_all_of_waits_for_people_though_the_baseline_has_another_fail_of_it() -> None:
+    old = Finding("An old thing is wrong.", "Mend it.")
+    members = (
+        Member("payments/old", "secret-scanning", Outcome.FAIL, findings=(old,)),
+        Member("payments/new", "approvals", Outcome.FAIL, findings=runs.APPROVALS.findings),
+    )
+    group = replace(
+        runs.LINK,
+        rule="all_of",
+        members=members,
+        findings=(old, *runs.APPROVALS.findings),
+        fingerprints=("a", "b"),
+        known=frozenset({"a"}),
+    )
+    assert group.awaiting
+    assert not replace(group, known=frozenset()).awaiting
