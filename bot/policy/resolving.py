@@ -183,9 +183,11 @@ class Resolver:
             tree, tuple(dict.fromkeys(p for p in parents if p != tree.file)), partial=partial
         )
         self.problems += problems
-        if policy is not None and below.policy is not None:
-            allowed = isinstance(below.tree.root, Mapping) and allows(below.tree.root)
-            self.problems += loosened(below.policy, below.tree, policy, tree, allowed=allowed)
+        # What a parent does not state it would have from the parent before it: so each of them is held to.
+        for parent in (below, above) if beside else (below,):
+            if policy is not None and parent.policy is not None:
+                allowed = isinstance(parent.tree.root, Mapping) and allows(parent.tree.root)
+                self.problems += loosened(parent.policy, parent.tree, policy, tree, allowed=allowed)
         return Resolved(tree, policy, tuple(dict.fromkeys((*below.texts, *above.texts))))
 
     def _parents(self, tree: Tree, opened: Opened, chain: tuple[str, ...]) -> Iterator[Resolved | None]:

@@ -219,6 +219,30 @@ def test_a_match_may_be_widened_and_limits_tightened() -> None:
     assert policy.match.branch == ("default",)
 
 
+@pytest.mark.parametrize(
+    ("low", "words"),
+    [
+        ("rules: [{rule: approvals, enforce: warn, unless: pr.author.is_bot}]\n", "a condition may not be added"),
+        ("match: {repository: acme/one}\nrules: []\n", ""),
+        (
+            "rules: [{rule: approvals, enforce: warn, with: {count_author: true}}]\n",
+            "count_author may only be turned off",
+        ),
+    ],
+)
+def test_an_earlier_parent_may_not_loosen_a_later_one_by_what_that_does_not_state(low: str, words: str) -> None:
+    high = HEAD + "metadata: {name: high}\nrules: [{rule: approvals, enforce: block}]\n"
+    files = Place(low=HEAD + "metadata: {name: low}\noverride: allow\n" + low, high=high)
+    text = HEAD + "metadata: {name: child}\nextends: [low.yml, high.yml]\nrules: []\n"
+    if not words:
+        assert load_configuration(text, "child.yml", files).policies[0].match.repository == ("acme/one",)
+        return
+    with pytest.raises(PolicyError) as caught:
+        load_configuration(text, "child.yml", files)
+    assert words in str(caught.value)
+    assert "it is inherited from high.yml:4:" in str(caught.value)
+
+
 def test_what_a_child_allows_holds_for_its_own_entries_alone() -> None:
     between = HEAD + (
         "metadata: {name: between}\nextends: base.yml\noverride: allow\n"
