@@ -56,7 +56,9 @@ class Around:
         return os.path.normpath(f"policies/tests/{path}")
 
     def read(self, name: str) -> str:
-        return files()[name]
+        case = "{name: as it was, facts: {reviews: []}, expect: {verdict: waiting}}"
+        recorded = f"apiVersion: almguard/v1\nkind: Tests\npolicy: ../payments.yml\ncases: [{case}]"
+        return recorded if name == "policies/tests/pr-12.yml" else files()[name]
 
     def configuration(self, name: str) -> Configuration:
         if name.startswith("pack:"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,6 @@ from bot.cli.places import TEST_FOLDERS, FilesBeside
 from bot.model.analyzers import AnalyzerCatalogue
 from bot.policy.casefile import CaseFile, Served, load_cases
 from bot.policy.configuration import Configuration, SourceFile
-from bot.policy.loader import parse_yaml
-from bot.policy.nodes import Mapping, Scalar
 from bot.policy.packaged import data_file
 from bot.policy.problems import PolicyError
 from bot.policy.resolving import PACK
@@ -58,11 +57,11 @@ def _inside(folder: Path) -> list[Path]:
 def _is_tests(path: Path) -> bool:
     """Whether a file of a folder is to be loaded: every one that does not say that it is something else."""
     try:
-        root = parse_yaml(text_of(path), str(path)).root
-    except (PolicyError, Refusal):
+        text = text_of(path)
+    except Refusal:
         return True  # What is wrong with it is told when it is loaded.
-    kind = root.get("kind") if isinstance(root, Mapping) else None
-    return not (isinstance(kind, Scalar) and kind.value in OTHERS)
+    kind = re.search(r"^kind:[ ]*[\"']?(\w+)", text, re.MULTILINE)
+    return kind is None or kind[1] not in OTHERS
 
 
 def text_of(path: Path) -> str:

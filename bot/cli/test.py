@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from bot.cli.options import InstantType
 
 if TYPE_CHECKING:
     from bot.cli.casefiles import CaseFiles
@@ -32,12 +35,54 @@ FAILED = 1
     help="How to print the result.",
 )
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write JUnit XML to this file.")
-def command(paths: tuple[str, ...], only: str | None, coverage: bool, format_: str, junit: Path | None) -> int:
+@click.option("--record", metavar="TARGET", help="Judge a live target, and write it down as a test, instead.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --record: what to judge by, instead of the target's own configuration.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --record: the file to write; else it is printed.",
+)
+@click.option("--environment", help="With --record: judge the release for this environment.")
+@click.option("--now", type=InstantType(), help="With --record: judge as of this instant instead of the clock.")
+def command(
+    paths: tuple[str, ...],
+    only: str | None,
+    coverage: bool,
+    format_: str,
+    junit: Path | None,
+    record: str | None,
+    config: Path | None,
+    output: Path | None,
+    environment: str | None,
+    now: datetime | None,
+) -> int:
     """Run policy tests: files of cases, each with what is known and what the policy has to make of it.
 
     Without a path: those in .github/almguard-tests/ and policies/tests/. Exit code 0: every case ended as expected; 1: some
     did not; 2: a file does not load, and nothing was run.
+
+    With --record TARGET a live pull request, release or repository is judged, and written down with all that was read, without
+    secrets and e-mail addresses, as a test that expects what was got.
     """
+    if record is not None:
+        if paths or only or coverage or junit:
+            raise click.UsageError(
+                "--record writes a test and runs none: leave out the paths, -k, --coverage and --junit"
+            )
+        return _record(record, config, output, environment, now)
+    for name, value in (("config", config), ("output", output), ("environment", environment), ("now", now)):
+        if value is not None:
+            raise click.UsageError(
+                f"--{name} belongs to --record; a file of tests says itself what it tests, and as of when"
+            )
+    return _test(paths, only, format_, junit, coverage=coverage)
+
+
+def _test(paths: tuple[str, ...], only: str | None, format_: str, junit: Path | None, *, coverage: bool) -> int:
     from bot.cli.casefiles import CaseFiles, found
     from bot.cli.progress import progress
     from bot.cli.scenarios import Scenarios
@@ -49,6 +94,29 @@ def command(paths: tuple[str, ...], only: str | None, coverage: bool, format_: s
         results = _run(_chosen(_load(found(paths), loader, scenarios), only), loader, scenarios, bar)
     _report(results, format_, junit, coverage=coverage)
     return 0 if all(case.outcome is CaseOutcome.PASSED for each in results for case in each.cases) else FAILED
+
+
+def _record(
+    target: str, config: Path | None, output: Path | None, environment: str | None, now: datetime | None
+) -> int:
+    from bot.cli.casefiles import CaseFiles
+    from bot.cli.judgement import target as parse_target
+    from bot.cli.output import write_whole
+    from bot.cli.progress import progress
+    from bot.cli.recording import record
+    from bot.cli.session import session
+
+    parsed = parse_target(target, environment)
+    folder = output.parent if output is not None else Path()
+    with session(now) as opened, progress() as bar:
+        recorded = record(opened, parsed, config, folder, CaseFiles(opened.fetcher()), bar)
+    for notice in recorded.notices:
+        click.echo(f"almguard: {notice}", err=True)
+    if output is None:
+        click.echo(recorded.text, nl=False)
+    else:
+        write_whole(output, recorded.text)
+    return 0
 
 
 def _load(paths: Sequence[Path], loader: CaseFiles, scenarios: Scenarios) -> list[CaseFile]:

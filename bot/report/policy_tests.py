@@ -104,12 +104,11 @@ def _coverage(seen: Sequence[EntrySeen]) -> Iterator[tuple[Text, int]]:
     several = len({entry.policy for entry in seen}) > 1
     width = max((len(entry.key) for entry in seen), default=0)
     for entry in seen:
-        marks = (("failed", entry.failed), ("passed", entry.passed))
         line = Text(log_line(entry.key).ljust(width))
-        for word, yes in marks:
-            line.append(f"  {word if yes else '-'.ljust(len(word))}", "green" if yes else "red")
+        line.append("  failed" if entry.failed else "  -     ", "green" if entry.failed else "red")
+        line.append("  passed" if entry.passed else "  -", "green" if entry.passed else "red")
         if several:
-            line.append(f"  {log_line(entry.policy)}", "dim")
+            line.append(" " * (5 if not entry.passed else 0) + f"  {log_line(entry.policy)}", "dim")
         yield line, 2
         for condition in entry.conditions:
             for never in condition.never:

@@ -155,3 +155,12 @@ def test_the_schema_of_tests_is_printed_and_current(place: World) -> None:
     printed = json.loads(place.call("schema", "tests").out)
     committed = (ROOT / "docs" / "schema" / "tests.schema.json").read_text(encoding="utf-8")
     assert printed == json.loads(committed)
+
+
+def test_validate_checks_policy_tests_too(place: World) -> None:
+    good, bad = write(place), write(place, "cases: [{name: a, expect: {}}]", "bad.yml")
+    ended = place.call("validate", good)
+    assert (ended.code, ended.out) == (0, f"{good}: 1 case: all is well.\n")
+    ended = place.call("validate", bad)
+    assert ended.code == 2
+    assert f"{bad}:14:27: cases[0].expect: nothing is expected" in ended.err
