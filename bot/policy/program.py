@@ -239,6 +239,7 @@ def _overloads(function: Function) -> Iterator[cel.Overload]:
 
 CODE = re.compile(r"^[A-Z_]+: ")
 """The status code that an error of CEL begins with."""
+ABSENT = re.compile(r"Key not found in map : (.*)", re.DOTALL)
 UNBOUND = re.compile(r'No value with name "([^"]+)"')
 
 
@@ -252,4 +253,7 @@ def _undecided(error: str, document: Document) -> Undecided:
         return Undecided(f"{name} is not set here; ask has({name}) first")
     if "budget" in error.lower():
         return Undecided("the lists are too long for a loop in a condition", UnknownKind.TRUNCATED)
+    absent = ABSENT.search(error)
+    if absent:
+        return Undecided(f"{absent[1]} is not there; ask for it with has() or 'in' first")
     return Undecided(CODE.sub("", error))

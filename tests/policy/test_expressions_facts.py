@@ -163,6 +163,10 @@ def test_an_empty_repository_has_no_branch() -> None:
         ("has(secret_scanning.push_protection)", {FactRequest(SecretScanning)}),
         ("reviews.requested.size() > 0", {FactRequest(Reviews)}),
         ("['a'].exists(contents, contents == 'a')", set()),
+        (
+            "'a' in contents && ['b'].exists(contents, contents == 'b')",
+            {FactRequest(FileContents, PathSpec(frozenset({"a"})))},
+        ),
     ],
 )
 def test_only_what_is_named_is_asked_for(text: str, requests: set[FactRequest]) -> None:
