@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from bot.cli.failures import Refusal
 from bot.cli.places import FilesBeside
-from bot.policy.catalogue import parse_catalogue
 from bot.policy.load import load_configuration
 from bot.policy.loader import parse_yaml
 from bot.policy.nodes import Mapping, Scalar, Tree
@@ -94,6 +93,8 @@ class Checker:
             case "Scenario":
                 return _scenario(path)
             case None if "analyzers" in root.entries:
+                from bot.policy.catalogue import parse_catalogue
+
                 return f"a catalogue of {_count(len(parse_catalogue(text, source).analyzers), 'tool')}"
             case None if "controls" in root.entries:
                 from bot.policy.frameworks import parse_framework
@@ -131,6 +132,8 @@ def _analyzers(tree: Tree, beside: FilesBeside) -> Iterator[Problem]:
     """What is wrong in the catalogues of tools that a configuration names; that one is missing is told with the rest."""
     named = tree.root.get("analyzers") if isinstance(tree.root, Mapping) else None
     for _, _, name in texts(named, "analyzers"):
+        from bot.policy.catalogue import parse_catalogue
+
         try:
             found = beside.read(name)
             if found is not None:
