@@ -133,7 +133,7 @@ def test_the_first_policy_tests_end_as_the_guide_shows(
         if where.startswith("docs/testing.md") and "4 cases" in text
     )
     assert run(shlex.split(command)) == 0
-    assert "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) == shown.strip()
+    assert capsys.readouterr().out == shown
 
 
 def test_the_waivers_of_the_example_are_listed_as_the_guide_shows(
@@ -147,7 +147,7 @@ def test_the_waivers_of_the_example_are_listed_as_the_guide_shows(
         if where.startswith("docs/waivers.md") and "1 waiver" in text
     )
     assert run(shlex.split(command)) == 0
-    assert "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) == shown.strip()
+    assert capsys.readouterr().out == shown
 
 
 def example() -> Configuration:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from bot.engine.cases import CaseOutcome, CaseResult, Difference, FileResult
@@ -15,6 +14,8 @@ from bot.engine.coverage import EntrySeen
 from bot.report.sanitize import log_line
 
 SCHEMA = "almguard.tests/v1"
+NARROWEST = 20
+"""Characters of a line that are used even where the terminal has no room for them."""
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
@@ -24,8 +25,11 @@ _STYLES = {CaseOutcome.PASSED: "green", CaseOutcome.FAILED: "red", CaseOutcome.E
 def render(files: Sequence[FileResult], console: Console, seen: Sequence[EntrySeen] | None = None) -> None:
     """Show how the cases ended: a line for each file, those that failed as a difference, and the sum."""
     for line, indent in _lines(files, seen):
-        shown = Padding(line, (0, 0, 0, indent), expand=False) if line else line
-        console.print(shown, highlight=False, markup=False, emoji=False)
+        for piece in line.wrap(console, max(console.width - indent, NARROWEST)) or [line]:
+            piece.rstrip()
+            console.print(
+                Text(" " * indent).append_text(piece), highlight=False, markup=False, emoji=False, soft_wrap=True
+            )
 
 
 def document(files: Sequence[FileResult], seen: Sequence[EntrySeen] | None = None) -> str:

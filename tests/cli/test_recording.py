@@ -141,6 +141,35 @@ def test_a_release_for_an_environment(place: World) -> None:
     assert case["expect"]["entries"] == {"rollback-ready": "pass"}
 
 
+@ON_BOTH
+def test_waivers_are_recorded_as_they_lay_over_the_outcome(place: World, platform: str) -> None:
+    repository, sign = OWNERS[platform]
+    waiver = (
+        "{entry: strict/requirement-link, subject: '**', reason: r, owner: ana@acme.example, approver: bo, expires: %s}"
+    )
+    rest = waiver.replace("requirement-link", "by-owner") % "2026-01-31"
+    waivers = f"apiVersion: almguard/v1\nkind: Waivers\nwaivers:\n  - {waiver % '2027-01-31'}\n  - {rest}\n"
+    place.write("waivers.yml", waivers)
+    config = "apiVersion: almguard/v1\nkind: Config\npolicies: [policy.yml]\nwaivers: [waivers.yml]\n"
+    place.write("policy.yml", POLICY)
+    place.write("strict.yml", config)
+    whole = recorded(place, f"{repository}{sign}12", "--now", "2026-12-01T00:00:00Z")
+    (case,) = whole["cases"]
+    assert case["expect"]["waived"] == ["requirement-link"]
+    assert case["expect"]["entries"]["requirement-link"] == "fail"
+    assert case["expect"]["entries"]["waivers"] == "fail", "that one has ended is a finding"
+
+
+def test_what_is_too_large_for_a_file_of_tests_is_refused(world: Callable[[dict[str, Any]], World]) -> None:
+    scenario = demo_scenario()
+    (payments,) = [repository for repository in scenario["repositories"] if repository["name"] == "payments"]
+    payments["pull_requests"][0]["body"] = "much " * 250_000
+    ended = world(scenario).call("test", "--record", "github:acme/payments#12")
+    assert ended.code == 2
+    assert "what was read does not fit into a file of tests, so nothing was written" in ended.err
+    assert ended.out == ""
+
+
 def test_a_recording_may_be_built_on(place: World) -> None:
     recorded(place, "github:acme/payments#12")
     case = "{name: unread, recorded: recorded.yml, facts: {reviews: {unavailable: x}}, expect: {entries: {by-name: unknown}}}"

@@ -48,7 +48,7 @@ def test_without_a_path_the_usual_folders_are_run(place: World) -> None:
 def test_a_failing_case_is_shown_as_a_difference(place: World) -> None:
     ended = place.call("test", write(place, BAD))
     assert ended.code == 1
-    lines = [line.rstrip() for line in ended.out.splitlines()]
+    lines = ended.out.splitlines()
     start = lines.index("    payments/change-approval")
     assert lines[start + 1 : start + 4] == ["      - pass", "      + fail", "        0 of 2 approvals, 2 missing."]
     assert lines[-1] == "2 cases in 1 file: 1 passed, 1 failed."

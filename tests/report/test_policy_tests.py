@@ -23,7 +23,7 @@ def shown(hostile: str = "0 of 2", *, coverage: bool = False) -> str:
     buffer = io.StringIO()
     console = Console(file=buffer, width=90, highlight=False, markup=False, emoji=False)
     policy_tests.render(results(hostile), console, SEEN if coverage else None)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+    return buffer.getvalue().removesuffix("\n")
 
 
 def test_a_terminal_shows_files_differences_and_the_sum() -> None:
@@ -60,6 +60,13 @@ def test_what_anybody_wrote_is_harmless_on_a_terminal() -> None:
     found = shown(HOSTILE)
     for dangerous in ("\x1b", "\x00", "::error", "##vso", "\u202e"):
         assert dangerous not in found
+
+
+def test_long_lines_are_wrapped_under_where_they_begin() -> None:
+    found = shown("word " * 30)
+    assert max(map(len, found.splitlines())) <= 90
+    assert "\n        word word" in found
+    assert not [line for line in found.splitlines() if line != line.rstrip()]
 
 
 def test_json_tells_everything() -> None:
