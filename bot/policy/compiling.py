@@ -190,7 +190,7 @@ class _Compiler:
         common = frozenset.intersection(*known)
         if not common:
             each = ", ".join(
-                f"{_name(member)!r} {_plural(kinds)}" for (_, member), kinds in zip(members, known, strict=True)
+                f"{_name(member)!r} {judges(kinds)}" for (_, member), kinds in zip(members, known, strict=True)
             )
             self.report(node, f"{path}.{form}", f"its members have no type of subject in common: {each}", form)
             return None
@@ -287,7 +287,7 @@ class _Compiler:
         kinds = member.kinds
         if selects_repositories(self.policy.match) and not kinds - {Organization, WorkItem}:
             message = (
-                f"{member.rule_id} {_plural(kinds)}, and 'match' selects repositories, so it would never be applied"
+                f"{member.rule_id} {judges(kinds)}, and 'match' selects repositories, so it would never be applied"
             )
             self.report(node, path, f"{message}; move it to a policy that matches by organization or project")
 
@@ -327,7 +327,8 @@ def _name(node: Mapping) -> str:
     return named.text if isinstance(named, Scalar) else "?"
 
 
-def _plural(kinds: Kinds) -> str:
+def judges(kinds: Kinds) -> str:
+    """``judges pull requests and repositories``."""
     return "judges " + " and ".join(sorted(PLURALS[kind.kind] for kind in kinds))
 
 

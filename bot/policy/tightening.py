@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bot.model.results import Combination
-from bot.policy.compiling import SEVERITIES
+from bot.policy.compiling import SEVERITIES, judges
 from bot.policy.configuration import Assertion, CompiledEntry, CompiledMember, CompiledPolicy, Group, RuleCheck
 from bot.policy.expressions import Expression
 from bot.policy.inheriting import by_name, named
@@ -85,6 +85,11 @@ class _Checker:
             )
         if SEVERITIES.index(above.severity) < SEVERITIES.index(below.severity):
             self.report(lower, upper, ("severity",), f"{path}.severity", f"the severity may only be raised; {ALLOW}")
+        lost = below.kinds - above.kinds
+        if lost and isinstance(below.check, Group) and isinstance(above.check, Group):
+            form = above.check.how.value
+            message = f"with these members {named(upper)!r} no longer {judges(lost)}; {ALLOW}"
+            self.report(lower, upper, (form,), f"{path}.{form}", message)
         if above.override:
             message = "the parent does not let its entry be loosened, so neither may this policy"
             self.report(lower, upper, ("override",), f"{path}.override", message)
