@@ -45,7 +45,8 @@ def schema(kind: str) -> Schema:
         definitions |= _definitions(rule.params, f"{rule.id}.parameters", f"{rule.id}.")
     for name in ("Entry", "Member"):
         definitions[name] = _entry(definitions[name])
-    definitions["Policy"] |= _complete()
+    policy = definitions["Policy"]
+    definitions["Policy"] = {**policy, "required": [key for key in policy["required"] if key != "rules"], **_complete()}
     return {
         "$schema": DRAFT,
         "title": "Almguard policy or configuration",
@@ -115,7 +116,7 @@ def _complete() -> Schema:
     whole = {"required": ["enforce"], **member}
     return {
         "if": {"not": {"required": ["extends"]}},
-        "then": {"properties": {"rules": {"items": whole}}},
+        "then": {"required": ["rules"], "properties": {"rules": {"items": whole}}},
     }
 
 
