@@ -25,12 +25,13 @@ class Undecided:
 class Document:
     """One subject and its facts, as expressions see them. Values are converted when they are first asked for, once."""
 
-    __slots__ = ("_values", "facts", "now", "subject")
+    __slots__ = ("_known", "_values", "facts", "now", "subject")
 
     def __init__(self, subject: Subject, facts: Mapping[str, Fact], now: datetime) -> None:
         self.subject = subject
         self.facts = facts
         self.now = now
+        self._known = vocabulary(type(subject))
         self._values: dict[str, object] = {"now": now}
 
     @property
@@ -41,18 +42,23 @@ class Document:
 
     def bindings(self, names: Iterable[str]) -> dict[str, object]:
         """Those of the names that have a value."""
-        known = self._values
+        values, found = self._values, {}
         for name in names:
-            if name not in known:
-                known[name] = self._value(name)
-        return {name: value for name in names if (value := known[name]) is not None}
+            if name in values:
+                value = values[name]
+            else:
+                value = values[name] = self._value(name)
+            if value is not None:
+                found[name] = value
+        return found
 
     def _value(self, name: str) -> object:
-        known = vocabulary(type(self.subject))[name.removeprefix(HAS)]
+        asked = name.startswith(HAS)
+        known = self._known[name.removeprefix(HAS) if asked else name]
         if known.fact is not None and known.fact.name not in self.facts:
             return None  # What was not read is neither set nor unset.
         value = self._raw(known)
-        if name.startswith(HAS):
+        if asked:
             return value is not None
         # A name of its own may have the type of time; inside lists times are text.
         return value if isinstance(value, datetime) else plain(value)

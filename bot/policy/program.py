@@ -56,6 +56,8 @@ class Program:
         except RuntimeError as error:
             return _undecided(str(error), document)
         value = answer.value()
+        if value is True or value is False:
+            return value
         # What goes wrong inside an expression is not raised: it is the value, a text of CEL's type ERROR.
         if isinstance(value, str) and answer.type() == cel.Type.ERROR:
             return _undecided(value, document)
