@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
 import re2
+from pathspec import GitIgnoreSpec
 
 from bot.model import globs as paths
 from bot.policy import globs
@@ -106,13 +107,13 @@ def _any_match(files: list[Any], patterns: str | list[str]) -> bool:
     """Whether some path of the list is covered by the patterns, which are gitignore's: ``files.any_match("docs/**")``,
     ``paths.any_match(["*.tf", "!test/**"])``. For lists of any length."""
     wanted = _path_patterns(patterns)
-    return any(paths.matches(path, wanted) for path in _paths(files))
+    return any(wanted.match_file(path) for path in _paths(files))
 
 
 def _all_match(files: list[Any], patterns: str | list[str]) -> bool:
     """Whether the list has paths and all of them are covered by the patterns."""
     wanted = _path_patterns(patterns)
-    return bool(files) and all(paths.matches(path, wanted) for path in _paths(files))
+    return bool(files) and all(wanted.match_file(path) for path in _paths(files))
 
 
 def _glob(text: str, patterns: str | list[str]) -> bool:
@@ -169,17 +170,16 @@ def _working_hours(time: datetime | str, zone: str, from_hour: int, to_hour: int
     return local.weekday() < 5 and from_hour <= local.hour < to_hour
 
 
-def _path_patterns(patterns: str | list[str]) -> tuple[str, ...]:
-    each = (patterns,) if isinstance(patterns, str) else tuple(patterns)
-    _check_paths(each)
-    return each
+def _path_patterns(patterns: str | list[str]) -> GitIgnoreSpec:
+    return _checked((patterns,) if isinstance(patterns, str) else tuple(patterns))
 
 
 @lru_cache(maxsize=1024)
-def _check_paths(patterns: tuple[str, ...]) -> None:
+def _checked(patterns: tuple[str, ...]) -> GitIgnoreSpec:
     for pattern in patterns:
         if all(compiled.include is None for compiled in paths.compiled((pattern,)).patterns):
             raise ValueError(f"{_quoted(pattern)} is a pattern that covers nothing")
+    return paths.compiled(patterns)
 
 
 def _name_patterns(patterns: str | list[str]) -> tuple[str, ...]:
@@ -203,7 +203,7 @@ def _paths(files: list[Any]) -> Iterator[str]:
         path = file.get("path") if isinstance(file, dict) else file
         if not isinstance(path, str):
             raise ValueError("the list has no paths in it")
-        yield path
+        yield path.lstrip("/")
 
 
 def _version(text: str) -> Version:
