@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from bot.policy.schema import schema
 from bot.policy.waivers import read_waivers
 from bot.rules.registry import rules
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schema"
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMAS = ROOT / "docs" / "schema"
+KINDS = {"Policy": "policy", "Config": "policy", "Waivers": "waivers", "Tests": "tests", "Scenario": "scenario"}
+"""The kinds of file that have a schema, by ``kind``."""
 HEAD: dict[str, Any] = {"apiVersion": "almguard/v1", "kind": "Policy", "metadata": {"name": "x"}}
 ENTRY = {"rule": "requirement-link", "enforce": "block"}
 
@@ -98,6 +102,26 @@ def test_every_parameter_of_every_rule_is_documented() -> None:
     for rule in rules().values():
         for name, parameter in definitions[f"{rule.id}.parameters"].get("properties", {}).items():
             assert parameter.get("description"), f"{rule.id}: {name} has no docstring"
+
+
+SHIPPED = [
+    path
+    for folder in ("policies", "docs/examples", "bot/sandbox/scenarios")
+    for path in sorted((ROOT / folder).rglob("*.yml"))
+    if (kind := re.search(r"^kind: (\w+)$", path.read_text("utf-8"), re.MULTILINE)) and kind[1] in KINDS
+]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_shipped_file_tells_editors_its_schema(path: Path) -> None:
+    first = path.read_text("utf-8").splitlines()[0]
+    if path.parent.name == "house-rules" and path.name == "almguard.yml":
+        return  # The schema that is kept here does not know the rule of that package, and the file says where to get one.
+    told = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert told is not None, first
+    kind = re.search(r"^kind: (\w+)$", path.read_text("utf-8"), re.MULTILINE)
+    assert kind is not None
+    assert (path.parent / told[1]).resolve() == SCHEMAS / f"{KINDS[kind[1]]}.schema.json"
 
 
 def test_references_lead_somewhere() -> None:
