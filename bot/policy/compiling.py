@@ -22,6 +22,7 @@ from bot.policy.configuration import (
     RuleCheck,
 )
 from bot.policy.expressions import ExpressionError, compile_expression
+from bot.policy.inheriting import FORMS
 from bot.policy.matching import selects_repositories
 from bot.policy.message import compile_message
 from bot.policy.nodes import Mapping, Node, Scalar, Sequence, Tree
@@ -35,8 +36,6 @@ Kinds = frozenset[type[Subject]]
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-FORMS = ("rule", "any_of", "all_of", "assert")
-"""What an entry may be, by the key that makes it so."""
 OWN = ("subject", "message", "fix", "location")
 """The keys of a rule of one's own."""
 ENTRY = re.compile(r"rules\[\d+\]")

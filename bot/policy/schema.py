@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from bot.policy import models
 from bot.policy.case_schema import subject_and_facts
 from bot.policy.casemodel import TestsFile
-from bot.policy.compiling import FORMS
+from bot.policy.inheriting import FORMS
 from bot.policy.waivers import WaiversFile
 from bot.rules import registry
 from bot.rules.declaration import Rule

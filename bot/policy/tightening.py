@@ -14,13 +14,14 @@ from bot.model.results import Combination
 from bot.policy.compiling import SEVERITIES, judges
 from bot.policy.configuration import Assertion, CompiledEntry, CompiledMember, CompiledPolicy, Group, RuleCheck
 from bot.policy.expressions import Expression
-from bot.policy.inheriting import by_name, named
+from bot.policy.inheriting import FORMS, by_name, named
 from bot.policy.models import Match, WaiverLimits
 from bot.policy.nodes import Mapping, Mark, Node, Tree
 from bot.policy.problems import Problem
 from bot.rules.declaration import RuleParams, Tighter
 
 ALLOW = "only an entry with 'override: allow' may be changed like that"
+ALLOW_POLICY = "only a policy with 'override: allow' may be changed like that"
 CHANGES = {
     Tighter.MORE: "may only be raised",
     Tighter.LESS: "may only be lowered",
@@ -72,9 +73,9 @@ class _Checker:
         lower, upper = _mapping(self.below.root), _mapping(self.above.root)
         if "match" in lower.entries:
             for key, message in _narrowed(below.match, above.match):
-                self.report(lower, upper, ("match", key), f"match.{key}", f"{message}; {_ALLOW_POLICY}")
+                self.report(lower, upper, ("match", key), f"match.{key}", f"{message}; {ALLOW_POLICY}")
         for key, message in _limits(below.limits, above.limits):
-            self.report(lower, upper, ("waivers", key), f"waivers.{key}", f"{message}; {_ALLOW_POLICY}")
+            self.report(lower, upper, ("waivers", key), f"waivers.{key}", f"{message}; {ALLOW_POLICY}")
 
     def entry(self, below: CompiledEntry, above: CompiledEntry, lower: Mapping, upper: Mapping) -> None:
         """One entry that both have."""
@@ -117,7 +118,7 @@ class _Checker:
             case Group() as old_group, Group() as new_group if old_group.how is new_group.how:
                 self.group(old_group, new_group, lower, upper, path)
             case _:
-                form = next(form for form in ("rule", "any_of", "all_of", "assert") if form in upper.entries)
+                form = next(form for form in FORMS if form in upper.entries)
                 self.report(lower, upper, (form,), f"{path}.{form}", f"an entry may not become another check; {ALLOW}")
 
     def group(self, below: Group, above: Group, lower: Mapping, upper: Mapping, path: str) -> None:
@@ -133,9 +134,6 @@ class _Checker:
             elif below.how is Combination.ANY_OF:
                 message = f"{member.name!r} would be one more way to pass the group {named(lower)!r}; {ALLOW}"
                 self.report(lower, node, (), f"{path}.{form}[{member.name}]", message)
-
-
-_ALLOW_POLICY = "only a policy with 'override: allow' may be changed like that"
 
 
 def _narrowed(below: Match, above: Match) -> Iterator[tuple[str, str]]:
