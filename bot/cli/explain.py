@@ -43,8 +43,8 @@ def command(
 
     ``almguard explain approvals``; ``almguard explain github:acme/payments#12``; with a rule or an entry after the target,
     that alone. ``--effective`` prints the merged policy, of a target or of the files here; ``--sample`` what conditions see.
-    Nothing is posted, and the exit code is the verdict's; ``--effective``, ``--match`` and ``--sample`` judge nothing and
-    exit with 0.
+    Nothing is posted, and the exit code is the verdict's; ``--effective``, ``--match`` and ``--sample`` give no
+    verdict and exit with 0; with 3 where the target's own configuration could not be read.
     """
     from bot.cli.failures import Refusal
     from bot.rules.registry import find, suggest
@@ -159,17 +159,26 @@ def _target(
             for notice in judging.notices:
                 click.echo(f"almguard: {notice}", err=True)
             _print_merged(configuration)
-            return 0
+            return _unread(judging)
         if rule is not None:
             configuration = _only(configuration, rule)
         subjects = judging.below(provider, root, configuration)
         judging.judge(configuration, provider, subjects, bar)
         if match:
             _print_match(judging, configuration)
-            return 0
+            return _unread(judging)
         run = replace(judging.run(), command="explain")
     emit(run, format_, outputs, verbose=True)
     return judging.exit_code(exit_zero=exit_zero)
+
+
+def _unread(judging: Judging) -> int:
+    """Say what could not be read; the exit code: 3 where that is the target's own configuration."""
+    from bot.report.sanitize import log_line
+
+    for gap in judging.gaps:
+        click.echo(f"almguard: {log_line(gap.reason, 1_000)}", err=True)
+    return 3 if judging.unread else 0
 
 
 def _print_match(judging: Judging, configuration: Configuration) -> None:

@@ -150,9 +150,8 @@ class Judging:
             if key not in chosen:
                 chosen[key] = floor
                 try:
-                    lives = (
-                        isinstance(home, Repository) and not home.archived
-                    )  # Azure DevOps reads nothing of one that is not.
+                    # Azure DevOps reads nothing of a repository that is disabled.
+                    lives = isinstance(home, Repository) and not home.archived
                     own = self._own(provider, home) if home is not None and lives else None
                     chosen[key] = floor if own is None else under(floor, own)
                 except (PlatformError, PolicyError, click.ClickException) as error:

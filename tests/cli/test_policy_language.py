@@ -73,7 +73,7 @@ NAMES = {"github": "acme/payments", "azure-devops": "acme/Payments/payments"}
 ON_BOTH = pytest.mark.parametrize("platform", PULLS)
 
 
-def world(platform: str, folder: Path, **changed: str) -> Iterator[World]:
+def ours_served(platform: str, folder: Path, **changed: str) -> Iterator[World]:
     scenario = demo_scenario()
     payments = next(each for each in scenario["repositories"] if each["name"] == "payments")
     payments["files"] |= {
@@ -97,7 +97,7 @@ def world(platform: str, folder: Path, **changed: str) -> Iterator[World]:
 
 @pytest.fixture(scope="module", params=list(PULLS))
 def ours(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, World]]:
-    for served in world(request.param, tmp_path_factory.mktemp("ours")):
+    for served in ours_served(request.param, tmp_path_factory.mktemp("ours")):
         yield request.param, served
 
 
@@ -106,7 +106,7 @@ def changed(tmp_path: Path) -> Iterator[Callable[..., World]]:
     open_ones: list[Iterator[World]] = []
 
     def start(platform: str, **files: str) -> World:
-        served = world(platform, tmp_path, **files)
+        served = ours_served(platform, tmp_path, **files)
         open_ones.append(served)
         return next(served)
 
@@ -298,3 +298,19 @@ def test_a_parent_that_cannot_be_read_now_is_no_mistake_of_the_policy(
     assert ended.code == 3, ended.err
     assert "the configuration cannot be read whole" in ended.err
     assert "the key 'enforce' is missing" not in ended.err
+
+
+@pytest.mark.parametrize("option", ["--effective", "--match"])
+def test_what_is_in_force_is_not_told_as_whole_where_the_repositorys_own_part_was_not_read(
+    option: str, world: Callable[[dict[str, Any]], World]
+) -> None:
+    scenario = demo_scenario()
+    scenario["tokens"] = {"no-contents": {"github": {"metadata": "read", "pull_requests": "read"}, "azure": []}}
+    served = world(scenario)
+    floor = served.write("floor.yml", BASE)
+    told = served.call(
+        "explain", option, "github:acme/payments", "--config", floor, environ={"GITHUB_TOKEN": "no-contents"}
+    )
+    assert told.code == 3, told.out + told.err
+    assert "the repository's own configuration" in told.err
+    assert "base" in told.out

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from bot.engine.judging import Judged, judge
 from bot.model.facts import Fact, FactRequest, Unavailable, UnknownKind
-from bot.model.facts.change import Change, ChangedFile, ChangedFiles, Check, Checks, CheckState, Reviews
+from bot.model.facts.change import (
+    Change,
+    ChangedFile,
+    ChangedFiles,
+    Check,
+    Checks,
+    CheckState,
+    Commit,
+    Commits,
+    Reviews,
+)
 from bot.model.facts.protection import SecretScanning
 from bot.model.facts.repository import Properties
 from bot.model.findings import Finding, NotApplicable, Severity, Statement
+from bot.model.people import Signature
 from bot.model.results import Enforcement, Outcome, Result
-from bot.model.subjects import PullRequest, Subject
+from bot.model.subjects import Platform, PullRequest, Subject
 from bot.policy.configuration import CompiledEntry, CompiledPolicy, Configuration, GateSettings, RuleCheck
 from bot.policy.expressions import compile_expression
+from bot.policy.identities import read_identities
+from bot.policy.load import load_configuration
 from bot.policy.models import Match
 from bot.policy.schedule import Schedule
 from bot.rules import Rule
@@ -194,3 +208,27 @@ def test_what_was_said_under_a_name_of_our_own_is_forgotten() -> None:
     checks = Checks((Check("almguard", CheckState.FAILURE), Check("lint", CheckState.FAILURE)))
     judged, _ = run(entry(no_checks), answers={(Checks, PULL.id): checks}, own_checks=frozenset({"almguard"}))
     assert [finding.message for finding in judged.results[0].findings] == ["lint"]
+
+
+@pytest.mark.parametrize(("platform", "login"), [(Platform.GITHUB, "ana"), (Platform.AZURE_DEVOPS, "ana@acme.example")])
+def test_a_commits_email_has_the_account_that_the_identities_declare(platform: Platform, login: str) -> None:
+    people = (
+        "apiVersion: almguard/v1\nkind: Identities\n"
+        "people: [{name: Ana, github: ana, azure-devops: ana@acme.example, emails: [ana@home.example]}]\n"
+    )
+    policy = (
+        "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: p}\nrules:\n"
+        "  - {name: known, enforce: block, subject: pull_request, message: m,"
+        f" assert: 'commits.all(c, has(c.author.person) && c.author.person.login == \"{login}\")'}}\n"
+    )
+    written = Signature("Ana", "ana@home.example")
+    commits = Commits((Commit("c1", "Pay twice", written, written),))
+
+    def outcome(configuration: Configuration) -> Outcome:
+        provider = MemoryProvider({(Commits, PULL.id): commits})
+        provider.platform = platform
+        return judge(configuration, [PULL], provider, {datetime: NOW}).results[0].outcome
+
+    bare = load_configuration(policy, "p.yml")
+    assert outcome(bare) is not Outcome.PASS
+    assert outcome(replace(bare, identities=read_identities(people, "i.yml"))) is Outcome.PASS
