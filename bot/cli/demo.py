@@ -89,8 +89,8 @@ def _world() -> Iterator[Mapping[str, str]]:
 
 def _judge(job: str, targets: str, environ: Mapping[str, str], *, post: bool = False) -> Run:
     """Run one job as its command does."""
-    from bot.cli.gate import post_verdicts
     from bot.cli.judgement import Judging, given_configuration, target
+    from bot.cli.posting import post_verdicts
     from bot.cli.sandbox import demo_scenario
     from bot.cli.session import session
     from bot.engine.ports import Silence
