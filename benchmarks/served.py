@@ -52,7 +52,7 @@ class Served:
         """Let every answer take that much longer."""
         body = json.dumps({"seconds": seconds}).encode()
         headers = {"Content-Type": "application/json"}
-        urlopen(Request(f"{self.url}/_sandbox/latency", data=body, headers=headers, method="POST")).read()
+        urlopen(Request(f"{self.url}/_sandbox/latency", data=body, headers=headers, method="PUT")).read()
 
 
 @contextmanager
