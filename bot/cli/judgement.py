@@ -196,13 +196,18 @@ class Judging:
         self.results.extend(judged.results)
         self.gaps.extend(judged.gaps)
         self.notices.extend(notice for waiving in judged.waiving for notice in waiving.notices())
+        about: dict[str, list[Result]] = {}
+        for result in judged.results:
+            about.setdefault(result.subject.id, []).append(result)
         for subject in subjects:
             if self.command == "gate" and isinstance(subject, PullRequest | Release):
-                own = [result for result in judged.results if result.subject.id == subject.id]
+                own = about.get(subject.id, [])
                 verdict, said = decide(own, configuration.gate.on_unknown), note(own)
                 if subject.id in self.unread and verdict is not Verdict.BLOCKED:
                     verdict, said = Verdict.INCONCLUSIVE, "the repository's own configuration could not be read"
-                self.gates.append(Gate(subject, verdict, configuration.digest, facts_digest(judged.known), said))
+                self.gates.append(
+                    Gate(subject, verdict, configuration.digest, facts_digest(judged.known, subject), said)
+                )
         return judged.results
 
     def _counted(self, subjects: Sequence[Subject], results: Sequence[Result]) -> list[Subject]:

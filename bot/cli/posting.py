@@ -67,6 +67,7 @@ def _post(
 ) -> tuple[str, ...]:
     """Post to one pull request: the check tells the decisive verdict, the comment its own."""
     from bot.engine.ports import PlatformError, Publication
+    from bot.engine.verdict import to_post
     from bot.model.results import Verdict
     from bot.model.subjects import PullRequest
     from bot.policy.configuration import Comment
@@ -86,6 +87,7 @@ def _post(
         comment=None if settings.comment is Comment.NEVER or group_sha else redacted(markdown.comment(mine)),
         create_comment=settings.comment is Comment.ALWAYS or gate.verdict is not Verdict.PASSED,
         details_url=event.run_url if event is not None else None,
+        rests_on=to_post(decisive, gates, run.results, run.now),
     )
     try:
         published = opened.publisher(target).publish(publication)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from bot.engine.posted import Posted
 from bot.engine.targets import Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
 from bot.model.results import Gap, Verdict
@@ -140,6 +141,8 @@ class Publication:
     create_comment: bool = True
     """Whether to write the comment where there is none yet; an existing one is always brought up to date."""
     details_url: str | None = None
+    rests_on: Posted | None = None
+    """What the verdict rests on, to be kept with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,13 @@ class Publisher(Protocol):
 
     def publish(self, publication: Publication) -> Published:
         """Post or update the check and the comment. Raises ``PlatformError`` when not even the check could be posted."""
+        ...
+
+    def standing(self, checks: Sequence[tuple[PullRequest, str]]) -> Mapping[str, Posted]:
+        """What stands on the heads of these pull requests, each under the name of its check; by the pull request's id.
+
+        One is left out where nothing stands, and where what stands cannot be read: posting once too often harms nothing.
+        """
         ...
 
 

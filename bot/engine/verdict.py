@@ -6,12 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 
 from bot.engine.ports import Known
+from bot.engine.posted import DIGEST_LENGTH, Posted
+from bot.engine.reach import reach
 from bot.model.facts import Loaded, UnknownKind
-from bot.model.results import Enforcement, Outcome, Result, Verdict
+from bot.model.results import Enforcement, Gate, Outcome, Result, Verdict
+from bot.model.subjects import Branch, Organization, Repository, Subject
 
 OnUnknown = Mapping[UnknownKind, str]
 """By the kind of unknown, ``block`` or ``warn``; what is not named blocks."""
@@ -62,13 +65,45 @@ def note(results: Sequence[Result]) -> str:
     return ""
 
 
-def facts_digest(known: Known) -> str:
-    """A digest of the facts a verdict rests on: equal facts, whenever read, give an equal digest."""
+def facts_digest(known: Known, subject: Subject | None = None) -> str:
+    """A digest of the facts a verdict rests on: equal facts, whenever read, give an equal digest.
+
+    With a subject, of what it is itself and of the facts about it and what it belongs to: others that were judged in the same
+    run change nothing.
+    """
+    holders = (
+        None
+        if subject is None
+        else {
+            holder.id for kind in (type(subject), Branch, Repository, Organization) if (holder := reach(subject, kind))
+        }
+    )
     values = {
-        f"{kind.name} {subject}": _plain(answer.value if isinstance(answer, Loaded) else answer)
-        for (kind, subject), answer in known.answers.items()
+        f"{kind.name} {about}": _plain(answer.value if isinstance(answer, Loaded) else answer)
+        for (kind, about), answer in known.answers.items()
+        if holders is None or about in holders
     }
-    return digest([json.dumps(values, sort_keys=True)])
+    return digest([json.dumps([_plain(subject), values], sort_keys=True)])
+
+
+_RESTLESS = frozenset({"base_sha", "iteration", "pushed_at", "url"})
+"""What changes about a subject while nothing of it did: each push to the base, or to another branch."""
+
+
+def to_post(decisive: Gate, gates: Sequence[Gate], results: Iterable[Result], read_at: datetime) -> Posted:
+    """What is to be kept with a check that tells the decisive verdict of some pull requests of one commit."""
+    ids = {gate.target.id for gate in gates}
+    outcomes = sorted(
+        f"{result.subject.id} {result.key} {result.outcome.value} {len(result.findings)} {result.waiver is not None}"
+        for result in results
+        if result.subject.id in ids
+    )
+    return Posted(
+        decisive.verdict,
+        digest([*sorted(gate.facts_digest for gate in gates), *outcomes])[:DIGEST_LENGTH],
+        digest(sorted({gate.policy_digest for gate in gates}))[:DIGEST_LENGTH],
+        read_at.astimezone(UTC).replace(microsecond=0),
+    )
 
 
 def digest(texts: Iterable[str]) -> str:
@@ -86,7 +121,8 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        left_out = _RESTLESS if isinstance(value, Subject) else frozenset()
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in left_out}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):

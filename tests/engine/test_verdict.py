@@ -10,9 +10,11 @@ from bot.engine.ports import Known
 from bot.engine.verdict import EXIT_CODES, decide, facts_digest, note
 from bot.model.facts import Loaded, Unavailable, UnknownKind
 from bot.model.facts.change import Check, Checks, CheckState
+from bot.model.facts.repository import RepositoryPaths
 from bot.model.findings import Finding, Severity
+from bot.model.people import Person
 from bot.model.results import Enforcement, Outcome, Result, Unknowing, Verdict
-from bot.model.subjects import Organization, Platform
+from bot.model.subjects import Organization, Platform, PullRequest, Repository
 
 ORGANIZATION = Organization("github/organization/1", "acme", Platform.GITHUB, "")
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -113,3 +115,24 @@ def test_the_facts_digest_is_about_values_and_not_about_when_they_were_read() ->
     assert facts_digest(known(CheckState.SUCCESS, 1)) == facts_digest(known(CheckState.SUCCESS, 2))
     assert facts_digest(known(CheckState.SUCCESS, 1)) != facts_digest(known(CheckState.FAILURE, 1))
     assert facts_digest(Known({(Checks, "a"): Unavailable(UnknownKind.SCOPE, "x")})) != facts_digest(Known())
+
+
+def test_the_facts_digest_of_a_pull_request_is_about_itself_and_what_it_belongs_to() -> None:
+    repository = Repository("github/repository/1", "acme/app", Platform.GITHUB, "", ORGANIZATION, "app", "main")
+    rita = Person("github/user/1", "rita")
+    change = PullRequest(
+        "github/repository/1/pull_request/1", "acme/app#1", Platform.GITHUB, "", repository.branch("main"), 1, "Add", "", rita,
+        "a" * 40, "b" * 40, "add", NOW,
+    )  # fmt: skip
+    lint = Loaded(Checks((Check("lint", CheckState.SUCCESS),)), "", NOW)
+    other = Loaded(Checks((Check("lint", CheckState.FAILURE),)), "", NOW)
+    rules = Loaded(RepositoryPaths(("a.py",)), "", NOW)
+    alone = facts_digest(Known({(Checks, change.id): lint}), change)
+    assert facts_digest(Known({(Checks, change.id): lint, (Checks, "another"): other}), change) == alone
+    assert facts_digest(Known({(Checks, change.id): lint, (RepositoryPaths, change.base.id): rules}), change) != alone
+    assert facts_digest(Known({(Checks, change.id): other}), change) != alone
+    assert facts_digest(Known({(Checks, change.id): lint}), replace(change, title="another")) != alone
+    assert facts_digest(Known({(Checks, change.id): lint}), replace(change, base_sha="f" * 40)) == alone
+    home = replace(change.repository, pushed_at=NOW)
+    assert facts_digest(Known({(Checks, change.id): lint}), replace(change, base=home.branch("main"))) == alone
+    assert facts_digest(Known({(Checks, change.id): lint}), replace(change, base=home.branch("next"))) != alone

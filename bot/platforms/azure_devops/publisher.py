@@ -6,9 +6,13 @@ see, and closed when there is nothing left to do: an open one would trip the pol
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from bot.engine.ports import PlatformError, Publication, Published
+from bot.engine.posted import Posted, read_posted
 from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops.change import MARKER, thread_property
@@ -22,6 +26,8 @@ GENRE = "almguard"
 LONGEST_DESCRIPTION = 250
 LONGEST_COMMENT = 150_000
 """The service refuses comments of more characters."""
+RESTS_ON = "almguard.restsOn"
+"""The property of a status that keeps what the verdict rests on."""
 STATES = {
     Verdict.PASSED: "succeeded",
     Verdict.WAITING: "pending",
@@ -65,6 +71,7 @@ class AzureDevOpsPublisher:
             and standing.get("state") == state
             and standing.get("description") == described
             and (standing.get("targetUrl") or None) == publication.details_url
+            and (publication.rests_on is None or publication.rests_on.says_as(_rests_on(standing)))
             and _author(standing) == self._ourselves()
         ):
             actions.append(f"The status {GENRE}/{publication.context} stood already: {state}.")
@@ -75,6 +82,9 @@ class AzureDevOpsPublisher:
             context=GitStatusContext(genre=GENRE, name=publication.context),
             description=described,
             iteration_id=subject.iteration,
+            properties=None
+            if publication.rests_on is None
+            else {RESTS_ON: {"$type": "System.String", "$value": str(publication.rests_on)}},
             state=state,
             target_url=publication.details_url,
         )
@@ -92,6 +102,22 @@ class AzureDevOpsPublisher:
         self._reads.drop((subject.id, "statuses"))
         actions.append(f"Posted the status {GENRE}/{publication.context}: {state}.")
         return None if made is None or made.created_by is None else str(made.created_by.id)
+
+    def standing(self, checks: Sequence[tuple[PullRequest, str]]) -> Mapping[str, Posted]:
+        """What stands of earlier runs on the iterations that were judged."""
+        subjects = [subject for subject, _ in checks]
+        self._client.transport.gather([functools.partial(self._look, subject) for subject in subjects])
+        found: dict[str, Posted] = {}
+        for subject, context in checks:
+            status = self._standing(subject, context)
+            if status is not None and (posted := _rests_on(status)) is not None:
+                found[subject.id] = posted
+        return found
+
+    def _look(self, subject: PullRequest) -> None:
+        """Read the statuses now, of many pull requests at once; a failure is met again where they are used."""
+        with suppress(PlatformError):
+            self._reads.statuses(subject)
 
     def _standing(self, subject: PullRequest, context: str) -> Json | None:
         """The newest status of the context, where it is on the iteration that was judged."""
@@ -175,6 +201,11 @@ class AzureDevOpsPublisher:
     @staticmethod
     def _place(subject: PullRequest, thread: Json) -> tuple[str, int, int]:
         return repository_route(subject.repository)["repositoryId"], subject.number, int(thread["id"])
+
+
+def _rests_on(status: Json) -> Posted | None:
+    """What a status rests on."""
+    return read_posted(str(thread_property(status, RESTS_ON) or ""))
 
 
 def _project(subject: PullRequest) -> str:

@@ -23,7 +23,7 @@ from bot.model.facts.change import (
 from bot.model.people import Person, Signature
 from bot.model.subjects import PullRequest, Subject
 from bot.platforms.github.client import Json, Refused
-from bot.platforms.github.memory import SeenRun
+from bot.platforms.github.memory import Memory, SeenRun
 from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, repository
 from bot.platforms.github.reading import Context, Reading
 from bot.platforms.github.readings import needs
@@ -320,37 +320,47 @@ _CONCLUSIONS = {
 """``STALE`` is GitHub's own word for a run that never ended."""
 
 
+_CONTEXTS = Connection(
+    "contexts_",
+    "contexts",
+    "__typename ... on CheckRun { databaseId externalId name status conclusion startedAt completedAt url "
+    "checkSuite { app { slug } workflowRun { event file { path } workflow { name } } } } "
+    "... on StatusContext { context statusState: state targetUrl createdAt }",
+    wrap=("statusCheckRollup",),
+)
+
+
+def checks_of(subject: PullRequest) -> Piece:
+    """What asks for everything that reported on the head."""
+    place = (repository(subject.repository.name), f'object(oid: "{subject.head_sha}")', "... on Commit")
+    return Piece(place, connections=(_CONTEXTS,))
+
+
+def seen_checks(memory: Memory, subject: PullRequest, found: Found) -> list[Json]:
+    """What reported on the head; a publisher will want to know it."""
+    nodes = found.all(_CONTEXTS)
+    if (seen := memory.pull_requests.get(subject.id)) is not None:
+        seen.check_runs[subject.head_sha] = tuple(
+            SeenRun(int(node["databaseId"]), str(node["name"]), str(node.get("externalId") or ""), _app(node) or "")
+            for node in nodes
+            if node["__typename"] == "CheckRun" and node.get("databaseId")
+        )
+        seen.statuses[subject.head_sha] = {
+            str(node["context"]): str(node.get("targetUrl") or "")
+            for node in nodes
+            if node["__typename"] == "StatusContext"
+        }
+    return nodes
+
+
 def checks(context: Context, _request: FactRequest, subject: Subject) -> Reading:
     """``Checks``."""
     assert isinstance(subject, PullRequest)
-    listed = Connection(
-        "contexts_",
-        "contexts",
-        "__typename ... on CheckRun { databaseId externalId name status conclusion startedAt completedAt url "
-        "checkSuite { app { slug } workflowRun { event file { path } workflow { name } } } } "
-        "... on StatusContext { context statusState: state targetUrl createdAt }",
-        wrap=("statusCheckRollup",),
-    )
 
     def parse(found: Found) -> Checks:
-        nodes = found.all(listed)
-        if (seen := context.memory.pull_requests.get(subject.id)) is not None:
-            seen.check_runs[subject.head_sha] = tuple(
-                SeenRun(int(node["databaseId"]), str(node["name"]), str(node.get("externalId") or ""), _app(node) or "")
-                for node in nodes
-                if node["__typename"] == "CheckRun" and node.get("databaseId")
-            )
-        return Checks(tuple(_check(node) for node in nodes))
+        return Checks(tuple(_check(node) for node in seen_checks(context.memory, subject, found)))
 
-    return Reading(
-        Piece(
-            (repository(subject.repository.name), f'object(oid: "{subject.head_sha}")', "... on Commit"),
-            connections=(listed,),
-        ),
-        parse,
-        f"{subject.url}/checks",
-        needs(Checks),
-    )
+    return Reading(checks_of(subject), parse, f"{subject.url}/checks", needs(Checks))
 
 
 def _app(run: Json) -> str | None:

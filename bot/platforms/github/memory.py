@@ -34,6 +34,8 @@ class SeenPullRequest:
     """Its first comments; None: not read, or not all of them fit in a page."""
     check_runs: dict[str, tuple[SeenRun, ...]] = field(default_factory=dict)
     """Check runs by the commit that they are on: the head, or what a merge queue made of it. None of a commit: not read."""
+    statuses: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Commit statuses by the commit that they are on: the address that each context's newest leads to."""
     same_head: tuple[int, ...] | None = None
     """The other open pull requests of the repository that have its head; None: not read, or not all of them."""
 

@@ -22,15 +22,19 @@ beside it; but no commit status, for the older check run would stand next to it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from urllib.parse import unquote, urlsplit
 
 from bot.engine.ports import PlatformError, Publication, Published
+from bot.engine.posted import Posted, read_posted
 from bot.model.facts import UnknownKind
 from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
+from bot.platforms.github import change
 from bot.platforms.github.client import GitHubClient, Json, Refused
 from bot.platforms.github.memory import Memory, SeenRun
-from bot.platforms.github.query import Connection, Piece, Unanswerable, ask
+from bot.platforms.github.query import Connection, Piece, Unanswerable, ask, batches
 from bot.platforms.github.reading import denied
 
 LONGEST = 65_535
@@ -83,6 +87,32 @@ class GitHubPublisher:
             refused=tuple(line for one in done for line in one.refused),
         )
 
+    def standing(self, checks: Sequence[tuple[PullRequest, str]]) -> Mapping[str, Posted]:
+        """What stands of earlier runs; what the facts have not shown already is asked for in bulk."""
+        seen = self._memory.pull_requests
+        unseen = [one for one, _ in checks if one.id in seen and one.head_sha not in seen[one.id].check_runs]
+        pieces = [change.checks_of(subject) for subject in unseen]
+        for positions in batches(pieces):
+            found = ask(self._client, [pieces[position] for position in positions])
+            for position, one in zip(positions, found, strict=True):
+                with suppress(Unanswerable, PlatformError):
+                    if one.failure is None and not one.errors:
+                        change.seen_checks(self._memory, unseen[position], one)
+        standing = {subject.id: self._stands(subject, context) for subject, context in checks}
+        return {of: posted for of, posted in standing.items() if posted is not None}
+
+    def _stands(self, subject: PullRequest, context: str) -> Posted | None:
+        """The newest check run of ours, else the commit status: a token that may post the one posts no other."""
+        seen = self._memory.pull_requests.get(subject.id)
+        if seen is None:
+            return None
+        runs = [run for run in seen.check_runs.get(subject.head_sha, ()) if run.name == context]
+        ours = [(run.id, kept) for run in runs if (kept := _kept(subject, run.external_id)) is not None]
+        if ours:
+            return read_posted(max(ours)[1])
+        address = seen.statuses.get(subject.head_sha, {}).get(context, "")
+        return read_posted(_kept(subject, unquote(urlsplit(address).fragment)) or "")
+
     def _checks(self, publication: Publication) -> list[SeenRun]:
         """The check runs that earlier runs posted under this name on this commit, the newest of each App."""
         subject = publication.subject
@@ -92,7 +122,7 @@ class GitHubPublisher:
             runs = self._listed(publication)
         newest: dict[str, SeenRun] = {}
         for run in sorted(runs, key=lambda run: run.id):
-            if run.name == publication.context and run.external_id == _external(subject):
+            if run.name == publication.context and _kept(subject, run.external_id) is not None:
                 newest[run.app] = run
         return sorted(newest.values(), key=lambda run: -run.id)
 
@@ -118,9 +148,7 @@ class GitHubPublisher:
         seen = self._memory.pull_requests.get(subject.id)
         if seen is not None and seen.comments is not None:
             return list(seen.comments)
-        from bot.platforms.github.change import place
-
-        found = ask(self._client, [Piece(place(subject), connections=(_COMMENTS,))])[0]
+        found = ask(self._client, [Piece(change.place(subject), connections=(_COMMENTS,))])[0]
         if found.failure is not None:
             return found.failure
         if found.errors or found.node is None:
@@ -146,7 +174,7 @@ class GitHubPublisher:
                 if refused.status not in (403, 404):
                     raise PlatformError(f"The check could not be posted: {refused}", UnknownKind.TRANSIENT) from refused
         try:
-            new = {**body, "head_sha": subject.head_sha, "external_id": _external(subject)}
+            new = {**body, "head_sha": subject.head_sha}
             self._remember_check(publication, self._client.rest("POST", f"{home}/check-runs", body=new))
         except Refused as refused:
             if refused.status not in (403, 404):
@@ -169,13 +197,13 @@ class GitHubPublisher:
     def _status(self, publication: Publication, why: Refused) -> Published:
         """No check run for this token: a commit status, as any token that may write statuses can post."""
         subject = publication.subject
+        # A status has no place for what it rests on but behind the address that it leads to.
         body: dict[str, str] = {
             "state": _STATES[publication.verdict],
             "context": publication.context,
             "description": bounded(publication.title, _LONGEST_DESCRIPTION, "…"),
+            "target_url": f"{publication.details_url or subject.url}#{_external(publication)}",
         }
-        if publication.details_url:
-            body["target_url"] = publication.details_url
         try:
             self._client.rest("POST", f"/repos/{subject.repository.name}/statuses/{subject.head_sha}", body=body)
         except Refused as refused:
@@ -235,7 +263,7 @@ class GitHubPublisher:
         seen = self._memory.pull_requests.get(subject.id)
         if seen is not None and subject.head_sha in seen.check_runs:
             app = str((node.get("app") or {}).get("slug") or "")
-            mine = SeenRun(int(node["id"]), publication.context, _external(subject), app)
+            mine = SeenRun(int(node["id"]), publication.context, _external(publication), app)
             others = [one for one in seen.check_runs[subject.head_sha] if one.id != mine.id]
             seen.check_runs[subject.head_sha] = (*others, mine)
 
@@ -256,14 +284,22 @@ def bounded(text: str, longest: int, sign: str) -> str:
     return text if len(text) <= longest else text[: longest - len(sign)] + sign
 
 
-def _external(subject: PullRequest) -> str:
-    """Tells our check runs from a workflow's job of the same name, which nobody may edit."""
-    return f"almguard:{subject.number}"
+def _external(publication: Publication) -> str:
+    """Tells our check runs from a workflow's job of the same name, which nobody may edit; and what they rest on."""
+    rests_on = "" if publication.rests_on is None else f":{publication.rests_on}"
+    return f"almguard:{publication.subject.number}{rests_on}"
+
+
+def _kept(subject: PullRequest, external_id: str) -> str | None:
+    """What is kept in the check run of this pull request; None: it is not one of ours."""
+    ours, _, kept = external_id.partition(f"almguard:{subject.number}")
+    return kept.removeprefix(":") if ours == "" and external_id and (not kept or kept.startswith(":")) else None
 
 
 def _check_body(publication: Publication) -> dict[str, Json]:
     body: dict[str, Json] = {
         "name": publication.context,
+        "external_id": _external(publication),
         "output": {
             "title": bounded(publication.title, 255, "…"),
             "summary": bounded(publication.summary, LONGEST, _CUT),
