@@ -1,0 +1,72 @@
+"""The templates of Azure Pipelines, step by step, against the sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from tests.action.azure_agent import Ran
+from tests.action.conftest import Machine
+
+GATE = "azure-gate.yml"
+
+
+def pull_request(machine: Machine, number: int) -> dict[str, Any]:
+    address = f"{machine.world.sandbox.url}/acme/Payments/_apis/git/repositories/payments/pullRequests/{number}"
+    found: dict[str, Any] = requests.get(address, auth=("", "sandbox-token"), timeout=10).json()
+    return found
+
+
+def validation(machine: Machine, number: int, **parameters: object) -> Ran:
+    """A build validation of a pull request."""
+    return machine.build(
+        GATE,
+        parameters,
+        BUILD_REASON="PullRequest",
+        SYSTEM_PULLREQUEST_PULLREQUESTID=str(number),
+        SYSTEM_PULLREQUEST_TARGETBRANCH="refs/heads/main",
+        SYSTEM_PULLREQUEST_SOURCECOMMITID=pull_request(machine, number)["lastMergeSourceCommit"]["commitId"],
+    )
+
+
+def statuses(machine: Machine, number: int) -> list[str]:
+    found = machine.world.state()["repositories"].get("acme/payments", {"pull_requests": []})["pull_requests"]
+    return [one["state"] for pull in found if pull["number"] == number for one in pull["ado_statuses"]]
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_zero", "code", "state"),
+    [
+        (14, False, 0, "succeeded"),
+        (13, False, 5, "pending"),
+        (13, True, 0, "pending"),
+        (12, False, 1, "failed"),
+        (12, True, 0, "failed"),
+    ],
+)
+def test_a_build_validation(machine: Machine, number: int, exit_zero: bool, code: int, state: str) -> None:
+    ran = validation(machine, number, exitZero=exit_zero)
+    assert ran.code == code, ran.log
+    assert ran.ran == ["Judge the pull request"]
+    assert statuses(machine, number) == [state]
+    (summary,) = ran.summaries
+    assert "almguard" in summary
+
+
+def test_a_dry_run_posts_nothing_and_forgives_nothing(machine: Machine) -> None:
+    ran = validation(machine, 12, dryRun=True, exitZero=True)
+    assert ran.code == 1, ran.log
+    assert statuses(machine, 12) == []
+
+
+def test_a_build_of_a_branch_is_refused(machine: Machine) -> None:
+    ran = machine.build(GATE, {}, BUILD_REASON="Schedule")
+    assert ran.code == 2, ran.log
+    assert ran.summaries == []
+
+
+def test_a_parameter_that_is_not_there_is_refused(machine: Machine) -> None:
+    with pytest.raises(AssertionError, match="Unexpected parameter"):
+        machine.build(GATE, {"dryrun": True})
