@@ -168,19 +168,17 @@ def installed(folder: Path) -> Path:
 def measure(name: str, latency: float, sandbox: Served, folder: Path, danger: Path | None, runs: int) -> None:
     """One size at one latency: both platforms, and Danger."""
     number = SIZES[name].number
-    asked = {"GitHub": f"github:acme/payments#{number}", "Azure DevOps": f"ado:acme/Payments/payments!{number}"}
-    for platform, target in asked.items():
-        policy = str(folder / "policy.yml")
-        wall, requests = timed(
-            [sys.executable, "-m", "bot", "gate", target, "--config", policy],
-            Path.cwd(), sandbox, lambda n: sandbox.environ(f"cold-{platform}-{n}"), runs,
-        )  # fmt: skip
+    for platform, target in (
+        ("GitHub", f"github:acme/payments#{number}"),
+        ("Azure DevOps", f"ado:acme/Payments/payments!{number}"),
+    ):
+        command = [sys.executable, "-m", "bot", "gate", target, "--config", str(folder / "policy.yml")]
+        cold = [sandbox.environ(f"cold-{platform}-{run}") for run in range(runs + 1)]
+        wall, requests = timed(command, Path.cwd(), sandbox, cold)
         beside = ""
         if danger is not None and platform == "GitHub":
-            theirs, theirs_asked = timed(
-                [str(danger / "node_modules" / ".bin" / "danger"), "ci"], danger, sandbox,
-                lambda n: danger_environ(sandbox, number), runs,
-            )  # fmt: skip
+            command = [str(danger / "node_modules" / ".bin" / "danger"), "ci"]
+            theirs, theirs_asked = timed(command, danger, sandbox, [danger_environ(sandbox, number)] * (runs + 1))
             beside = f"{theirs:>10.2f} {theirs_asked:>10} {wall / theirs:>10.2f}"
         print(f"{name:<7} {latency * 1000:>4.0f} ms  {platform:<13} {wall:>9.2f} {requests:>10} {beside}", flush=True)
 
@@ -198,24 +196,20 @@ def danger_environ(sandbox: Served, number: int) -> dict[str, str]:
     }
 
 
-def timed(command: Sequence[str], cwd: Path, sandbox: Served, environ: object, runs: int) -> tuple[float, int]:
+def timed(
+    command: Sequence[str], cwd: Path, sandbox: Served, environs: Sequence[Mapping[str, str]]
+) -> tuple[float, int]:
     """Median seconds of the whole process, and the most requests of a run. The first run warms the disk, and is not timed."""
-    assert callable(environ)
     walls, requests = [], []
-    for number in range(runs + 1):
+    for environ in environs:
         sandbox.clear()
-        variables: Mapping[str, str] = environ(number)
         began = time.perf_counter()
-        done = subprocess.run(command, cwd=cwd, env=dict(variables), capture_output=True, text=True, check=False)
-        wall = time.perf_counter() - began
+        done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+        walls.append(time.perf_counter() - began)
         if done.returncode != 0:
-            raise SystemExit(
-                f"{' '.join(command)} exited {done.returncode}:\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
-            )
+            raise SystemExit(f"{' '.join(command)} exited {done.returncode}:\n{done.stdout}\n{done.stderr}")
         requests.append(sandbox.requests())
-        if number:
-            walls.append(wall)
-    return statistics.median(walls), max(requests)
+    return statistics.median(walls[1:]), max(requests)
 
 
 if __name__ == "__main__":
