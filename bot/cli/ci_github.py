@@ -6,18 +6,15 @@ https://docs.github.com/webhooks/webhook-events-and-payloads
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent, github_target
+from bot.cli.ci_payload import Payload, payload_of
 from bot.engine.targets import Target
 from bot.model.subjects import Platform
-
-T = TypeVar("T")
 
 PULL_REQUEST_EVENTS = frozenset(
     {
@@ -34,7 +31,6 @@ LISTING_EVENTS = frozenset({"check_run", "check_suite", "workflow_run"})
 """Their payload lists the pull requests whose head the commit is."""
 RELEASE_ACTIONS = frozenset({"published", "released", "prereleased", "created", "edited"})
 _QUEUE_REF = re.compile(r"^(?:refs/heads/)?gh-readonly-queue/(?P<base>.+)/pr-(?P<number>[1-9]\d{0,9})-[0-9a-f]{40,64}$")
-_SHA = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
 
 _INSTEAD = {
     "push": "a push belongs to no pull request. Use pull_request or merge_group; to judge a branch, use almguard audit",
@@ -52,57 +48,6 @@ _INSTEAD = {
 }
 
 
-class _Payload:
-    """The event's JSON, asked for value by value; what is not there, or of another type, is a ``CiError`` with its path."""
-
-    def __init__(self, value: object, path: str = "") -> None:
-        self.value = value
-        self.path = path
-
-    def at(self, *keys: str) -> _Payload | None:
-        """The value under these keys; None where it, or anything on the way, is absent or null."""
-        value: object = self.value
-        for key in keys:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(key)
-        return None if value is None else _Payload(value, ".".join(filter(None, (self.path, *keys))))
-
-    def text(self, *keys: str) -> str | None:
-        """The text there; None where there is none."""
-        found = self.at(*keys)
-        return found.value if found is not None and isinstance(found.value, str) else None
-
-    def needed_text(self, *keys: str) -> str:
-        """The text there, which every payload of this event has."""
-        return self._needed(self.text(*keys), "a text", keys)
-
-    def number(self, *keys: str) -> int:
-        """The positive number there."""
-        found = self.at(*keys)
-        value = found.value if found is not None else None
-        good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
-        return self._needed(value if good and isinstance(value, int) else None, "a positive number", keys)
-
-    def sha(self, *keys: str) -> str:
-        """The commit there."""
-        value = self.text(*keys)
-        return self._needed(value if value and _SHA.match(value) else None, "a commit's SHA", keys)
-
-    def items(self, *keys: str) -> list[_Payload]:
-        """The list there; empty where there is none."""
-        found = self.at(*keys)
-        if found is None or not isinstance(found.value, list):
-            return []
-        return [_Payload(item, f"{found.path}[{index}]") for index, item in enumerate(found.value)]
-
-    def _needed(self, value: T | None, what: str, keys: tuple[str, ...]) -> T:
-        if value is None:
-            path = ".".join(filter(None, (self.path, *keys)))
-            raise CiError(f"The event's payload (GITHUB_EVENT_PATH) has no {path}, or it is not {what}. {NAME_TARGET}")
-        return value
-
-
 def github_event(environ: Mapping[str, str]) -> CiEvent:
     """The event of a job of GitHub Actions. Raises ``CiError``."""
     event = environ.get("GITHUB_EVENT_NAME", "")
@@ -110,7 +55,7 @@ def github_event(environ: Mapping[str, str]) -> CiEvent:
         raise CiError(f"GITHUB_EVENT_NAME is not set, so this job does not say what it is about. {NAME_TARGET}")
     if event in _INSTEAD:
         raise CiError(f"The event {event} cannot be gated: {_INSTEAD[event]}.")
-    payload = _payload(environ)
+    payload = payload_of(environ)
     action = payload.text("action") or ""
     made = CiEvent(
         platform=Platform.GITHUB,
@@ -140,24 +85,7 @@ def github_event(environ: Mapping[str, str]) -> CiEvent:
     )
 
 
-def _payload(environ: Mapping[str, str]) -> _Payload:
-    path = environ.get("GITHUB_EVENT_PATH", "")
-    if not path:
-        raise CiError(f"GITHUB_EVENT_PATH is not set, so the event's payload cannot be read. {NAME_TARGET}")
-    try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CiError(
-            f"The event's payload at {path} cannot be read: {error.strerror or error}. {NAME_TARGET}"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise CiError(f"The event's payload at {path} is not JSON: {error}. {NAME_TARGET}") from error
-    if not isinstance(value, dict):
-        raise CiError(f"The event's payload at {path} is not a JSON object. {NAME_TARGET}")
-    return _Payload(value)
-
-
-def _pull_request(made: CiEvent, payload: _Payload, repository: str) -> CiEvent:
+def _pull_request(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
     number = payload.number("pull_request", "number")
     if made.action == "closed" or payload.text("pull_request", "state") == "closed":
         raise CiError(f"{repository}#{number} is closed: there is nothing left to gate.", nothing_to_judge=True)
@@ -175,7 +103,7 @@ def _pull_request(made: CiEvent, payload: _Payload, repository: str) -> CiEvent:
     )
 
 
-def _merge_group(made: CiEvent, payload: _Payload, repository: str) -> CiEvent:
+def _merge_group(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
     if made.action == "destroyed":
         raise CiError("The merge group was taken apart: there is nothing left to gate.", nothing_to_judge=True)
     ref = payload.needed_text("merge_group", "head_ref")
@@ -194,7 +122,7 @@ def _merge_group(made: CiEvent, payload: _Payload, repository: str) -> CiEvent:
     )
 
 
-def _issue_comment(made: CiEvent, payload: _Payload, repository: str) -> CiEvent:
+def _issue_comment(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
     number = payload.number("issue", "number")
     if payload.at("issue", "pull_request") is None:
         raise CiError(
@@ -205,7 +133,7 @@ def _issue_comment(made: CiEvent, payload: _Payload, repository: str) -> CiEvent
     return replace(made, targets=(github_target(f"{repository}#{number}"),))
 
 
-def _release(made: CiEvent, payload: _Payload, repository: str) -> CiEvent:
+def _release(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
     tag = payload.needed_text("release", "tag_name")
     if made.action not in RELEASE_ACTIONS:
         raise CiError(
@@ -214,7 +142,7 @@ def _release(made: CiEvent, payload: _Payload, repository: str) -> CiEvent:
     return replace(made, targets=(github_target(f"{repository}@{tag}"),))
 
 
-def _listed(made: CiEvent, payload: _Payload, repository: str) -> CiEvent:
+def _listed(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
     own = payload.at("repository", "id")
     targets: list[Target] = []
     for item in payload.items(made.event, "pull_requests"):
