@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.failures import from_platform
+from bot.cli.failures import from_platform, harmless
 from bot.cli.options import common
 
 if TYPE_CHECKING:
@@ -24,11 +24,17 @@ if TYPE_CHECKING:
 @click.command("gate")
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @click.option("--environment", help="Judge the release for this environment.")
+@click.option(
+    "--all-open",
+    is_flag=True,
+    help="Judge every open pull request of a repository, an organisation or a project again, and post where one moved.",
+)
 @click.option("--dry-run", is_flag=True, help="Judge and print, and post nothing.")
 @common
 def command(
     targets: tuple[str, ...],
     environment: str | None,
+    all_open: bool,
     dry_run: bool,
     config: Path | None,
     format_: str,
@@ -42,6 +48,7 @@ def command(
     In GitHub Actions and Azure Pipelines it finds the pull request by itself. The configuration comes from the base
     branch, never from the pull request.
     """
+    from bot.cli.all_open import judge_open
     from bot.cli.judgement import Judging, given_configuration, target
     from bot.cli.output import emit, text_of
     from bot.cli.posting import post_verdicts
@@ -55,12 +62,17 @@ def command(
     chosen = event.targets if event else tuple(target(text, environment) for text in targets)
     with session(now) as opened, progress() as bar:
         judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()))
-        judged = judge_all(judging, chosen, bar)
+        judged = (judge_open if all_open else judge_all)(judging, chosen, bar)
         run = judging.run()
         if not dry_run:
-            for action in post_verdicts(opened, judging, run, judged, event):
+            for action in post_verdicts(opened, judging, run, judged, event, moved_only=all_open):
                 click.echo(f"almguard: {action}", err=True)
             run = replace(judging.run(), id=run.id)
+    for what, failure in judging.failures:
+        click.echo(f"almguard: {harmless(f'{what}: {failure.message}')}", err=True)
+    if all_open and not judged and not judging.failures and not judging.incomplete:
+        click.echo("almguard: There is no open pull request.", err=True)
+        return 0
     emit(run, format_, outputs, verbose=verbose)
     if event is not None and event.summary_path is not None:
         with event.summary_path.open("a", encoding="utf-8") as summary:

@@ -19,7 +19,7 @@ from bot.engine.judging import Judged, judge, kinds_judged
 from bot.engine.ports import Known, PlatformError, Progress, Provider
 from bot.engine.reach import reach
 from bot.engine.targets import Target, TargetError, parse
-from bot.engine.verdict import EXIT_CODES, OnUnknown, decide, facts_digest, note
+from bot.engine.verdict import EXIT_CODES, USAGE, OnUnknown, decide, facts_digest, note
 from bot.model.analyzers import AnalyzerCatalogue
 from bot.model.facts import UnknownKind
 from bot.model.results import Enforcement, Gap, Gate, Result, Run, Verdict
@@ -47,6 +47,8 @@ class Judging:
     """Ids of subjects whose own configuration could not be read, so that they were judged by the given one alone."""
     incomplete: bool = False
     """Subjects that a blocking rule judges could not all be listed."""
+    failures: list[tuple[str, click.ClickException]] = field(default_factory=list)
+    """Which of several could not be judged, or told, and why: the others were."""
     configurations: dict[str, Configuration] = field(default_factory=dict)
     """Those that were applied, by digest."""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -251,14 +253,19 @@ class Judging:
         )
 
     def exit_code(self, *, exit_zero: bool) -> int:
-        """The code of the worst verdict; an incomplete scan, or audit of what blocks, is 3."""
+        """The code of the worst verdict; an incomplete scan, or audit of what blocks, is 3, and so is a gate that could not
+        judge all. One that was refused (a configuration that does not load) is 2.
+        """
+        if any(failure.exit_code == USAGE for _, failure in self.failures):
+            return USAGE
+        incomplete = self.incomplete or bool(self.failures)
         if self.gates:
             verdict = min((gate.verdict for gate in self.gates), key=SEVEREST.index)
         else:
             verdict = decide(self.results, self.on_unknown())
-            incomplete = self.incomplete or bool(self.unread) or (self.command == "scan" and bool(self.gaps))
-            if incomplete and verdict in (Verdict.PASSED, Verdict.EMPTY, Verdict.WAITING):
-                verdict = Verdict.INCONCLUSIVE
+            incomplete = incomplete or bool(self.unread) or (self.command == "scan" and bool(self.gaps))
+        if incomplete and verdict in (Verdict.PASSED, Verdict.EMPTY, Verdict.WAITING):
+            verdict = Verdict.INCONCLUSIVE
         if exit_zero and verdict in (Verdict.BLOCKED, Verdict.WAITING):
             return 0
         return EXIT_CODES[verdict]

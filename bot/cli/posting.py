@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import click
+
 from bot.cli.failures import from_platform, redacted
+from bot.engine.ports import PlatformError, Publication
+from bot.engine.posted import Posted
+from bot.engine.reach import reach
+from bot.engine.verdict import to_post
+from bot.model.results import Verdict
+from bot.model.subjects import Branch, Organization, Platform, PullRequest, Repository
 
 if TYPE_CHECKING:
     from bot.cli.ci import CiEvent
@@ -17,16 +25,22 @@ if TYPE_CHECKING:
 
 
 def post_verdicts(
-    opened: Session, judging: Judging, run: Run, judged: Sequence[tuple[Target, Gate]], event: CiEvent | None
+    opened: Session,
+    judging: Judging,
+    run: Run,
+    judged: Sequence[tuple[Target, Gate]],
+    event: CiEvent | None,
+    *,
+    moved_only: bool = False,
 ) -> Iterator[str]:
     """Post every verdict, unless there is nobody to tell or the token may only read; yields what was done.
 
     Where several pull requests share a commit and the name of the check (a branch with two targets, a merge group), each
     is posted the worst of their verdicts: whichever the platform takes as the newest says the same.
-    """
-    from bot.cli.judgement import worst
-    from bot.model.subjects import PullRequest
 
+    ``moved_only`` leaves alone where what stands says the same for the same reasons; and one that cannot be told is noted in
+    ``judging.failures``, and ends none of the others.
+    """
     if not all(isinstance(gate.target, PullRequest) for _, gate in judged):
         judging.notices.append("A release has no check to post to: the exit code and this report are the verdict.")
     if event is not None and not event.can_write:
@@ -35,78 +49,140 @@ def post_verdicts(
         )
         return
     group_sha = event.head_sha if event is not None and event.event == "merge_group" else None
-    shared: dict[tuple[str, str], list[Gate]] = {}
-    for _, gate in judged:
+    checks = list(_checks(judging, run, judged, group_sha))
+    standing = _standing(opened, checks) if moved_only else {}
+    for check in checks:
+        if check.rests_on.says_as(standing.get(check.subject.id)):
+            _remember_posting(check.subject.name)
+            continue
+        try:
+            about = f"{check.subject.name}: " if len(checks) > 1 else ""
+            for action in _post(opened, judging, run, check, event):
+                yield f"{about}{action}"
+        except click.ClickException as failure:
+            if not moved_only:
+                raise
+            judging.failures.append((check.subject.name, failure))
+    if moved_only:
+        stands = sum(check.rests_on.says_as(standing.get(check.subject.id)) for check in checks)
+        judging.notices.append(
+            f"{len(checks)} open pull requests were judged: {len(checks) - stands} had moved, {stands} stand as they were."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What is to stand on one pull request."""
+
+    target: Target
+    subject: PullRequest
+    """At the commit that the check is posted on: in a merge queue the group's."""
+    context: str
+    gate: Gate
+    decisive: Gate
+    gates: tuple[Gate, ...]
+    """Of every pull request that shares the commit and the name."""
+    rests_on: Posted
+    in_queue: bool
+
+
+def _checks(
+    judging: Judging, run: Run, judged: Sequence[tuple[Target, Gate]], group_sha: str | None
+) -> Iterator[_Check]:
+    from bot.cli.judgement import worst
+
+    shared: dict[tuple[str, str, str], list[Gate]] = {}
+    found: list[tuple[Target, Gate, PullRequest, tuple[str, str, str]]] = []
+    for target, gate in judged:
         if isinstance(gate.target, PullRequest):
-            shared.setdefault((group_sha or gate.target.head_sha, _context(judging, gate)), []).append(gate)
-    for one, gate in judged:
-        if isinstance(gate.target, PullRequest):
-            gates = shared[group_sha or gate.target.head_sha, _context(judging, gate)]
-            decisive = worst(gates) or gate
-            yield from _post(opened, judging, run, one, gate, decisive, gates, group_sha, event)
+            subject = replace(gate.target, head_sha=group_sha) if group_sha else gate.target
+            key = (subject.repository.id, subject.head_sha, _context(judging, gate))
+            shared.setdefault(key, []).append(gate)
+            found.append((target, gate, subject, key))
+    for target, gate, subject, key in found:
+        gates = shared[key]
+        decisive = worst(gates) or gate
+        rests_on = to_post(decisive, gates, run.results, run.now)
+        yield _Check(target, subject, key[2], gate, decisive, tuple(gates), rests_on, group_sha is not None)
+
+
+def _standing(opened: Session, checks: Sequence[_Check]) -> dict[str, Posted]:
+    """What stands already, asked for together wherever one publisher posts."""
+    found: dict[str, Posted] = {}
+    places: dict[tuple[Platform, str | None], list[_Check]] = {}
+    for check in checks:
+        organization = check.target.organization if check.target.platform is Platform.AZURE_DEVOPS else None
+        places.setdefault((check.target.platform, organization), []).append(check)
+    for together in places.values():
+        publisher = opened.publisher(together[0].target)
+        found.update(publisher.standing([(check.subject, check.context) for check in together]))
+    return found
 
 
 def _context(judging: Judging, gate: Gate) -> str:
     """The name of the check on a pull request."""
-    from bot.model.subjects import PullRequest
-
     branch = gate.target.base.branch if isinstance(gate.target, PullRequest) else ""
     return judging.configurations[gate.policy_digest].gate.context(branch)
 
 
-def _post(
-    opened: Session,
-    judging: Judging,
-    run: Run,
-    target: Target,
-    gate: Gate,
-    decisive: Gate,
-    gates: Sequence[Gate],
-    group_sha: str | None,
-    event: CiEvent | None,
-) -> tuple[str, ...]:
+def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiEvent | None) -> tuple[str, ...]:
     """Post to one pull request: the check tells the decisive verdict, the comment its own."""
-    from bot.engine.ports import PlatformError, Publication
-    from bot.engine.verdict import to_post
-    from bot.model.results import Verdict
-    from bot.model.subjects import PullRequest
     from bot.policy.configuration import Comment
     from bot.report import markdown
 
-    subject = gate.target
-    if not isinstance(subject, PullRequest):
-        return ()
-    mine, all_of_them = _about(run, [gate], gate), _about(run, gates, decisive)
-    settings = judging.configurations[gate.policy_digest].gate
+    mine, all_of_them = (
+        _about(judging, run, [check.gate], check.gate),
+        _about(judging, run, check.gates, check.decisive),
+    )
+    settings = judging.configurations[check.gate.policy_digest].gate
+    silent = settings.comment is Comment.NEVER or check.in_queue
     publication = Publication(
-        subject=replace(subject, head_sha=group_sha) if group_sha else subject,
-        context=_context(judging, gate),
-        verdict=decisive.verdict,
+        subject=check.subject,
+        context=check.context,
+        verdict=check.decisive.verdict,
         title=redacted(markdown.title(all_of_them)),
         summary=redacted(markdown.check_summary(all_of_them)),
-        comment=None if settings.comment is Comment.NEVER or group_sha else redacted(markdown.comment(mine)),
-        create_comment=settings.comment is Comment.ALWAYS or gate.verdict is not Verdict.PASSED,
+        comment=None if silent else redacted(markdown.comment(mine)),
+        create_comment=settings.comment is Comment.ALWAYS or check.gate.verdict is not Verdict.PASSED,
         details_url=event.run_url if event is not None else None,
-        rests_on=to_post(decisive, gates, run.results, run.now),
+        rests_on=check.rests_on,
     )
     try:
-        published = opened.publisher(target).publish(publication)
+        published = opened.publisher(check.target).publish(publication)
     except PlatformError as error:
         raise from_platform(error) from None
     judging.notices.extend(published.refused)
-    _remember_posting(subject.name)
+    _remember_posting(check.subject.name)
     return published.actions
 
 
-def _about(run: Run, gates: Sequence[Gate], decisive: Gate) -> Run:
-    """The part of a run that is about these pull requests, under the decisive one's verdict."""
+def _about(judging: Judging, run: Run, gates: Sequence[Gate], decisive: Gate) -> Run:
+    """The part of a run that is about these pull requests, under the decisive one's verdict: what was found out about others
+    is not for the readers of these.
+    """
     subjects = tuple(gate.target for gate in gates)
     ids = {subject.id for subject in subjects}
-    return replace(run, gate=decisive, subjects=subjects, results=tuple(r for r in run.results if r.subject.id in ids))
+    near = {
+        holder.id
+        for subject in subjects
+        for kind in (type(subject), Branch, Repository, Organization)
+        if (holder := reach(subject, kind)) is not None
+    }
+    configurations = {gate.policy_digest: judging.configurations[gate.policy_digest] for gate in gates}
+    policies = {source.sha256: source for one in configurations.values() for source in one.sources}
+    return replace(
+        run,
+        gate=decisive,
+        subjects=subjects,
+        policies=tuple(policies.values()),
+        results=tuple(result for result in run.results if result.subject.id in ids),
+        gaps=tuple(gap for gap in run.gaps if gap.subject in near),
+        notices=run.notices if len(judging.configurations) == len(configurations) else (),
+    )
 
 
 def _remember_posting(name: str) -> None:
-    """Tell who asked for it (the action's script) that a verdict was posted: without one, its step must not succeed."""
+    """Tell who asked for it (the action's script) that a verdict stands: without one, its step must not succeed."""
     import os
 
     if path := os.environ.get("ALMGUARD_POSTED_FILE"):

@@ -1,0 +1,111 @@
+"""``almguard gate --all-open``: every open pull request is judged again, and those that moved are told about it.
+
+Much of what a verdict rests on changes without an event that starts a job: a thread resolved, a vote, a work item moved. What
+a run finds is compared with what stands on the platform, which keeps what it rests on (``bot.engine.posted``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.failures import Refusal, from_platform
+from bot.engine.ports import PlatformError, Progress, Provider
+from bot.engine.targets import Target
+from bot.model.results import Gap, Gate
+from bot.model.subjects import Organization, Platform, PullRequest, Repository, Subject
+
+if TYPE_CHECKING:
+    from bot.cli.judgement import Judging
+    from bot.policy.configuration import Configuration
+
+AT_ONCE = 200
+"""Pull requests that are judged together: so many facts wait in memory."""
+
+
+def judge_open(judging: Judging, targets: Sequence[Target], progress: Progress) -> list[tuple[Target, Gate]]:
+    """Judge every open pull request under these targets: those of one configuration together, so that their facts are
+    loaded in bulk. One that cannot be judged is noted in ``judging.failures``, and ends none of the others.
+    """
+    judged: list[tuple[Target, Gate]] = []
+    done: set[str] = set()
+    for target in targets:
+        try:
+            provider, root = judging.resolve(target)
+            _must_hold_pull_requests(target, root)
+        except click.ClickException as failure:
+            if len(targets) == 1:
+                raise
+            judging.failures.append((str(target), failure))
+            continue
+        found = [one for one in _open(judging, provider, root, progress) if one.id not in done]
+        done |= {one.id for one in found}
+        judged += judge_together(judging, provider, found, progress)
+    return judged
+
+
+def judge_together(
+    judging: Judging, provider: Provider, subjects: Sequence[PullRequest], progress: Progress
+) -> Iterator[tuple[Target, Gate]]:
+    """Judge pull requests of one provider, grouped by their configuration."""
+    groups: dict[str, tuple[Configuration, list[PullRequest]]] = {}
+    by_base: dict[str, list[PullRequest]] = {}
+    for subject in subjects:
+        by_base.setdefault(subject.base.id, []).append(subject)
+    for into in by_base.values():
+        try:
+            configuration = judging.configuration_for(provider, into[0])
+        except click.ClickException as failure:
+            judging.failures.append((f"{into[0].base.name}, {len(into)} open", failure))
+            continue
+        if into[0].id in judging.unread:
+            judging.unread |= {one.id for one in into}
+        groups.setdefault(configuration.digest, (configuration, []))[1].extend(into)
+    for configuration, members in groups.values():
+        for start in range(0, len(members), AT_ONCE):
+            before = len(judging.gates)
+            judging.judge(configuration, provider, members[start : start + AT_ONCE], progress)
+            yield from ((target_of(gate.target), gate) for gate in judging.gates[before:])
+
+
+def _must_hold_pull_requests(target: Target, root: Subject) -> None:
+    if not isinstance(root, Organization | Repository):
+        raise Refusal(
+            f"{target} is a {root.kind.replace('_', ' ')}: --all-open takes a repository, an organisation or a project. "
+            f"To judge one pull request: almguard gate {target}"
+        )
+
+
+def _open(judging: Judging, provider: Provider, root: Subject, progress: Progress) -> Iterator[PullRequest]:
+    progress.total("pull requests", None)
+    try:
+        for item in provider.discover(root, frozenset({PullRequest})):
+            if isinstance(item, Gap):
+                judging.gaps.append(item)
+                judging.incomplete = True
+            elif isinstance(item, PullRequest):
+                progress.advance("pull requests")
+                yield item
+    except PlatformError as error:
+        judging.failures.append((root.name, from_platform(error)))
+
+
+def target_of(subject: Subject) -> Target:
+    """The target that names a pull request."""
+    if not isinstance(subject, PullRequest):
+        raise TypeError(f"{subject.name} is no pull request")
+    home = subject.repository
+    if subject.platform is Platform.GITHUB:
+        owner, _, name = home.name.partition("/")
+        return Target(f"github:{subject.name}", subject.platform, owner, repository=name, pull_request=subject.number)
+    organization = home.organization.name.partition("/")[0]
+    return Target(
+        f"ado:{subject.name}",
+        subject.platform,
+        organization,
+        home.organization.project,
+        home.short_name,
+        pull_request=subject.number,
+    )

@@ -1,0 +1,176 @@
+"""Every open pull request again: judged in bulk, and told only where it moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from tests.cli.conftest import Ended, World, demo_scenario
+
+REPOSITORY = {"github": "github:acme/payments", "azure-devops": "ado:acme/Payments/payments"}
+ONE = {"github": "github:acme/payments#{}", "azure-devops": "ado:acme/Payments/payments!{}"}
+WHOLE = {"github": "github:acme", "azure-devops": "ado:acme/Payments"}
+ON_BOTH = pytest.mark.parametrize("platform", REPOSITORY)
+POSTING = ("POST", "PATCH", "PUT")
+
+
+def posts(world: World) -> list[str]:
+    """The writes that were sent, GraphQL's and Azure DevOps' questions left out."""
+    return [
+        asked["path"]
+        for asked in world.ledger()
+        if asked["method"] in POSTING and not asked["path"].lower().endswith(("graphql", "batch", "query"))
+    ]
+
+
+def all_open(world: World, target: str, *more: str) -> Ended:
+    requests.delete(f"{world.sandbox.url}/_sandbox/requests", timeout=10)
+    return world.call("gate", "--all-open", target, "--config", world.policy, "--format", "json", *more)
+
+
+@ON_BOTH
+def test_what_did_not_move_is_left_alone(demo: World, platform: str) -> None:
+    first = all_open(demo, REPOSITORY[platform])
+    assert first.code == 1, first.out + first.err
+    numbers = {subject["name"] for subject in first.json()["subjects"]}
+    assert len(numbers) >= 3
+    assert posts(demo)
+    second = all_open(demo, REPOSITORY[platform])
+    assert second.code == 1
+    assert posts(demo) == [], second.err
+    assert f"0 had moved, {len(numbers)} stand as they were" in " ".join(second.json()["notices"])
+
+
+@ON_BOTH
+def test_the_one_that_moved_is_told(demo: World, platform: str) -> None:
+    all_open(demo, WHOLE[platform])
+    happen(demo, pull_request=13, review={"by": "bo", "state": "approved"})
+    ended = all_open(demo, WHOLE[platform])
+    assert ended.code == 1, ended.out + ended.err
+    assert "1 had moved" in " ".join(ended.json()["notices"])
+    assert all(f"{ONE[platform].format(13).partition(':')[2]}: " in line for line in ended.err.splitlines()), ended.err
+    assert 1 <= len(posts(demo)) <= 3, posts(demo)
+    assert all_open(demo, WHOLE[platform]).code == 1
+    assert posts(demo) == []
+
+
+@ON_BOTH
+def test_it_is_told_though_the_verdict_is_the_same(demo: World, platform: str) -> None:
+    all_open(demo, REPOSITORY[platform])
+    happen(demo, pull_request=12, set={"title": "Retry a charge that timed out twice"})
+    all_open(demo, REPOSITORY[platform])
+    assert posts(demo)
+    all_open(demo, REPOSITORY[platform])
+    assert posts(demo) == []
+
+
+@ON_BOTH
+def test_what_a_run_for_one_posted_stands_as_well(demo: World, platform: str) -> None:
+    """The facts of one pull request have one digest, however many are judged with it."""
+    reports = {}
+    for number in (12, 13, 14):
+        ended = demo.call("gate", ONE[platform].format(number), "--config", demo.policy, "--format", "json")
+        reports[number] = ended.json()["gate"]["verdict"]
+    assert set(reports.values()) == {"blocked", "waiting", "passed"}
+    ended = all_open(demo, REPOSITORY[platform])
+    stood = len(ended.json()["subjects"]) - 3
+    assert f"{stood} had moved, 3 stand" in " ".join(ended.json()["notices"])
+
+
+def test_a_token_that_may_post_statuses_alone(world: Callable[[dict[str, Any]], World]) -> None:
+    made = demo_scenario()
+    made["tokens"] = {"sandbox-token": {"person": "olga", "kind": "pat"}}
+    served = world(made)
+    assert all_open(served, REPOSITORY["github"]).code == 1
+    assert any("/statuses/" in path for path in posts(served))
+    all_open(served, REPOSITORY["github"])
+    assert posts(served) == []
+    happen(served, pull_request=13, review={"by": "bo", "state": "approved"})
+    all_open(served, REPOSITORY["github"])
+    assert sum("/statuses/" in path for path in posts(served)) == 1
+
+
+OWN = "apiVersion: almguard/v1\nkind: Config\npolicies: [policies/plan.yml]\n"
+PLAN = (
+    "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: plan}\nrules: [{rule: requirement-link, enforce: block}]\n"
+)
+
+
+def with_a_second_repository(config: str) -> dict[str, Any]:
+    made = demo_scenario()
+    made["repositories"][0]["files"] |= {"almguard.yml": OWN, "policies/plan.yml": PLAN}
+    other = {
+        "name": "secret", "files": {"almguard.yml": config, "README.md": "x"},
+        "pull_requests": [{"number": 70, "title": "Another", "author": "olga", "source": "another"}],
+    }  # fmt: skip
+    made["repositories"].append(other)
+    return made
+
+
+@ON_BOTH
+def test_one_repository_whose_configuration_does_not_load_ends_none_of_the_others(
+    world: Callable[[dict[str, Any]], World], platform: str
+) -> None:
+    served = world(with_a_second_repository("apiVersion: almguard/v1\nkind: Cnfig\n"))
+    ended = served.call("gate", "--all-open", WHOLE[platform], "--format", "json")
+    assert ended.code == 2, ended.out + ended.err
+    assert "secret" in ended.err
+    assert "almguard.yml:2:" in ended.err
+    assert len(ended.json()["subjects"]) >= 3
+    assert not any("secret" in subject["name"] for subject in ended.json()["subjects"])
+    assert posts(served)
+
+
+@ON_BOTH
+def test_each_repository_is_judged_by_its_own_and_told_nothing_of_another(
+    world: Callable[[dict[str, Any]], World], platform: str
+) -> None:
+    served = world(with_a_second_repository("apiVersion: almguard/v1\nkind: Config\npolicies: [pack:baseline]\n"))
+    ended = served.call("gate", "--all-open", WHOLE[platform], "--format", "json")
+    keys = {(result["subject"].rpartition("/")[2], result["policy"]) for result in ended.json()["results"]}
+    assert ("70", "baseline") in keys
+    assert ("13", "plan") in keys
+    assert ("13", "baseline") not in keys
+    state = served.state()["repositories"]
+    told = state["acme/payments"]
+    texts = [check["summary"] for check in told["check_runs"]] + [
+        comment["content"]
+        for pull in told["pull_requests"]
+        for thread in pull["ado_threads"]
+        for comment in thread["comments"]
+    ]
+    assert texts
+    assert not any(text and ("secret" in text or "baseline" in text) for text in texts)
+
+
+@ON_BOTH
+def test_one_that_cannot_be_told_ends_none_of_the_others(demo: World, platform: str) -> None:
+    what = {"github": "POST .*/check-runs", "azure-devops": "POST .*/pullRequests/13/statuses"}[platform]
+    demo.fault(match=what, kind="status", status=422, times=1)
+    ended = all_open(demo, REPOSITORY[platform])
+    assert ended.code == 1, ended.out + ended.err
+    assert "could not be posted" in ended.err
+    checks = [path for path in posts(demo) if "statuses" in path or "check-runs" in path]
+    assert len(checks) == len(ended.json()["subjects"])
+
+
+def test_it_takes_what_holds_pull_requests(demo: World) -> None:
+    ended = demo.call("gate", "--all-open", "github:acme/payments#12")
+    assert ended.code == 2
+    assert "almguard gate github:acme/payments#12" in ended.err
+
+
+@ON_BOTH
+def test_where_none_is_open_there_is_nothing_to_judge(world: Callable[[dict[str, Any]], World], platform: str) -> None:
+    made = demo_scenario()
+    made["repositories"][0]["pull_requests"] = []
+    ended = world(made).call("gate", "--all-open", REPOSITORY[platform])
+    assert (ended.code, ended.out) == (0, "")
+    assert "no open pull request" in ended.err
+
+
+def happen(world: World, **event: Any) -> None:
+    requests.post(f"{world.sandbox.url}/_sandbox/events", json=event, timeout=10).raise_for_status()
