@@ -40,9 +40,14 @@ class Served:
 
     def requests(self) -> int:
         """How many requests were asked since the ledger was cleared."""
+        return len(self.ledger())
+
+    def ledger(self) -> list[dict[str, str]]:
+        """The requests that were asked since the ledger was cleared."""
         with urlopen(f"{self.url}/_sandbox/requests") as answer:
             asked = json.load(answer)
-        return len(asked if isinstance(asked, list) else asked["requests"])
+        found: list[dict[str, str]] = asked if isinstance(asked, list) else asked["requests"]
+        return found
 
     def clear(self) -> None:
         """Clear the ledger."""
@@ -56,10 +61,13 @@ class Served:
 
 
 @contextmanager
-def served(*options: str) -> Iterator[Served]:
-    """Start ``almguard sandbox`` with these options, and stop it at the end."""
+def served(*options: str, scenario: str = "") -> Iterator[Served]:
+    """Start ``almguard sandbox`` with these options, of a scenario of one's own where its text is given; stop it at the end."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if scenario:
+            (folder / "scenario.yml").write_text(scenario)
+            options = (*options, "--scenario", str(folder / "scenario.yml"))
         ready = folder / "ready.json"
         process = subprocess.Popen([sys.executable, "-m", "bot", "sandbox", "--ready-file", str(ready), *options],
                                    stdout=subprocess.DEVNULL)  # fmt: skip

@@ -120,7 +120,13 @@ def _entries_for(reads: Reads, repository: Repository, descriptors: Sequence[str
             "includeExtendedInfo": True,
             "recurse": False,
         }
-        lists = reads.client.listing(endpoints.ACCESS_CONTROL_LISTS, {"securityNamespaceId": GIT}, query)
+        # The same people review many pull requests of a repository.
+        lists = reads.once(
+            ("access of", query["token"], query["descriptors"]),
+            lambda query=query: reads.client.listing(  # type: ignore[misc]
+                endpoints.ACCESS_CONTROL_LISTS, {"securityNamespaceId": GIT}, query
+            ),
+        )
         found |= {name: entry for one in lists for name, entry in _entries(one).items()}
     return found
 

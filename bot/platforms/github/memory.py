@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from bot.model.people import Permission
 from bot.platforms.github.client import Json
 
 
@@ -51,8 +54,25 @@ class Memory:
     """By owner: how many repositories there are."""
     blobs: MutableMapping[str, str] = field(default_factory=dict)
     """Texts by blob: content never changes under its name."""
+    permissions: dict[tuple[str, str], Future[Permission | None]] = field(default_factory=dict)
+    """Who may do what, by repository and login: the same people review many pull requests."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
     unprotected_is_hidden: set[str] = field(default_factory=set)
     """Owners of whose repositories this token was refused to read classic protection."""
+
+    def permission(self, repository: str, login: str, look: Callable[[], Permission | None]) -> Permission | None:
+        """What ``look`` finds (or fails with), had once for each person in a repository."""
+        key = (repository.lower(), login.lower())
+        with self.lock:
+            first = key not in self.permissions
+            future = self.permissions.setdefault(key, Future())
+        if first:
+            try:
+                future.set_result(look())
+            except BaseException as wrong:
+                future.set_exception(wrong)
+                raise
+        return future.result()
 
 
 def seen_pull_request(node: Json) -> SeenPullRequest:

@@ -133,7 +133,10 @@ def _one_by_one(context: Context, home: Repository, people: Sequence[Person]) ->
         level = _LEVELS.get(str(answer.get("role_name")), _LEVELS.get(str(answer.get("permission"))))
         return PERMISSIONS[level] if level else Permission.NONE
 
-    return context.client.transport.gather([lambda one=one: look(one) for one in people])  # type: ignore[misc]
+    def once(one: Person) -> Permission | None:
+        return context.memory.permission(home.name, one.login, lambda: look(one))
+
+    return context.client.transport.gather([lambda one=one: once(one) for one in people])  # type: ignore[misc]
 
 
 def _together(context: Context, home: Repository, people: Sequence[Person]) -> dict[str, Permission | None]:
