@@ -1,20 +1,19 @@
 """Finds work item references in what people write: ``AB#12``, ``Fixes #12``, ``acme/payments#12``, addresses, Jira keys.
 
-The texts are titles, Markdown bodies and commit messages. What stands in fenced or inline code, in an HTML comment or in
-a quoted line (``> …``) is not said by the writer and is passed over. A text is hostile and may be long: every step
-is linear in its length (no pattern can be retried over more than a bounded number of characters).
+The texts are titles, Markdown bodies and commit messages. What stands in code, in an HTML comment, in a quote (``> …``) or
+in a link definition is not said by the writer and is passed over (``prose``). A text is hostile and may be long: every
+step is linear in its length (no pattern can be retried over more than a bounded number of characters).
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from bot.model.facts.change import LinkForm, LinkSource
+from bot.model.prose import said_by_the_writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def find_references(text: str, *, jira_projects: frozenset[str] = frozenset()) -
     ``Closes #1, #2`` closes the first alone, as on GitHub: the second is a mention.
     """
     found: dict[Reference, None] = {}
-    for match in _pattern(jira_projects).finditer(_prose(text.replace("\r\n", "\n"))):
+    for match in _pattern(jira_projects).finditer(said_by_the_writer(text)):
         reference = _reference(match, jira_projects)
         if reference is not None:
             found.setdefault(reference)
@@ -115,10 +114,21 @@ def _address(address: str, text: str, form: LinkForm, jira_projects: frozenset[s
             return Reference(
                 LinkSource.GITHUB_ISSUES, form, text, number, owner=owner, repository=repository, host=host
             )
-        case [*_, "browse", key] if key.rpartition("-")[0] in jira_projects and _is_number(key.rpartition("-")[2]):
-            return Reference(LinkSource.JIRA, LinkForm.KEY, text, key, project=key.rpartition("-")[0], host=host)
         case _:
-            return None
+            key = _jira_key(path, query, jira_projects)
+            if key is None:
+                return None
+            return Reference(LinkSource.JIRA, LinkForm.KEY, text, key, project=key.rpartition("-")[0], host=host)
+
+
+def _jira_key(path: list[str], query: dict[str, list[str]], jira_projects: frozenset[str]) -> str | None:
+    """The key in the address of an issue: ``/browse/PAY-12``, ``…/issues/PAY-12``, or on a board ``?selectedIssue=PAY-12``."""
+    candidates = [path[-1]] if len(path) > 1 and path[-2] in ("browse", "issues") else []
+    candidates += query.get("selectedIssue", [])
+    return next(
+        (key for key in candidates if key.rpartition("-")[0] in jira_projects and _is_number(key.rpartition("-")[2])),
+        None,
+    )
 
 
 # The pages of Azure Boards that show one item: /_workitems/edit/12, /_workitems?id=12, /_boards/board/…?workitem=12.
@@ -146,92 +156,3 @@ def _azure_scope(host: str, before: list[str]) -> tuple[str | None, str | None]:
 
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"[1-9][0-9]{0,9}", text) is not None
-
-
-# What begins a new block of Markdown at the start of a line, and so ends an unclosed code span before it.
-_BLOCK = re.compile(
-    r"^[ \t]*(?:(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(?P<fence>`{3,}|~{3,})"
-    r"|(?P<quote>>)|[-*+][ \t]|[0-9]{1,9}[.)][ \t]|#{1,6}[ \t]|$)",
-    re.M,
-)
-_INLINE = re.compile(r"(?P<ticks>`+)|(?P<comment><!--)")
-
-
-def said_by_the_writer(text: str) -> str:
-    """A Markdown text without its code, HTML comments and quoted lines, each character of which becomes NUL."""
-    return _prose(text.replace("\r\n", "\n"))
-
-
-def _prose(text: str) -> str:
-    """The text with code, comments and quoted lines blanked out by NUL, which no reference can contain or touch."""
-    blocks = [match.start() for match in _BLOCK.finditer(text)]
-    ticks: dict[int, list[int]] = {}
-    for match in re.finditer("`+", text):
-        ticks.setdefault(len(match[0]), []).append(match.start())
-    pieces: list[str] = []
-    position = 0
-    for start, end in _passed_over(text, blocks, ticks):
-        pieces += text[position:start], re.sub(r"[^\n]", "\0", text[start:end])
-        position = end
-    pieces.append(text[position:])
-    return "".join(pieces)
-
-
-def _passed_over(text: str, blocks: list[int], ticks: dict[int, list[int]]) -> Iterator[tuple[int, int]]:
-    """The stretches that the writer does not say, in order. Blocks come before spans, as in CommonMark."""
-    position = 0
-    while position < len(text):
-        line_end = _line_end(text, position)
-        block = _BLOCK.match(text, position) if position == 0 or text[position - 1] == "\n" else None
-        if block is not None and block["quote"]:
-            yield position, line_end
-            position = line_end
-            continue
-        if block is not None and block["fence"] and "`" not in text[block.end("fence") : line_end]:
-            end = _fence_end(text, line_end, block["fence"])
-            yield position, end
-            position = end
-            continue
-        inline = _INLINE.search(text, position, line_end)
-        if inline is None:
-            position = line_end
-            continue
-        if inline["comment"]:
-            closed: int | None = _comment_end(text, inline.end())
-        else:
-            closed = _span_end(inline, text, blocks, ticks)
-        if closed is not None:
-            yield inline.start(), closed
-        position = inline.end() if closed is None else closed
-
-
-def _line_end(text: str, position: int) -> int:
-    """Just behind the newline that ends the line."""
-    newline = text.find("\n", position)
-    return len(text) if newline < 0 else newline + 1
-
-
-def _fence_end(text: str, position: int, fence: str) -> int:
-    """Behind the closing fence: the same character, at least as often, alone on its line. Unclosed runs to the end."""
-    while position < len(text):
-        line_end = _line_end(text, position)
-        line = text[position:line_end].strip()
-        if line.startswith(fence) and not line.strip(fence[0]):
-            return line_end
-        position = line_end
-    return len(text)
-
-
-def _comment_end(text: str, position: int) -> int:
-    end = text.find("-->", position)
-    return len(text) if end < 0 else end + len("-->")
-
-
-def _span_end(opening: re.Match[str], text: str, blocks: list[int], ticks: dict[int, list[int]]) -> int | None:
-    """Behind the next run of as many backticks in the same block; None: these backticks are just backticks."""
-    following = bisect_left(blocks, opening.end())
-    limit = blocks[following] if following < len(blocks) else len(text)
-    length = len(opening["ticks"])
-    starts = ticks[length]
-    index = bisect_left(starts, opening.end())
-    return starts[index] + length if index < len(starts) and starts[index] < limit else None

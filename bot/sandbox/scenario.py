@@ -284,6 +284,8 @@ class WorkItemPart(Part):
     assigned_to: str = ""
     parent: int | None = None
     labels: list[str] = []
+    transferred_from: list[str] = []
+    """GitHub: what it was before it was transferred, ``organization/name#12``: those addresses redirect to it."""
     platforms: list[Platform] = ["github", "azure-devops"]
 
 

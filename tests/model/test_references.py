@@ -14,6 +14,7 @@ from bot.model.references import Reference, find_references
 GITHUB, BOARDS, JIRA = LinkSource.GITHUB_ISSUES, LinkSource.AZURE_BOARDS, LinkSource.JIRA
 KEYWORD, REFERENCE, MENTION, KEY = LinkForm.KEYWORD, LinkForm.REFERENCE, LinkForm.MENTION, LinkForm.KEY
 PAY = frozenset({"PAY"})
+CLOSING = ("close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved")
 
 
 def summary(text: str) -> list[tuple[LinkSource, LinkForm, str]]:
@@ -46,8 +47,27 @@ def summary(text: str) -> list[tuple[LinkSource, LinkForm, str]]:
         ("[PAY-12]", [(JIRA, KEY, "PAY-12")]),
         ("Fixes PAY-12", [(JIRA, KEY, "PAY-12")]),
         ("https://acme.atlassian.net/browse/PAY-12", [(JIRA, KEY, "PAY-12")]),
+        ("https://acme.atlassian.net/jira/software/c/projects/PAY/issues/PAY-12", [(JIRA, KEY, "PAY-12")]),
+        (
+            "https://acme.atlassian.net/jira/software/projects/PAY/boards/1?selectedIssue=PAY-12",
+            [(JIRA, KEY, "PAY-12")],
+        ),
+        ("feature/PAY-12-limit", [(JIRA, KEY, "PAY-12")]),
+        *((f"{word} #3", [(GITHUB, KEYWORD, "3")]) for word in CLOSING),
+        *((f"{word.upper()}:  acme/app#3", [(GITHUB, KEYWORD, "3")]) for word in CLOSING),
+        (
+            "Closes #1, fixes #2 and resolves GH-3",
+            [(GITHUB, KEYWORD, "1"), (GITHUB, KEYWORD, "2"), (GITHUB, KEYWORD, "3")],
+        ),
+        ("https://acme.visualstudio.com/Pay/_boards/board/t/T/Stories?workitem=9", [(BOARDS, REFERENCE, "9")]),
+        ("https://dev.azure.com/acme/Pay/_sprints/taskboard/T/Pay/S%201?workitem=9", [(BOARDS, REFERENCE, "9")]),
         # Not references at all.
         ("https://github.com/acme/payments/pull/7", []),
+        ("https://github.com/acme/payments/discussions/7", []),
+        ("https://github.com/acme/payments/tree/feature/PAY-12", []),
+        ("https://acme.atlassian.net/browse/OPS-12", []),
+        ("https://acme.atlassian.net/jira/software/projects/PAY/boards/1?selectedIssue=12", []),
+        ("Fixes\n3, closing #x, fixing#3x", []),
         ("https://github.com/acme/payments/issues", []),
         ("https://dev.azure.com/acme/Payments/_workitems/recentlyupdated", []),
         ("UTF-8, XPAY-12, REPAY-12, PAY-0, pay-12, PAY-12x", []),
@@ -188,6 +208,18 @@ HOSTILE = {
     "blanks": " " * 60_000,
     "tabs before text": "\t" * 59_999 + "x",
     "keys": "PAY-" * 15_000,
+    "definitions": "[a]: b 'c\n" * 6_500,
+    "labels": "[" * 60_000,
+    "long labels": ("[" + "a" * 990 + "\n") * 60,
+    "titles": '[a]: b\n"' * 6_500,
+    "tags": "<code>" * 10_000,
+    "tags that close": "<pre>" * 6_000 + "</pre>" * 5_000,
+    "unclosed tags": "<pre " * 12_000,
+    "markers": "- " * 30_000,
+    "nested lists": "\n".join(" " * depth + "- a" for depth in range(340)),
+    "quotes with fences": "> ```\n" * 10_000,
+    "escapes": "\\`" * 30_000,
+    "returns": "\r" * 60_000,
     "references": " ".join(f"AB#{n}" for n in range(1, 7_000)),
 }
 

@@ -113,7 +113,11 @@ def _hidden(context: Context, subject: PullRequest) -> list[WorkItemLink]:
 
 
 def _link(where: str, reference: Reference) -> WorkItemLink:
-    return WorkItemLink(reference.source, reference.form, reference.text, where)
+    form = reference.form
+    if where == "title" and form is LinkForm.KEYWORD and reference.source is LinkSource.GITHUB_ISSUES:
+        # Per the documentation GitHub reads closing keywords in descriptions and commit messages, and in no title.
+        form = LinkForm.REFERENCE if reference.owner else LinkForm.MENTION
+    return WorkItemLink(reference.source, form, reference.text, where)
 
 
 def _aligned(links: Sequence[WorkItemLink], written: Sequence[tuple[str, Reference]]) -> Iterator[Reference | None]:
@@ -217,7 +221,10 @@ def _sees(context: Context, name: str) -> bool:
 
 
 def work_item(host: str, name: str, node: Json) -> WorkItem:
-    """An issue from REST."""
+    """An issue from REST, under the name of the repository that it is in now: a transferred one is found by its old number."""
+    home = str(node.get("repository_url") or "").rpartition("/repos/")[2]
+    if home and home.lower() != name.lower():
+        name = home
     return WorkItem(
         id=f"{host}/work_item/{node['id']}",
         name=f"{name}#{node['number']}",

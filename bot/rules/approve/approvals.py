@@ -25,7 +25,7 @@ from bot.model.facts.change import (
     TeamSpec,
 )
 from bot.model.findings import Evidence, Finding, Statement, Unknown
-from bot.model.references import said_by_the_writer
+from bot.model.prose import said_by_the_writer
 from bot.model.subjects import PullRequest
 from bot.rules import RuleParams, Tighter, needs, rule
 from bot.rules.approve.contributors import authors, committed, committers, pushed_last, unmatched_emails, wrote_it

@@ -78,7 +78,8 @@ def requirement_link(
 
     A link is a work item relation, ``AB#12`` in title, description or a commit message, a closing keyword (``Fixes #12``)
     or a linked issue, ``owner/repository#12``, the address of an item, or the key of a declared Jira project. What stands
-    in code, in an HTML comment or in a quoted line is none, and neither is ``#12`` alone unless ``mentions`` is on.
+    in code, in an HTML comment, in a quote or in a link definition is none, and neither is ``#12`` alone unless
+    ``mentions`` is on. A closing keyword in a title is a mention, for GitHub reads them in no title.
 
     One good link is enough. The item must exist, be of an allowed type, state and place, must not have been closed before
     the pull request was opened, and must not be a pull request itself. A link or mention that leads nowhere is a finding

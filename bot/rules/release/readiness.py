@@ -20,7 +20,8 @@ from bot.model.facts.release import (
     RollbackProcedures,
 )
 from bot.model.findings import Evidence
-from bot.model.references import find_references, said_by_the_writer
+from bot.model.prose import said_by_the_writer
+from bot.model.references import find_references
 from bot.model.subjects import Platform, Release
 from bot.rules.release.migrations import way_back
 from bot.rules.release.way_back import Reversibility

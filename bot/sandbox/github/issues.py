@@ -101,8 +101,16 @@ def edit_issue(call: Call, each: Repository, number: str) -> Body:
 
 
 @get("/repos/{owner}/{repo}/issues/{number}", TALK)
-def issue(call: Call, each: Repository, number: str) -> Body:
-    """One issue or pull request; the permission for pull requests alone opens no issue."""
+def issue(call: Call, each: Repository, number: str) -> Body | Response:
+    """One issue or pull request; the permission for pull requests alone opens no issue. A transferred one redirects."""
+    return _one(call, each, number)
+
+
+def _one(call: Call, each: Repository, number: str) -> Body | Response:
+    moved = _transferred(call, f"{each.full_name}#{number}")
+    if moved is not None:
+        url = f"{call.api}/repositories/{moved[0].id}/issues/{moved[1]}"
+        return Response(301, {"message": "Moved Permanently", "url": url}, {"Location": url})
     found = _find(each, number)
     if not isinstance(found, PullRequest):
         call.need("issues", "read", each)
@@ -209,6 +217,23 @@ def _comment(each: Repository, ident: str) -> IssueComment:
         if str(comment.id) == ident:
             return comment
     raise missing()
+
+
+@get("/repositories/{ident}/issues/{number}", "metadata")
+def issue_by_id(call: Call, ident: str, number: str) -> Body | Response:
+    """The same by the repository's id, which is where redirects lead."""
+    found = next((each for each in call.world.repositories if str(each.id) == ident), None)
+    if found is None or not call.access.sees(found):
+        raise missing()
+    return _one(call, found, number)
+
+
+def _transferred(call: Call, name: str) -> tuple[Repository, int] | None:
+    """Where an issue was transferred to; nowhere for whoever does not see that repository."""
+    for item in call.world.work_items:
+        if name.lower() in (former.lower() for former in item.part.transferred_from):
+            return (item.repository, item.id) if item.repository and call.access.sees(item.repository) else None
+    return None
 
 
 def _find(each: Repository, number: str) -> WorkItem | PullRequest:

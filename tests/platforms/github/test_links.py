@@ -109,3 +109,40 @@ def test_a_text_full_of_mentions_is_not_read_to_the_end(build) -> None:
     assert sum(one.missing for one in found) == 50
     assert {one.unreadable_kind for one in found if one.unreadable} == {UnknownKind.TRUNCATED}
     assert provider.requests() < 60
+
+
+def test_a_keyword_in_a_title_is_only_a_mention(build) -> None:
+    """GitHub reads closing keywords in descriptions and commit messages alone."""
+    pull = {
+        "number": 1, "author": "ana", "title": "Fixes #7, closes acme/app#8, AB#9", "body": "Fixes #7",
+        "pushes": [{"commits": [{"message": "Fixes #8", "files": {"a": "1"}}]}],
+    }  # fmt: skip
+    house = build({"repositories": [{"name": "app", "pull_requests": [pull]}], "work_items": [{"id": 7}, {"id": 8}]})
+    found = value(house.provider("sandbox-token"), "github:acme/app#1", LinkedWorkItems).links
+    assert [
+        (one.where.partition(" ")[0], one.text, one.form) for one in found if one.form is not LinkForm.RELATION
+    ] == [
+        ("title", "Fixes #7", LinkForm.MENTION),
+        ("title", "closes acme/app#8", LinkForm.REFERENCE),
+        ("title", "AB#9", LinkForm.KEYWORD),
+        ("body", "Fixes #7", LinkForm.KEYWORD),
+        ("commit", "Fixes #8", LinkForm.KEYWORD),
+    ]
+
+
+def test_a_transferred_issue_is_found_by_its_old_number(build) -> None:
+    house = build(
+        {
+            "repositories": [
+                {"name": "app", "pull_requests": [{"number": 1, "author": "ana", "body": "Fixes #7, fixes #8"}]},
+                {"name": "backlog"},
+            ],
+            "work_items": [
+                {"id": 70, "repository": "backlog", "transferred_from": ["acme/app#7"], "title": "Limit"},
+            ],
+        }
+    )  # fmt: skip
+    first, second = value(house.provider("sandbox-token"), "github:acme/app#1", LinkedWorkItems).links
+    assert first.item is not None
+    assert (first.item.name, first.item.scope, first.item.number) == ("acme/backlog#70", "acme/backlog", "70")
+    assert second.missing
