@@ -11,7 +11,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FORMATS = ("terminal", "json", "markdown")
+FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif", "junit", "csv")
 
 
 class InstantType(click.ParamType[datetime]):
@@ -42,7 +42,15 @@ class OutputType(click.ParamType[tuple[str, Path]]):
         head, colon, rest = str(value).partition(":")
         if colon and head in FORMATS:
             return head, Path(rest)
-        endings = {".json": "json", ".md": "markdown", ".txt": "terminal"}
+        endings = {
+            ".json": "json",
+            ".jsonl": "jsonl",
+            ".md": "markdown",
+            ".txt": "terminal",
+            ".sarif": "sarif",
+            ".csv": "csv",
+            ".xml": "junit",
+        }
         ending = Path(value).suffix.lower()
         if ending not in endings:
             self.fail(f"{value!r}: name the format, as in json:{value}; there are {', '.join(FORMATS)}", param, ctx)

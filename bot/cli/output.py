@@ -7,11 +7,15 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bot.cli.failures import Refusal
 from bot.model.results import Run
+
+if TYPE_CHECKING:
+    from bot.report.sarif_report import AzureBuild
 
 
 def emit(run: Run, format_: str, outputs: Sequence[tuple[str, Path]], *, verbose: bool) -> None:
@@ -36,11 +40,24 @@ def text_of(run: Run, kind: str, *, verbose: bool = False) -> str:
     return redacted(_text(run, kind, verbose=verbose))
 
 
-def _text(run: Run, kind: str, *, verbose: bool) -> str:
-    if kind == "json":
-        from bot.report import json_report
+_MODULES = {
+    "json": "json_report",
+    "jsonl": "lines_report",
+    "junit": "junit_report",
+    "csv": "csv_report",
+}
+"""The module of ``bot.report`` that renders a run in each format, loaded when it is asked for."""
 
-        return json_report.render(run)
+
+def _text(run: Run, kind: str, *, verbose: bool) -> str:
+    if kind == "sarif":
+        from bot.report import sarif_report
+
+        return sarif_report.render(run, _azure_build(os.environ))
+    if kind in _MODULES:
+        from importlib import import_module
+
+        return str(import_module(f"bot.report.{_MODULES[kind]}").render(run))
     if kind == "markdown":
         from bot.report import markdown
 
@@ -54,6 +71,22 @@ def _text(run: Run, kind: str, *, verbose: bool) -> str:
     buffer = io.StringIO()
     terminal.render(run, Console(file=buffer, width=100, highlight=False, markup=False, emoji=False), verbose=verbose)
     return buffer.getvalue()
+
+
+def _azure_build(environ: Mapping[str, str]) -> AzureBuild | None:
+    """The job of Azure Pipelines that this is; None: it is none, or does not say which.
+
+    https://learn.microsoft.com/azure/devops/pipelines/build/variables
+    """
+    from bot.report.sarif_report import AzureBuild
+
+    organization = environ.get("SYSTEM_COLLECTIONURI", "").rstrip("/").rpartition("/")[2]
+    names = ("SYSTEM_TEAMPROJECT", "SYSTEM_DEFINITIONID", "BUILD_DEFINITIONNAME", "SYSTEM_PHASEID", "SYSTEM_PHASENAME",
+             "BUILD_SOURCEBRANCH", "BUILD_BUILDID")  # fmt: skip
+    said = [environ.get(name, "") for name in names]
+    if environ.get("TF_BUILD", "").lower() != "true" or not organization or not all(said):
+        return None
+    return AzureBuild(organization, *said)
 
 
 def write_whole(path: Path, text: str) -> None:

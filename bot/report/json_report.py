@@ -30,11 +30,18 @@ JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 def render(run: Run) -> str:
     """The report as JSON text, in an order that depends on nothing but what was found."""
-    text = json.dumps(document(run), indent=2, ensure_ascii=False)
-    # Standard output is a log in CI, and the Azure Pipelines agent obeys ``##vso[`` anywhere in a line. Outside of
-    # strings JSON has neither sign, and inside them an escape is the same value. Lone surrogates cannot be written.
+    return written(document(run), indent=2) + "\n"
+
+
+def written(value: JsonValue, indent: int | None) -> str:
+    """A value as JSON text that can be shown in a log.
+
+    Standard output is a log in CI, and the Azure Pipelines agent obeys ``##vso[`` anywhere in a line. Outside of strings JSON
+    has neither sign, and inside them an escape is the same value. Lone surrogates cannot be written.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
     text = text.replace("##", "\\u0023\\u0023").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" or "\x7f" <= c <= "\x9f" else c for c in text) + "\n"
+    return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" or "\x7f" <= c <= "\x9f" else c for c in text)
 
 
 def document(run: Run) -> dict[str, JsonValue]:

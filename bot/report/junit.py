@@ -22,7 +22,7 @@ def junit(files: Sequence[FileResult]) -> str:
     cases = [case for each in files for case in each.cases]
     root = ET.Element("testsuites", {"name": "almguard", **_counts(cases)})
     for each in files:
-        suite = ET.SubElement(root, "testsuite", {"name": _clean(each.file.source), **_counts(each.cases)})
+        suite = ET.SubElement(root, "testsuite", {"name": clean(each.file.source), **_counts(each.cases)})
         for case in each.cases:
             _case(suite, each, case)
     ET.indent(root)
@@ -31,14 +31,14 @@ def junit(files: Sequence[FileResult]) -> str:
 
 def _case(suite: ET.Element, file: FileResult, case: CaseResult) -> None:
     attributes = {"name": case.case.name, "classname": file.file.source, "file": file.file.source}
-    element = ET.SubElement(suite, "testcase", {key: _clean(value) for key, value in attributes.items()})
+    element = ET.SubElement(suite, "testcase", {key: clean(value) for key, value in attributes.items()})
     element.set("line", str(case.case.line))
     if case.outcome is CaseOutcome.PASSED:
         return
     lines = list(told(case))
     verdict = case.error or "; ".join(f"{d.what}: {d.expected} expected, {d.got} got" for d in case.differences)
-    failure = ET.SubElement(element, _ELEMENTS[case.outcome], {"message": _clean(verdict), "type": case.outcome.value})
-    failure.text = _clean("\n".join([f"{file.file.source}:{case.case.line}", *lines]))
+    failure = ET.SubElement(element, _ELEMENTS[case.outcome], {"message": clean(verdict), "type": case.outcome.value})
+    failure.text = clean("\n".join([f"{file.file.source}:{case.case.line}", *lines]))
 
 
 def _counts(cases: Iterable[CaseResult]) -> dict[str, str]:
@@ -50,5 +50,6 @@ def _counts(cases: Iterable[CaseResult]) -> dict[str, str]:
     }
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text without what XML cannot hold."""
     return _FORBIDDEN.sub("\ufffd", text)
