@@ -21,7 +21,9 @@ from bot.engine.reach import reach
 from bot.engine.targets import Target, TargetError, parse
 from bot.engine.verdict import EXIT_CODES, USAGE, OnUnknown, decide, facts_digest, note
 from bot.model.analyzers import AnalyzerCatalogue
-from bot.model.facts import UnknownKind
+from bot.model.annotations import Annotation
+from bot.model.facts import Answer, UnknownKind
+from bot.model.facts.change import ChangedFiles
 from bot.model.results import Enforcement, Gap, Gate, Result, Run, Verdict
 from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject
 
@@ -52,6 +54,12 @@ class Judging:
     configurations: dict[str, Configuration] = field(default_factory=dict)
     """Those that were applied, by digest."""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    changed: dict[str, Answer] = field(default_factory=dict)
+    """The files that pull requests change, by the pull request's id, where a rule asked for them."""
+    annotations: dict[str, tuple[Annotation, ...]] = field(default_factory=dict)
+    """What was found at lines of the changed files, by the pull request's id."""
+    annotated: set[str] = field(default_factory=set)
+    """Ids of pull requests where the platform shows that at the lines."""
     judged: Judged = field(default_factory=lambda: Judged((), (), (), Known()))
     """The newest judgement alone."""
     _providers: dict[str, Provider] = field(default_factory=dict)
@@ -204,6 +212,8 @@ class Judging:
         for subject in subjects:
             if self.command == "gate" and isinstance(subject, PullRequest | Release):
                 own = about.get(subject.id, [])
+                if (changed := judged.known.answer(ChangedFiles, subject)) is not None:
+                    self.changed[subject.id] = changed
                 verdict, said = decide(own, configuration.gate.on_unknown), note(own)
                 if subject.id in self.unread and verdict is not Verdict.BLOCKED:
                     verdict, said = Verdict.INCONCLUSIVE, "the repository's own configuration could not be read"

@@ -127,6 +127,7 @@ def _context(judging: Judging, gate: Gate) -> str:
 
 def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiEvent | None) -> tuple[str, ...]:
     """Post to one pull request: the check tells the decisive verdict, the comment its own."""
+    from bot.cli.annotating import annotations_of
     from bot.policy.configuration import Comment
     from bot.report import markdown
 
@@ -146,12 +147,16 @@ def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiE
         create_comment=settings.comment is Comment.ALWAYS or check.gate.verdict is not Verdict.PASSED,
         details_url=event.run_url if event is not None else None,
         rests_on=check.rests_on,
+        # A merge group's commit has lines of its own, which nobody reads.
+        annotations=() if check.in_queue else annotations_of(judging, run, check.gate),
     )
     try:
         published = opened.publisher(check.target).publish(publication)
     except PlatformError as error:
         raise from_platform(error) from None
     judging.notices.extend(published.refused)
+    if published.annotated:
+        judging.annotated.add(check.gate.target.id)
     _remember_posting(check.subject.name)
     return published.actions
 

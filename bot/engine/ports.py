@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from bot.engine.posted import Posted
 from bot.engine.targets import Target
+from bot.model.annotations import Annotation
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
 from bot.model.results import Gap, Verdict
 from bot.model.subjects import Platform, PullRequest, Subject
@@ -143,6 +144,8 @@ class Publication:
     details_url: str | None = None
     rests_on: Posted | None = None
     """What the verdict rests on, to be kept with it."""
+    annotations: tuple[Annotation, ...] = ()
+    """What to say at lines of the changed files: all that there is to say, so what stands beyond it is outdated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,8 @@ class Published:
     actions: tuple[str, ...]
     refused: tuple[str, ...] = ()
     """What the token may not do, with what would allow it."""
+    annotated: bool = False
+    """Whether the platform shows the annotations at their lines."""
 
 
 class Publisher(Protocol):

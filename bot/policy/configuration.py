@@ -49,6 +49,13 @@ class Comment(StrEnum):
     NEVER = "never"
 
 
+class Annotations(StrEnum):
+    """Where a gate shows findings at a line of a changed file."""
+
+    CHECK = "check"
+    NEVER = "never"
+
+
 class OnUnknown(StrEnum):
     """What an unknown outcome of a blocking entry does to the verdict."""
 
@@ -64,6 +71,8 @@ class GateSettings:
     """Globs of the base branch, each with the name of the check; the first that matches is it."""
     comment: Comment = Comment.ON_CHANGE
     on_unknown: Mapping[UnknownKind, OnUnknown] = field(default_factory=dict)
+    annotations: Annotations = Annotations.CHECK
+    """Where findings at a line of a changed file are shown."""
 
     def context(self, branch: str) -> str:
         """The name of the check on pull requests into that branch."""

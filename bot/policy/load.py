@@ -12,6 +12,7 @@ from bot.model.results import Enforcement, PolicySource
 from bot.policy import models
 from bot.policy.baseline import Baseline, read_baseline
 from bot.policy.configuration import (
+    Annotations,
     Comment,
     CompiledPolicy,
     Configuration,
@@ -212,7 +213,7 @@ class _Loading:
 def _gate(gate: models.Gate) -> GateSettings:
     contexts = {"**": gate.context} if isinstance(gate.context, str) else gate.context
     unknown: dict[UnknownKind, OnUnknown] = {kind: OnUnknown(word) for kind, word in gate.on_unknown.items()}
-    return GateSettings(tuple(contexts.items()), Comment(gate.comment), unknown)
+    return GateSettings(tuple(contexts.items()), Comment(gate.comment), unknown, Annotations(gate.annotations))
 
 
 def _connections(written: Sequence[models.Connection]) -> tuple[Connection, ...]:

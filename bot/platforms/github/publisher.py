@@ -28,10 +28,11 @@ from urllib.parse import unquote, urlsplit
 
 from bot.engine.ports import PlatformError, Publication, Published
 from bot.engine.posted import Posted, read_posted
+from bot.model.annotations import Annotation
 from bot.model.facts import UnknownKind
 from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
-from bot.platforms.github import change
+from bot.platforms.github import change, check_annotations
 from bot.platforms.github.client import GitHubClient, Json, Refused
 from bot.platforms.github.memory import Memory, SeenRun
 from bot.platforms.github.query import Connection, Piece, Unanswerable, ask, batches
@@ -85,6 +86,7 @@ class GitHubPublisher:
         return Published(
             actions=tuple(line for one in done for line in one.actions),
             refused=tuple(line for one in done for line in one.refused),
+            annotated=any(one.annotated for one in done),
         )
 
     def standing(self, checks: Sequence[tuple[PullRequest, str]]) -> Mapping[str, Posted]:
@@ -163,26 +165,66 @@ class GitHubPublisher:
 
     def _check(self, publication: Publication, existing: list[SeenRun]) -> Published:
         subject = publication.subject
-        home = f"/repos/{subject.repository.name}"
-        body = _check_body(publication)
         where = f"the check {publication.context!r} on {subject.head_sha[:12]}"
+        wanted = check_annotations.digest(publication.annotations)
         for run in existing:
+            standing = check_annotations.shown(run.external_id)
+            if standing not in ("", wanted):
+                continue  # what it shows is outdated and cannot be taken back: another takes its place
             try:
-                self._remember_check(publication, self._client.rest("PATCH", f"{home}/check-runs/{run.id}", body=body))
-                return Published((f"updated {where}",))
+                untold = self._say(publication, run.id, () if standing else publication.annotations)
+                return Published((f"updated {where}",), untold, annotated=not untold)
             except Refused as refused:
                 if refused.status not in (403, 404):
                     raise PlatformError(f"The check could not be posted: {refused}", UnknownKind.TRANSIENT) from refused
         try:
-            new = {**body, "head_sha": subject.head_sha}
-            self._remember_check(publication, self._client.rest("POST", f"{home}/check-runs", body=new))
+            untold = self._say(publication, None, publication.annotations)
         except Refused as refused:
             if refused.status not in (403, 404):
                 raise PlatformError(f"The check could not be posted: {refused}", UnknownKind.TRANSIENT) from refused
             if existing:
                 raise self._outranked(publication, existing[0], refused) from refused
             return self._status(publication, refused)
-        return Published((f"posted {where}",))
+        return Published((f"posted {where}",), untold, annotated=not untold)
+
+    def _say(self, publication: Publication, run: int | None, added: Sequence[Annotation]) -> tuple[str, ...]:
+        """Post or update a check run, with these annotations besides those that it shows; gives what could not be told.
+
+        The verdict goes with the first request, and counts more than its annotations: where those are refused it is posted
+        without them.
+        """
+        home = f"/repos/{publication.subject.repository.name}/check-runs"
+        parts = check_annotations.batches(added)
+        for number, part in enumerate(parts, 1):
+            shows = publication.annotations if number == len(parts) else None
+            try:
+                run = self._send(publication, home, run, part, shows)
+            except (Refused, PlatformError) as wrong:
+                if number == 1 and not (isinstance(wrong, Refused) and wrong.status == 422 and part):
+                    raise
+                if number == 1:
+                    self._send(publication, home, run, [], ())
+                left = len(added) - (number - 1) * check_annotations.MOST_AT_ONCE
+                return (
+                    f"{left} of {len(added)} annotations on {publication.subject.name} could not be posted: {wrong}",
+                )
+        return ()
+
+    def _send(
+        self, publication: Publication, home: str, run: int | None, part: list[Json], shows: Sequence[Annotation] | None
+    ) -> int:
+        """One request of a check run, and which one it is; ``shows``: all that it then shows, None: not all of it yet."""
+        body = _check_body(
+            publication, check_annotations.UNFINISHED if shows is None else check_annotations.digest(shows)
+        )
+        if part:
+            body["output"]["annotations"] = part
+        if run is None:
+            node = self._client.rest("POST", home, body={**body, "head_sha": publication.subject.head_sha})
+        else:
+            node = self._client.rest("PATCH", f"{home}/{run}", body=body)
+        self._remember_check(publication, node)
+        return int(node["id"])
 
     def _outranked(self, publication: Publication, run: SeenRun, refused: Refused) -> PlatformError:
         """An older verdict stands as a check run, and this token can neither change nor replace it."""
@@ -263,7 +305,7 @@ class GitHubPublisher:
         seen = self._memory.pull_requests.get(subject.id)
         if seen is not None and subject.head_sha in seen.check_runs:
             app = str((node.get("app") or {}).get("slug") or "")
-            mine = SeenRun(int(node["id"]), publication.context, _external(publication), app)
+            mine = SeenRun(int(node["id"]), publication.context, str(node.get("external_id") or ""), app)
             others = [one for one in seen.check_runs[subject.head_sha] if one.id != mine.id]
             seen.check_runs[subject.head_sha] = (*others, mine)
 
@@ -292,14 +334,15 @@ def _external(publication: Publication) -> str:
 
 def _kept(subject: PullRequest, external_id: str) -> str | None:
     """What is kept in the check run of this pull request; None: it is not one of ours."""
-    ours, _, kept = external_id.partition(f"almguard:{subject.number}")
+    ours, _, kept = external_id.partition(check_annotations.SIGN)[0].partition(f"almguard:{subject.number}")
     return kept.removeprefix(":") if ours == "" and external_id and (not kept or kept.startswith(":")) else None
 
 
-def _check_body(publication: Publication) -> dict[str, Json]:
+def _check_body(publication: Publication, shows: str) -> dict[str, Json]:
+    """A check run as it is said to be, with a digest of the annotations that it shows."""
     body: dict[str, Json] = {
         "name": publication.context,
-        "external_id": _external(publication),
+        "external_id": _external(publication) + (check_annotations.SIGN + shows if shows else ""),
         "output": {
             "title": bounded(publication.title, 255, "…"),
             "summary": bounded(publication.summary, LONGEST, _CUT),
