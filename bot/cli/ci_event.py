@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,15 @@ class CiEvent:
     def target(self) -> Target:
         """The first target."""
         return self.targets[0]
+
+
+def own_run(environ: Mapping[str, str]) -> str:
+    """How the address of the CI run that this process is a part of ends, whatever server it is on; empty: it is in none."""
+    repository, run = environ.get("GITHUB_REPOSITORY"), environ.get("GITHUB_RUN_ID")
+    if repository and run:
+        return f"/{repository}/actions/runs/{run}"
+    build = environ.get("BUILD_BUILDID")
+    return f"/_build/results?buildId={build}" if build else ""
 
 
 def github_target(name: str) -> Target:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from bot import __version__
+from bot.cli.ci_event import own_run
 from bot.cli.failures import Refusal, Unread, from_platform
 from bot.cli.places import CONFIG_PATHS, Folder, root_of
 from bot.cli.session import Session
@@ -200,7 +201,14 @@ class Judging:
             values[AnalyzerCatalogue] = self._catalogue(configuration)
         own_checks = configuration.gate.posted(subjects)
         judged = self.judged = judge(
-            configuration, subjects, provider, values, progress, own_checks, whole=whole and self.command == "scan"
+            configuration,
+            subjects,
+            provider,
+            values,
+            progress,
+            own_checks,
+            own_run=own_run(self.session.environ),
+            whole=whole and self.command == "scan",
         )
         self.subjects.extend(self._counted(judged.subjects, judged.results))
         self.results.extend(judged.results)

@@ -14,7 +14,7 @@ from bot.engine.ports import FactSource, Known, Progress, Silence
 from bot.engine.reach import reach
 from bot.engine.waiving import Waiving
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
-from bot.model.facts.change import Checks, Commits, FormerCommits
+from bot.model.facts.change import Check, Checks, CheckState, Commits, FormerCommits
 from bot.model.facts.repository import Properties, RepositoryPaths
 from bot.model.results import Enforcement, Gap, Member, Outcome, Result, Unknowing
 from bot.model.subjects import Branch, Organization, Platform, Repository, Subject
@@ -69,12 +69,14 @@ def judge(
     progress: Progress | None = None,
     own_checks: frozenset[str] = frozenset(),
     *,
+    own_run: str = "",
     whole: bool = False,
 ) -> Judged:
     """Judge subjects of one platform by a configuration.
 
     ``own_checks`` are the names under which verdicts are posted: what this program said before is no evidence, and would
-    make the second judgement of one head differ from the first.
+    make the second judgement of one head differ from the first. ``own_run`` is the end of the address of the CI run that
+    judges: its job has not ended while it does, and would wait for itself.
 
     ``whole`` says that the subjects are all that there are, so that a waiver which none of them needs is needed by nobody.
 
@@ -93,7 +95,7 @@ def judge(
         for request in choice.evaluator.requests:
             needs.add(request, choice.subjects)
     gaps.extend(load(needs, provider, known, progress))
-    _forget(own_checks, known)
+    _forget(own_checks, own_run, known)
     _identify(configuration, known, provider.platform)
     results = tuple(_evaluate(selected, known, values, progress))
     gaps.extend(_within(results, gaps))
@@ -164,11 +166,22 @@ def _select(
                 yield _Selected(entry, policy, enforcement, evaluator, chosen[kind], undecided)
 
 
-def _forget(own_checks: frozenset[str], known: Known) -> None:
+def _forget(own_checks: frozenset[str], own_run: str, known: Known) -> None:
     for key, answer in known.answers.items():
         if isinstance(answer, Loaded) and isinstance(answer.value, Checks):
-            others = tuple(check for check in answer.value.checks if check.name not in own_checks)
+            judging = _job_that_judges(answer.value, own_run)
+            others = tuple(c for c in answer.value.checks if c.name not in own_checks and c is not judging)
             known.answers[key] = replace(answer, value=Checks(others))
+
+
+def _job_that_judges(checks: Checks, own_run: str) -> Check | None:
+    """The job of the run that has not ended, if it is the only one: which of several it is nobody tells."""
+    running = [
+        check
+        for check in checks.checks
+        if own_run and check.state is CheckState.PENDING and f"{own_run}/" in f"{check.url}/"
+    ]
+    return running[0] if len(running) == 1 else None
 
 
 def _identify(configuration: Configuration, known: Known, platform: Platform) -> None:

@@ -53,6 +53,8 @@ class Finding:
     """Time or people can cure it without a change: an approval, a running check."""
     discriminator: str = ""
     """What tells this finding from others of its rule and subject when words change: a path, a check's name."""
+    checks: tuple[str, ...] = ()
+    """Where it awaits checks and not people: their names, or globs of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,32 @@ def test_what_was_said_under_a_name_of_our_own_is_forgotten() -> None:
     assert [finding.message for finding in judged.results[0].findings] == ["lint"]
 
 
+@pytest.mark.parametrize(
+    ("run_url", "own"),
+    [
+        ("https://github.com/acme/payments/actions/runs/71", "/acme/payments/actions/runs/71"),
+        ("https://dev.azure.com/acme/Payments/_build/results?buildId=71", "/_build/results?buildId=71"),
+    ],
+)
+def test_the_job_that_judges_is_forgotten_where_it_can_be_told(run_url: str, own: str) -> None:
+    def left(*checks: Check) -> list[str]:
+        policy = load_configuration(
+            "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: p}\nrules: [{rule: required-checks, enforce: block}]\n",
+            "p.yml",
+        )
+        provider = MemoryProvider({(Checks, PULL.id): Checks(checks)})
+        judged = judge(policy, [PULL], provider, {datetime: NOW}, own_run=own)
+        return [finding.discriminator for finding in judged.results[0].findings]
+
+    gate = Check("gate", CheckState.PENDING, url=f"{run_url}/job/1" if "github" in run_url else run_url)
+    done = Check("build", CheckState.SUCCESS, url=run_url)
+    another = Check("other", CheckState.PENDING, url=f"{run_url}0")
+    assert left(gate, done) == []
+    assert left(gate, done, another) == ["other"]
+    assert left(gate, Check("test", CheckState.PENDING, url=f"{run_url}/job/2")) == ["gate", "test"]
+    assert left(Check("gate", CheckState.FAILURE, url=run_url), done) == ["gate"]
+
+
 @pytest.mark.parametrize(("platform", "login"), [(Platform.GITHUB, "ana"), (Platform.AZURE_DEVOPS, "ana@acme.example")])
 def test_a_commits_email_has_the_account_that_the_identities_declare(platform: Platform, login: str) -> None:
     people = (

@@ -16,6 +16,7 @@ rules:
   - {rule: requirement-link, enforce: block}
   - {rule: approvals, enforce: block, with: {minimum: 1}}
   - {rule: static-analysis-passed, enforce: block}
+  - {rule: required-checks, enforce: block, with: {checks: [semgrep], app: [github-actions, azure-pipelines]}}
 """
 
 WORKFLOW = """
@@ -51,7 +52,8 @@ def checked(**check: Any) -> dict[str, Any]:
     return {**GOOD, "checks": [{**PASSED, **check}]}
 
 
-ALL = ("requirement-link", "approvals", "static-analysis-passed")
+ALL = ("requirement-link", "approvals", "static-analysis-passed", "required-checks")
+NEITHER = {"static-analysis-passed": "fail", "required-checks": "fail"}
 
 CASES: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
     "all good": (GOOD, "passed", {}),
@@ -92,10 +94,10 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
         "passed",
         {},
     ),
-    "analysis missing": ({**GOOD, "checks": []}, "blocked", {"static-analysis-passed": "fail"}),
-    "analysis pending": (checked(state="in_progress"), "waiting", {"static-analysis-passed": "fail"}),
-    "analysis failed": (checked(conclusion="failure"), "blocked", {"static-analysis-passed": "fail"}),
-    "analysis skipped": (checked(conclusion="skipped"), "blocked", {"static-analysis-passed": "fail"}),
+    "analysis missing": ({**GOOD, "checks": []}, "blocked", NEITHER),
+    "analysis pending": (checked(state="in_progress"), "waiting", NEITHER),
+    "analysis failed": (checked(conclusion="failure"), "blocked", NEITHER),
+    "analysis skipped": (checked(conclusion="skipped"), "blocked", NEITHER),
 }
 
 

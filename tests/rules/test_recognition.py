@@ -15,8 +15,9 @@ from bot.model.facts.change import Check, CheckState
 from bot.model.facts.pipelines import Job, PipelineDefinition, Step, Trigger
 from bot.platforms.pipelines import github_workflow
 from bot.policy.catalogue import load_catalogue
+from bot.rules.build_test.ending import newest
 from bot.rules.build_test.entry import entry, filtered, touches
-from bot.rules.build_test.expected_checks import expected, newest
+from bot.rules.build_test.expected_checks import expected
 from bot.rules.build_test.launchers import launched
 from bot.rules.build_test.recognition import Recognition, recognise, recognise_apps
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bot.model.analyzers import Analyzer
-from bot.model.facts.change import Check, CheckState
+from bot.model.facts.change import Check
 from bot.model.facts.pipelines import PipelineDefinition
 from bot.rules.build_test.sightings import Sighting
 from bot.rules.build_test.tools import CI_APPS
@@ -17,15 +16,6 @@ PULL_REQUEST_EVENTS = ("pull_request", "pull_request_target")
 """A merge queue judges commits of its own: its checks are not on a pull request's head."""
 
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
-_STATES = (
-    CheckState.SUCCESS,
-    CheckState.NEUTRAL,
-    CheckState.SKIPPED,
-    CheckState.PENDING,
-    CheckState.CANCELLED,
-    CheckState.FAILURE,
-)
-"""From best to worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +110,6 @@ def expected(sightings: Iterable[Sighting]) -> tuple[Expected, ...]:
             tuple(dict.fromkeys((*earlier.files, *sighting.files))),
         )
     return tuple(found.values())
-
-
-def newest(checks: Iterable[Check]) -> Iterator[Check]:
-    """Of the runs of one check (name, app, event) the newest; one whose time is not known is never left out."""
-    groups: dict[tuple[str, str | None, str | None, str | None], list[Check]] = {}
-    for check in checks:
-        groups.setdefault((check.name, check.app, check.event, check.workflow_path or check.workflow), []).append(check)
-    for group in groups.values():
-        latest = max((check.at for check in group if check.at is not None), default=None)
-        standing = [check for check in group if check.at is None or check.at == latest]
-        yield max(
-            standing, key=lambda check: (_STATES.index(check.state), check.at or datetime.min.replace(tzinfo=UTC))
-        )
 
 
 def _from(check: Check, pipeline: PipelineDefinition) -> bool:

@@ -14,13 +14,12 @@ from bot.model.findings import Evidence, Finding, NotApplicable, Statement, Unkn
 from bot.model.globs import matches
 from bot.model.subjects import Branch, Platform, PullRequest
 from bot.rules import RuleParams, Tighter, needs, rule
+from bot.rules.build_test.ending import newest, on, running, seen, unsuccessful, word
 from bot.rules.build_test.entry import touches
-from bot.rules.build_test.expected_checks import Expected, expected, newest
+from bot.rules.build_test.expected_checks import Expected, expected
 from bot.rules.build_test.recognition import recognise, recognise_apps, task_file_paths
 from bot.rules.build_test.sightings import Recognition
 from bot.rules.build_test.tools import bears_name, reports, unknown_tools
-
-NOT_JUDGED = (CheckState.SKIPPED, CheckState.NEUTRAL)
 
 
 class Params(RuleParams):
@@ -96,9 +95,9 @@ def static_analysis_passed(
     texts = contents.texts if isinstance(contents, FileContents) else {}
     analyzers = tuple(each for each in catalogue.analyzers if set(params.kinds) & set(each.kinds))
     found = recognise(pipelines.definitions, texts, (*analyzers, *_named(params, catalogue, analyzers)), base.branch)
-    seen = [(check.name, check.app or "") for check in checks.checks]
+    reported = [(check.name, check.app or "") for check in checks.checks]
     known = detected.checks if isinstance(detected, DetectedTools) else ()
-    apps = recognise_apps((*known, *seen), texts, analyzers)
+    apps = recognise_apps((*known, *reported), texts, analyzers)
     wanted = expected((*found.sightings, *apps.sightings))
     explicit = (*_tools(params, catalogue, wanted), *params.checks)
     if not wanted and not explicit:
@@ -164,7 +163,7 @@ def _of_base(
     failed += [check for check in doubtful if check.state is CheckState.FAILURE]
     yield from (
         Evidence(
-            "not counted", f"{check.name}: {_word(check)}{_on(check)}, which is no event of a pull request", check.url
+            "not counted", f"{check.name}: {word(check)}{on(check)}, which is no event of a pull request", check.url
         )
         for check in stray
         if check not in failed
@@ -205,21 +204,14 @@ def _judge(
     if not found:
         yield from _absent(wanted, files)
     for check in found:
-        evidence = Evidence(
-            wanted.tools, f"{check.name}: {_word(check)}", check.url, check.at, check.state is CheckState.SUCCESS
-        )
+        evidence = seen(check, wanted.tools)
         match check.state:
             case CheckState.SUCCESS:
                 yield evidence
             case CheckState.PENDING:
-                fix = "Wait until it has ended."
-                yield Finding(
-                    f"{_what(wanted, check)} has not ended.", fix, (evidence,), awaiting=True, discriminator=check.name
-                )
+                yield running(check, _what(wanted, check), evidence)
             case CheckState.FAILURE | CheckState.CANCELLED:
-                fix = f"Open the run{f' at {check.url}' if check.url else ''}, cure what it reports, or run it again."
-                message = f"{_what(wanted, check)} ended with {_word(check)}{_on(check)}."
-                yield Finding(message, fix, (evidence,), discriminator=check.name)
+                yield unsuccessful(check, _what(wanted, check), evidence)
             case CheckState.SKIPPED | CheckState.NEUTRAL:
                 yield from _not_judged(wanted, check, evidence, files)
 
@@ -250,7 +242,7 @@ def _not_judged(
 ) -> Iterator[Statement]:
     """A check that ended without judging is enough where there was nothing for it to judge."""
     if isinstance(files, Unavailable):
-        reason = f"Whether {check.name!r} may be {_word(check)} rests on the changed files: {files.reason}"
+        reason = f"Whether {check.name!r} may be {word(check)} rests on the changed files: {files.reason}"
         yield Unknown(files.kind, reason)
         return
     paths = [path for file in files.files for path in file.paths] if isinstance(files, ChangedFiles) else None
@@ -261,24 +253,16 @@ def _not_judged(
         touched = [path for path in paths if covers is None or matches(path, covers)]
     if not touched:
         yield Evidence(
-            wanted.tools, f"{check.name}: {_word(check)}, and no file of its is touched", check.url, check.at, True
+            wanted.tools, f"{check.name}: {word(check)}, and no file of its is touched", check.url, check.at, True
         )
         return
-    message = f"{_what(wanted, check)} was {_word(check)}, and the change touches {_some(touched)}."
+    message = f"{_what(wanted, check)} was {word(check)}, and the change touches {_some(touched)}."
     fix = f"Let it run on this change{f': {check.url}' if check.url else ''}; a condition of its job or step keeps it from it."
     yield Finding(message, fix, (evidence,), discriminator=check.name)
 
 
 def _what(wanted: Expected, check: Check) -> str:
     return f"The check {check.name!r} ({wanted.tools})"
-
-
-def _word(check: Check) -> str:
-    return check.detail or check.state.value
-
-
-def _on(check: Check) -> str:
-    return f" on {check.event}" if check.event else ""
 
 
 def _some(paths: list[str]) -> str:
