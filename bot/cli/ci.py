@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from bot.cli.ci_azure import azure_event
 from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent
-from bot.cli.ci_github import github_event
+from bot.cli.ci_github import github_event, waiting_deployment
+from bot.cli.ci_payload import payload_at
 
-__all__ = ["CiError", "CiEvent", "in_ci", "read_event"]
+__all__ = ["CiError", "CiEvent", "in_ci", "read_event", "read_waiting_deployment"]
 
 
 def in_ci(environ: Mapping[str, str]) -> bool:
@@ -16,15 +17,20 @@ def in_ci(environ: Mapping[str, str]) -> bool:
     return _on_github(environ) or _on_azure(environ)
 
 
-def read_event(environ: Mapping[str, str]) -> CiEvent:
-    """The event that this job was started for. Raises ``CiError``."""
+def read_event(environ: Mapping[str, str], environment: str | None = None) -> CiEvent:
+    """The event that this job was started for; of a release, for this environment. Raises ``CiError``."""
     if _on_github(environ):
-        return github_event(environ)
+        return github_event(environ, environment)
     if _on_azure(environ):
         return azure_event(environ)
     raise CiError(
         f"This is neither a job of GitHub Actions nor one of Azure Pipelines, so there is no event. {NAME_TARGET}"
     )
+
+
+def read_waiting_deployment(environ: Mapping[str, str], path: str) -> CiEvent:
+    """The deployment that a payload of GitHub's event ``deployment_protection_rule`` is about. Raises ``CiError``."""
+    return waiting_deployment(environ, payload_at(path))
 
 
 def _on_github(environ: Mapping[str, str]) -> bool:

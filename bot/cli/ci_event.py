@@ -23,6 +23,17 @@ class CiError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentReview:
+    """A deployment that waits until a custom deployment protection rule of GitHub is answered."""
+
+    repository: str
+    """``owner/name``."""
+    run_id: int
+    """The workflow run that deploys."""
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
 class CiEvent:
     """What a job was started for."""
 
@@ -42,6 +53,8 @@ class CiEvent:
     summary_path: Path | None
     """The file whose Markdown the run's page shows."""
     run_url: str | None
+    review: DeploymentReview | None = None
+    """What waits for the verdict; then which release that is, the platform tells."""
 
     @property
     def target(self) -> Target:

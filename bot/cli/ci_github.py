@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent, github_target
 from bot.cli.ci_payload import Payload, payload_of
+from bot.cli.ci_releases import BY_REF, PROTECTION_RULE, by_ref, deployment_event, protection_rule, release_event
 from bot.engine.targets import Target
 from bot.model.subjects import Platform
 
@@ -29,18 +30,15 @@ READ_ONLY_ON_FORKS = PULL_REQUEST_EVENTS - {"pull_request_target"}
 """pull_request_target runs in the base repository, with its token."""
 LISTING_EVENTS = frozenset({"check_run", "check_suite", "workflow_run"})
 """Their payload lists the pull requests whose head the commit is."""
-RELEASE_ACTIONS = frozenset({"published", "released", "prereleased", "created", "edited"})
 _QUEUE_REF = re.compile(r"^(?:refs/heads/)?gh-readonly-queue/(?P<base>.+)/pr-(?P<number>[1-9]\d{0,9})-[0-9a-f]{40,64}$")
 
 _INSTEAD = {
     "push": "a push belongs to no pull request. Use pull_request or merge_group; to judge a branch, use almguard audit",
     "schedule": "a schedule is about no pull request. Use almguard scan, or name the target",
-    "workflow_dispatch": "a run started by hand is about no pull request. Name the target: almguard gate github:OWNER/REPO#12",
+    "workflow_dispatch": "a run started by hand is about no pull request. Name the target: almguard gate github:OWNER/REPO#12. "
+    "For the release that this run deploys, give its environment: --environment NAME",
     "repository_dispatch": "a dispatch names no pull request that almguard knows. Name the target",
     "workflow_call": "the payload is the caller's: call the workflow from pull_request or merge_group",
-    "deployment": "a deployment names a commit, not a release. Name it: almguard gate github:OWNER/REPO@TAG --environment NAME",
-    "deployment_status": "a deployment names a commit, not a release. Name it: "
-    "almguard gate github:OWNER/REPO@TAG --environment NAME",
     "status": "a commit status names no pull request. Use check_suite, workflow_run or pull_request",
     "issues": "an issue is not a change. To judge it, use almguard audit github:OWNER/REPO#12",
     "create": "a new branch or tag is not a pull request. Use pull_request or release",
@@ -48,13 +46,11 @@ _INSTEAD = {
 }
 
 
-def github_event(environ: Mapping[str, str]) -> CiEvent:
-    """The event of a job of GitHub Actions. Raises ``CiError``."""
+def github_event(environ: Mapping[str, str], environment: str | None = None) -> CiEvent:
+    """The event of a job of GitHub Actions; of a release, for this environment. Raises ``CiError``."""
     event = environ.get("GITHUB_EVENT_NAME", "")
     if not event:
         raise CiError(f"GITHUB_EVENT_NAME is not set, so this job does not say what it is about. {NAME_TARGET}")
-    if event in _INSTEAD:
-        raise CiError(f"The event {event} cannot be gated: {_INSTEAD[event]}.")
     payload = payload_of(environ)
     action = payload.text("action") or ""
     made = CiEvent(
@@ -69,6 +65,12 @@ def github_event(environ: Mapping[str, str]) -> CiEvent:
         run_url=_github_run(environ),
     )
     repository = environ.get("GITHUB_REPOSITORY") or payload.needed_text("repository", "full_name")
+    if event in BY_REF and (found := by_ref(made, environ, repository, environment)) is not None:
+        return found
+    if event == "repository_dispatch" and (inner := payload.at("client_payload", PROTECTION_RULE)) is not None:
+        return waiting_deployment(environ, inner)
+    if event in _INSTEAD:
+        raise CiError(f"The event {event} cannot be gated: {_INSTEAD[event]}.")
     if event in PULL_REQUEST_EVENTS:
         return _pull_request(made, payload, repository)
     if event == "merge_group":
@@ -76,13 +78,31 @@ def github_event(environ: Mapping[str, str]) -> CiEvent:
     if event == "issue_comment":
         return _issue_comment(made, payload, repository)
     if event == "release":
-        return _release(made, payload, repository)
+        return release_event(made, payload, repository, environment)
+    if event in ("deployment", "deployment_status"):
+        return deployment_event(made, payload, repository, environment)
     if event in LISTING_EVENTS:
         return _listed(made, payload, repository)
     raise CiError(
         f"The event {event!r} is none that a gate knows. Use pull_request, pull_request_target, pull_request_review, "
-        f"merge_group, issue_comment, check_suite, workflow_run or release. {NAME_TARGET}"
+        f"merge_group, issue_comment, check_suite, workflow_run, release or deployment. {NAME_TARGET}"
     )
+
+
+def waiting_deployment(environ: Mapping[str, str], payload: Payload) -> CiEvent:
+    """A payload of the webhook ``deployment_protection_rule``, in a job or outside of one. Raises ``CiError``."""
+    made = CiEvent(
+        platform=Platform.GITHUB,
+        targets=(),
+        event=PROTECTION_RULE,
+        action=payload.text("action") or "",
+        head_sha=None,
+        base_branch=None,
+        can_write=True,
+        summary_path=_path(environ, "GITHUB_STEP_SUMMARY"),
+        run_url=_github_run(environ),
+    )
+    return protection_rule(made, payload, _api(environ))
 
 
 def _pull_request(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
@@ -133,15 +153,6 @@ def _issue_comment(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
     return replace(made, targets=(github_target(f"{repository}#{number}"),))
 
 
-def _release(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
-    tag = payload.needed_text("release", "tag_name")
-    if made.action not in RELEASE_ACTIONS:
-        raise CiError(
-            f"The release {tag[:200]} was {made.action}: there is nothing left to gate.", nothing_to_judge=True
-        )
-    return replace(made, targets=(github_target(f"{repository}@{tag}"),))
-
-
 def _listed(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
     own = payload.at("repository", "id")
     targets: list[Target] = []
@@ -165,6 +176,10 @@ def _github_run(environ: Mapping[str, str]) -> str | None:
     repository, run = environ.get("GITHUB_REPOSITORY"), environ.get("GITHUB_RUN_ID")
     server = environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
     return f"{server}/{repository}/actions/runs/{run}" if repository and run else None
+
+
+def _api(environ: Mapping[str, str]) -> str:
+    return (environ.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/")
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

@@ -71,6 +71,11 @@ def payload_of(environ: Mapping[str, str]) -> Payload:
     path = environ.get("GITHUB_EVENT_PATH", "")
     if not path:
         raise CiError(f"GITHUB_EVENT_PATH is not set, so the event's payload cannot be read. {NAME_TARGET}")
+    return payload_at(path)
+
+
+def payload_at(path: str) -> Payload:
+    """The payload in a file. Raises ``CiError``."""
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

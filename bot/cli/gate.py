@@ -29,12 +29,19 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Judge every open pull request of a repository, an organisation or a project again, and post where one moved.",
 )
+@click.option(
+    "--event",
+    "event_file",
+    metavar="FILE",
+    help="A payload of GitHub's webhook deployment_protection_rule: judge that deployment, and answer.",
+)
 @click.option("--dry-run", is_flag=True, help="Judge and print, and post nothing.")
 @common
 def command(
     targets: tuple[str, ...],
     environment: str | None,
     all_open: bool,
+    event_file: str | None,
     dry_run: bool,
     config: Path | None,
     format_: str,
@@ -53,19 +60,24 @@ def command(
     from bot.cli.output import emit, text_of
     from bot.cli.posting import post_verdicts
     from bot.cli.progress import progress
+    from bot.cli.release_posting import chosen_by, post_releases, telling
     from bot.cli.session import session
 
-    event = None if targets else _event()
+    if event_file is not None and (targets or all_open):
+        raise click.UsageError("--event tells what to judge: give no target beside it.")
+    event = None if targets else _event(environment, event_file)
     if isinstance(event, str):
         click.echo(f"almguard: {event}", err=True)
         return 0
-    chosen = event.targets if event else tuple(target(text, environment) for text in targets)
-    with session(now) as opened, progress() as bar:
+    with session(now) as opened, progress() as bar, telling(opened, event, dry_run=dry_run):
+        chosen = chosen_by(opened, event) if event else tuple(target(text, environment) for text in targets)
         judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()))
         judged = (judge_open if all_open else judge_all)(judging, chosen, bar)
         run = judging.run()
         if not dry_run:
             for action in post_verdicts(opened, judging, run, judged, event, moved_only=all_open):
+                click.echo(f"almguard: {action}", err=True)
+            for action in post_releases(opened, judging, run, judged, event):
                 click.echo(f"almguard: {action}", err=True)
             run = replace(judging.run(), id=run.id)
     for what, failure in judging.failures:
@@ -80,15 +92,17 @@ def command(
     return judging.exit_code(exit_zero=exit_zero)
 
 
-def _event() -> CiEvent | str:
-    """What this CI job is about; or why there is nothing to judge, which is no failure."""
+def _event(environment: str | None, event_file: str | None) -> CiEvent | str:
+    """What this CI job, or a payload in a file, is about; or why there is nothing to judge, which is no failure."""
     import os
 
-    from bot.cli.ci import CiError, read_event
+    from bot.cli.ci import CiError, read_event, read_waiting_deployment
     from bot.cli.failures import Refusal
 
     try:
-        return read_event(os.environ)
+        if event_file is not None:
+            return read_waiting_deployment(os.environ, event_file)
+        return read_event(os.environ, environment)
     except CiError as error:
         if error.nothing_to_judge:
             return str(error)

@@ -41,8 +41,6 @@ def post_verdicts(
     ``moved_only`` leaves alone where what stands says the same for the same reasons; and one that cannot be told is noted in
     ``judging.failures``, and ends none of the others.
     """
-    if not all(isinstance(gate.target, PullRequest) for _, gate in judged):
-        judging.notices.append("A release has no check to post to: the exit code and this report are the verdict.")
     if event is not None and not event.can_write:
         judging.notices.append(
             "The token of a pull request from a fork may only read: nothing was posted; this report is the verdict."
@@ -53,7 +51,7 @@ def post_verdicts(
     standing = _standing(opened, checks) if moved_only else {}
     for check in checks:
         if check.rests_on.says_as(standing.get(check.subject.id)):
-            _remember_posting(check.subject.name)
+            remember_posting(check.subject.name)
             continue
         try:
             about = f"{check.subject.name}: " if len(checks) > 1 else ""
@@ -132,8 +130,8 @@ def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiE
     from bot.report import markdown
 
     mine, all_of_them = (
-        _about(judging, run, [check.gate], check.gate),
-        _about(judging, run, check.gates, check.decisive),
+        about(judging, run, [check.gate], check.gate),
+        about(judging, run, check.gates, check.decisive),
     )
     settings = judging.configurations[check.gate.policy_digest].gate
     silent = settings.comment is Comment.NEVER or check.in_queue
@@ -157,11 +155,11 @@ def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiE
     judging.notices.extend(published.refused)
     if published.annotated:
         judging.annotated.add(check.gate.target.id)
-    _remember_posting(check.subject.name)
+    remember_posting(check.subject.name)
     return published.actions
 
 
-def _about(judging: Judging, run: Run, gates: Sequence[Gate], decisive: Gate) -> Run:
+def about(judging: Judging, run: Run, gates: Sequence[Gate], decisive: Gate) -> Run:
     """The part of a run that is about these pull requests, under the decisive one's verdict: what was found out about others
     is not for the readers of these.
     """
@@ -186,7 +184,7 @@ def _about(judging: Judging, run: Run, gates: Sequence[Gate], decisive: Gate) ->
     )
 
 
-def _remember_posting(name: str) -> None:
+def remember_posting(name: str) -> None:
     """Tell who asked for it (the action's script) that a verdict stands: without one, its step must not succeed."""
     import os
 

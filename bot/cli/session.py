@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.cli.failures import Refusal
-from bot.engine.ports import Provider, Publisher
+from bot.engine.ports import DeploymentReviewer, Provider, Publisher, ReleasePublisher
 from bot.engine.targets import Target
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Platform, WorkItem
@@ -62,6 +62,22 @@ class Session:
 
             return AzureDevOpsPublisher(self._azure(target.organization or ""))
         raise Refusal(f"{target}: a verdict can be posted to a pull request only. Use --dry-run, or audit.")
+
+    def release_publisher(self, target: Target) -> ReleasePublisher:
+        """Who posts verdicts on releases where the target lives."""
+        if target.platform is Platform.AZURE_DEVOPS:
+            from bot.platforms.azure_devops.release_status import AzureDevOpsReleasePublisher
+
+            return AzureDevOpsReleasePublisher(self._azure(target.organization or ""))
+        from bot.platforms.github.release_check import GitHubReleasePublisher
+
+        return GitHubReleasePublisher(self._github().client)
+
+    def deployment_reviewer(self) -> DeploymentReviewer:
+        """Who answers for deployments that wait: GitHub alone asks."""
+        from bot.platforms.github.deployment_reviews import GitHubDeploymentReviewer
+
+        return GitHubDeploymentReviewer(self._github().client)
 
     def fetcher(self) -> Fetcher:
         """Who reads the policies of other repositories; one for the whole run."""

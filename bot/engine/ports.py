@@ -11,7 +11,7 @@ from bot.engine.targets import Target
 from bot.model.annotations import Annotation
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
 from bot.model.results import Gap, Verdict
-from bot.model.subjects import Platform, PullRequest, Subject
+from bot.model.subjects import Platform, PullRequest, Release, Subject
 from bot.policy.references import Fetched, Reference
 
 F = TypeVar("F", bound=Fact)
@@ -171,6 +171,54 @@ class Publisher(Protocol):
 
         One is left out where nothing stands, and where what stands cannot be read: posting once too often harms nothing.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePublication:
+    """What a gate has to say about a release. All texts are rendered, and safe, already."""
+
+    subject: Release
+    context: str
+    """The name under which the verdict stands on the release's commit."""
+    verdict: Verdict
+    title: str
+    summary: str
+    """Markdown."""
+    details_url: str | None = None
+
+
+class ReleasePublisher(Protocol):
+    """Posts a verdict on a release's commit. The verdict itself is the exit code: what cannot be posted is no failure."""
+
+    def publish_release(self, publication: ReleasePublication) -> Published:
+        """Post or update it. What could not be posted is ``refused``, and never raised."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentAnswer:
+    """A word on a deployment that waits for it."""
+
+    repository: str
+    """``owner/name``."""
+    run_id: int
+    environment: str
+    verdict: Verdict | None
+    """None: it could not be judged."""
+    comment: str
+    """Markdown, at most 1,024 characters, safe already."""
+
+
+class DeploymentReviewer(Protocol):
+    """Answers for deployments that wait until they are judged."""
+
+    def waiting(self, repository: str, run_id: int, environment: str) -> Target:
+        """The release that the run would deploy, by what the platform knows of the run. Raises ``PlatformError``."""
+        ...
+
+    def answer(self, answer: DeploymentAnswer) -> Published:
+        """Let it through, stop it, or say why it waits. Raises ``PlatformError``."""
         ...
 
 

@@ -120,6 +120,7 @@ def _posted(repository: Repository, *, everything: bool) -> dict[str, object]:
             for each in statuses
             if everything or each.posted
         ],
+        "deployment_reviews": [_plain(asdict(each)) for each in repository.deployment_reviews],
         "pull_requests": ado,
     }
 

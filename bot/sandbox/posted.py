@@ -69,6 +69,19 @@ class Status:
 
 
 @dataclass(slots=True)
+class DeploymentReview:
+    """What an App said about a workflow run that waits to deploy."""
+
+    run_id: int
+    environment: str
+    state: str | None
+    """approved or rejected; None: a report that leaves it waiting."""
+    comment: str
+    creator: str
+    created_at: datetime
+
+
+@dataclass(slots=True)
 class IssueComment:
     """A comment in the conversation of an issue or pull request of a repository."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bot.sandbox.git_objects import GitRepository
-    from bot.sandbox.posted import AdoStatus, CheckRun, IssueComment, Status
+    from bot.sandbox.posted import AdoStatus, CheckRun, DeploymentReview, IssueComment, Status
     from bot.sandbox.pull_requests import PullRequest
     from bot.sandbox.scenario import Instant, Permission, RepositoryPart, WorkItemPart
 
@@ -117,6 +117,7 @@ class Repository:
     statuses: list[Status] = field(default_factory=list)
     issue_comments: list[IssueComment] = field(default_factory=list)
     ado_commit_statuses: dict[str, list[AdoStatus]] = field(default_factory=dict)
+    deployment_reviews: list[DeploymentReview] = field(default_factory=list)
     _history: History | None = field(default=None, repr=False)
 
     @property

@@ -174,7 +174,7 @@ def test_a_release(tmp_path: Path) -> None:
         ("push", "merge_group"),
         ("schedule", "almguard scan"),
         ("workflow_dispatch", "almguard gate github:OWNER/REPO#12"),
-        ("deployment", "--environment"),
+        ("repository_dispatch", "names no pull request"),
         ("issues", "almguard audit"),
         ("page_build", "is none that a gate knows"),
     ],

@@ -42,13 +42,13 @@ LONGEST = 65_535
 _LONGEST_DESCRIPTION = 140
 _CUT = "\n\n… (the rest is cut: GitHub takes no longer text)"
 
-_CONCLUSIONS = {
+CONCLUSIONS = {
     Verdict.PASSED: "success",
     Verdict.BLOCKED: "failure",
     Verdict.INCONCLUSIVE: "action_required",
     Verdict.EMPTY: "failure",
 }
-_STATES = {
+STATES = {
     Verdict.PASSED: "success",
     Verdict.WAITING: "pending",
     Verdict.BLOCKED: "failure",
@@ -241,7 +241,7 @@ class GitHubPublisher:
         subject = publication.subject
         # A status has no place for what it rests on but behind the address that it leads to.
         body: dict[str, str] = {
-            "state": _STATES[publication.verdict],
+            "state": STATES[publication.verdict],
             "context": publication.context,
             "description": bounded(publication.title, _LONGEST_DESCRIPTION, "…"),
             "target_url": f"{publication.details_url or subject.url}#{_external(publication)}",
@@ -352,4 +352,4 @@ def _check_body(publication: Publication, shows: str) -> dict[str, Json]:
         body["details_url"] = publication.details_url
     if publication.verdict is Verdict.WAITING:
         return {**body, "status": "in_progress"}
-    return {**body, "status": "completed", "conclusion": _CONCLUSIONS[publication.verdict]}
+    return {**body, "status": "completed", "conclusion": CONCLUSIONS[publication.verdict]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from bot.model.subjects import (
     Subject,
     WorkItem,
 )
+from bot.platforms.github import tags
 from bot.platforms.github.client import GitHubClient, Graph, GraphError, Json, Refused, TooMuch
 from bot.platforms.github.files import BLOB
 from bot.platforms.github.links import work_item
@@ -60,6 +62,9 @@ COMMENTS = 50
 
 _HEADED = "number state headRefOid repository { nameWithOwner }"
 """Of a pull request that a commit is in: whether the commit is its head."""
+
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class Resolver:
@@ -228,12 +233,21 @@ class Resolver:
         if target.environment:
             _there_must_be(home, target.environment, node)
         found = release(self._client.host, home, version, node.get("release"), node.get("ref"))
+        commit = target.commit or (version if _COMMIT.fullmatch(version) else None)
+        # A deployment names its commit, and a branch may be called as a tag is: a release of another commit is not meant.
+        if commit is not None and (found is None or found.commit != commit):
+            tag = tags.at_commit(self._client, home.name, target, commit)
+            if tag == version:
+                raise PlatformError(
+                    f"{target}: the tag {version!r} moved while it was read. Run again.", UnknownKind.TRANSIENT
+                )
+            return self._release(replace(target, commit=commit), tag)
         if found is None:
             raise PlatformError(
                 f"There is no release and no tag {version!r} in {home.name}, or this token may not see it."
             )
         deployments = [one for one in (node.get("deployments") or {}).get("nodes") or [] if one]
-        found = as_released(found, deployments)
+        found = found if target.commit else as_released(found, deployments)
         deployed = [
             str(one["environment"])
             for one in deployments

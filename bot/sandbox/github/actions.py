@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.sandbox.github.call import Call, invalid, missing, stamp
+from bot.sandbox.github.call import Call, missing, stamp
 from bot.sandbox.github.nodes import encode
 from bot.sandbox.github.pulls import minimal
 from bot.sandbox.github.render import EPOCH, Body, simple_repository, user
@@ -100,25 +100,13 @@ def runs(call: Call, each: Repository) -> object:
 @get("/repos/{owner}/{repo}/actions/runs/{ident}", "actions")
 def run(call: Call, each: Repository, ident: str) -> Body:
     """One run."""
-    return run_body(call, each, _run(each, ident))
-
-
-@post("/repos/{owner}/{repo}/actions/runs/{ident}/deployment_protection_rule", "deployments")
-def answer_protection_rule(call: Call, each: Repository, ident: str) -> Response:
-    """An App's word on whether a waiting deployment may go on."""
-    _run(each, ident)
-    data = call.body("environment_name", "state", resource="DeploymentProtectionRule")
-    if data["state"] not in ("approved", "rejected"):
-        raise invalid("DeploymentProtectionRule", "state", "invalid")
-    if all(part.name != data["environment_name"] for part in each.part.environments):
-        raise invalid("DeploymentProtectionRule", "environment_name", "invalid")
-    return Response(204)
+    return run_body(call, each, run_of(each, ident))
 
 
 @get("/repos/{owner}/{repo}/actions/runs/{ident}/artifacts", "actions")
 def artifacts_of_run(call: Call, each: Repository, ident: str) -> object:
     """What a run left."""
-    found = _run(each, ident)
+    found = run_of(each, ident)
     return _artifacts(call, each, [(found, artifact) for artifact in found.artifacts])
 
 
@@ -150,7 +138,8 @@ def _workflow(each: Repository, name: str) -> Workflow:
     return found
 
 
-def _run(each: Repository, ident: str) -> RunPart:
+def run_of(each: Repository, ident: str) -> RunPart:
+    """The run of that id; 404 where there is none."""
     for run in each.part.runs:
         if str(run.id) == ident:
             return run

@@ -24,6 +24,7 @@ FAMILIES = (
     "checks",
     "commits",
     "contents",
+    "deployment_reviews",
     "deployments",
     "installations",
     "issues",
