@@ -11,7 +11,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif", "junit", "csv")
+FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif", "junit", "csv", "html")
 
 
 class InstantType(click.ParamType[datetime]):
@@ -50,6 +50,7 @@ class OutputType(click.ParamType[tuple[str, Path]]):
             ".sarif": "sarif",
             ".csv": "csv",
             ".xml": "junit",
+            ".html": "html",
         }
         ending = Path(value).suffix.lower()
         if ending not in endings:

@@ -45,6 +45,7 @@ _MODULES = {
     "jsonl": "lines_report",
     "junit": "junit_report",
     "csv": "csv_report",
+    "html": "html_report",
 }
 """The module of ``bot.report`` that renders a run in each format, loaded when it is asked for."""
 
