@@ -93,7 +93,14 @@ def _environ(sandbox: Sandbox) -> Mapping[str, str]:
     """An environment that points at the sandbox alone, with its first token where it has not the usual one."""
     tokens = sandbox.world.tokens
     token = TOKEN if TOKEN in tokens else next(iter(tokens), TOKEN)
+    jira = sandbox.world.scenario.jira
+    credential: dict[str, str] = {}
+    for secret, one in jira.tokens.items() if jira is not None and jira.tokens else ():
+        credential = {"JIRA_EMAIL": one.email, "JIRA_API_TOKEN": secret} if one.email else {"JIRA_TOKEN": secret}
+        credential["JIRA_URL"] = sandbox.jira
+        break
     return {
+        **credential,
         "GITHUB_TOKEN": token,
         "GITHUB_API_URL": sandbox.github_api,
         "GITHUB_GRAPHQL_URL": sandbox.github_graphql,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.cli.failures import Refusal
-from bot.engine.ports import DeploymentReviewer, Provider, Publisher, ReleasePublisher
+from bot.engine.ports import DeploymentReviewer, PlatformError, Provider, Publisher, ReleasePublisher
 from bot.engine.targets import Target
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Platform, WorkItem
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.platforms.azure_devops.provider import AzureDevOpsProvider
     from bot.platforms.github.provider import GitHubProvider
     from bot.platforms.github.reading import Connected
+    from bot.platforms.jira.issues import IssueReader, JiraIssues
     from bot.platforms.transport import Transport
     from bot.policy.configuration import Connection
     from bot.policy.references import Fetcher
@@ -39,6 +40,7 @@ class Session:
     """By the address of a connection's work items: the name of the credential that it is read with."""
     _providers: dict[str, Provider] = field(default_factory=dict)
     _fetcher: Fetcher | None = None
+    _jira: IssueReader | None = None
 
     def provider(self, target: Target) -> Provider:
         """The provider that can read a target; made once for each platform and organisation."""
@@ -49,6 +51,8 @@ class Session:
                 return self._azure(target.organization or "")
             case Platform.LOCAL:
                 return self._local(target.path or ".")
+            case Platform.JIRA:
+                raise Refusal(f"{target}: issues of Jira are read where a pull request names them, and are no targets.")
 
     def publisher(self, target: Target) -> Publisher:
         """Who posts verdicts where the target lives."""
@@ -90,6 +94,8 @@ class Session:
     def requests(self) -> dict[str, int]:
         """HTTP requests sent so far, by platform."""
         used = {provider.platform for provider in self._providers.values()} - {Platform.LOCAL}
+        if self._transport is not None and self._transport.requests(Platform.JIRA):
+            used.add(Platform.JIRA)
         return {
             platform.value.replace("-", "_"): self.transport.requests(platform)
             for platform in Platform
@@ -152,6 +158,7 @@ class Session:
                 api_url=api,
                 graphql_url=self.environ.get("GITHUB_GRAPHQL_URL") or graphql_url(api),
                 work_item_reader=self.read_work_items,
+                issue_reader=self._issue_reader(),
                 connections=self._connections,
                 transport=self.transport,
                 now=self.now,
@@ -191,6 +198,7 @@ class Session:
                 bearer=bearer,
                 now=self.now,
                 transport=self.transport,
+                issue_reader=self._issue_reader(),
             )
         provider = self._providers[key]
         assert isinstance(provider, AzureDevOpsProvider)
@@ -214,6 +222,46 @@ class Session:
         except Refusal as refusal:
             return {n: Unavailable(UnknownKind.SCOPE, f"AB#{n}: {refusal.message}") for n in ids}
         return provider.read_work_items(f"{parsed.organization}/{parsed.project}", ids)
+
+    def _issue_reader(self) -> IssueReader | None:
+        """Who reads Jira's issues; None where there is no Jira to ask.
+
+        Without a credential that fits, each of them is unknown: whatever names none is judged all the same.
+        """
+        if not self.environ.get("JIRA_URL"):
+            return None
+        if self._jira is None:
+            from bot.platforms.jira.issues import UnreadableIssues
+
+            try:
+                self._jira = self._jira_issues()
+            except (Refusal, PlatformError) as error:
+                self._jira = UnreadableIssues(error.message if isinstance(error, Refusal) else str(error))
+        return self._jira
+
+    def _jira_issues(self) -> JiraIssues:
+        from bot.platforms.jira.client import JiraClient
+        from bot.platforms.jira.issues import JiraIssues
+
+        email, api_token = self.environ.get("JIRA_EMAIL"), self.environ.get("JIRA_API_TOKEN")
+        token = self.environ.get("JIRA_TOKEN")
+        if token and (email or api_token):
+            raise Refusal(
+                "JIRA_TOKEN is given beside JIRA_EMAIL or JIRA_API_TOKEN. Give JIRA_EMAIL and JIRA_API_TOKEN for Jira Cloud, "
+                "JIRA_TOKEN alone for Jira Data Center."
+            )
+        if not token and not (email and api_token):
+            raise Refusal(
+                "JIRA_URL is given without a whole credential. Give JIRA_EMAIL and JIRA_API_TOKEN for Jira Cloud, JIRA_TOKEN "
+                "for Jira Data Center; without JIRA_URL, keys are accepted by their form."
+            )
+        client = JiraClient(
+            self.environ["JIRA_URL"],
+            token=token or api_token or "",
+            email=None if token else email,
+            transport=self.transport,
+        )
+        return JiraIssues(client)
 
 
 @contextmanager

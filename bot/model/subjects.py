@@ -16,6 +16,8 @@ class Platform(StrEnum):
     GITHUB = "github"
     AZURE_DEVOPS = "azure-devops"
     LOCAL = "local"
+    JIRA = "jira"
+    """A tracker: work items alone live there."""
 
 
 @dataclass(frozen=True, slots=True)

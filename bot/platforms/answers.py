@@ -29,10 +29,15 @@ _SERVER_FAILED = frozenset({500, 502, 503, 504})
 _SECONDARY_PAUSE = 60.0
 """GitHub: without a Retry-After, wait at least a minute after a secondary limit."""
 
-_ADDRESS = {Platform.GITHUB: "GITHUB_API_URL", Platform.AZURE_DEVOPS: "SYSTEM_COLLECTIONURI"}
+_ADDRESS = {
+    Platform.GITHUB: "GITHUB_API_URL",
+    Platform.AZURE_DEVOPS: "SYSTEM_COLLECTIONURI",
+    Platform.JIRA: "JIRA_URL",
+}
 _TOKEN = {
     Platform.GITHUB: "GITHUB_TOKEN, GH_TOKEN or the GitHub App's key",
     Platform.AZURE_DEVOPS: "AZURE_DEVOPS_EXT_PAT or SYSTEM_ACCESSTOKEN",
+    Platform.JIRA: "JIRA_EMAIL and JIRA_API_TOKEN, or JIRA_TOKEN",
 }
 
 

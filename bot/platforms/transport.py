@@ -99,7 +99,8 @@ class Transport:
         self._attempts = attempts
         self._backoff = backoff
         # GitHub: 900 points a minute, 100 at once, or a secondary limit follows. Azure DevOps tells by Retry-After.
-        self._rates = {Platform.GITHUB: (15.0, 90), Platform.AZURE_DEVOPS: (40.0, 120)} | dict(rates or {})
+        known = {Platform.GITHUB: (15.0, 90), Platform.AZURE_DEVOPS: (40.0, 120), Platform.JIRA: (10.0, 60)}
+        self._rates = known | dict(rates or {})
         self._on_request = on_request
         self.sleep = sleep
         self._lock = threading.Lock()

@@ -68,7 +68,7 @@ class DeclaredPerson(Strict):
                 return self.github
             case Platform.AZURE_DEVOPS:
                 return self.azure_devops
-            case Platform.LOCAL:
+            case Platform.LOCAL | Platform.JIRA:
                 return None
 
 

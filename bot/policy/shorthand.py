@@ -15,7 +15,11 @@ from bot.policy.nodes import Mapping as MappingNode
 from bot.policy.nodes import Node, Scalar
 from bot.policy.subjectfile import account, build_work_item, login_id
 
-TRACKERS = {LinkSource.AZURE_BOARDS.value: Platform.AZURE_DEVOPS, LinkSource.GITHUB_ISSUES.value: Platform.GITHUB}
+TRACKERS = {
+    LinkSource.AZURE_BOARDS.value: Platform.AZURE_DEVOPS,
+    LinkSource.GITHUB_ISSUES.value: Platform.GITHUB,
+    LinkSource.JIRA.value: Platform.JIRA,
+}
 
 
 @cache

@@ -31,7 +31,12 @@ SUBJECTS: AnyMapping[str, type[Subject]] = {
 }
 """By the word for it."""
 
-HOSTS = {Platform.GITHUB: "github.com", Platform.AZURE_DEVOPS: "dev.azure.com/acme", Platform.LOCAL: "local"}
+HOSTS = {
+    Platform.GITHUB: "github.com",
+    Platform.AZURE_DEVOPS: "dev.azure.com/acme",
+    Platform.LOCAL: "local",
+    Platform.JIRA: "acme.atlassian.net",
+}
 """What the id of something begins with that a file names without its id."""
 
 WHEN = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -185,6 +190,10 @@ class _Subjects:
         if isinstance(number, Scalar) and type(number.value) is int:
             texts = {**node.entries, "number": (number.mark, Scalar(number.mark, number.text, number.text))}
             node = Mapping(node.mark, texts)
+        if self.platform is Platform.JIRA:
+            story: Values = {"number": "PAY-12", "title": "A story", "type": "Story", "state": "In Progress"}
+            story |= {"is_closed": False, "scope": "PAY"}
+            return self.filled(WorkItem, node, path, story, lambda v: {"name": v["number"]})
         defaults: Values = {
             "number": "12",
             "title": "A story",

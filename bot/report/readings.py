@@ -12,7 +12,12 @@ from bot.model.readings import ApiRequest, FactReading, PlatformReadings, Readin
 from bot.model.subjects import Platform
 from bot.rules.declaration import Need, Rule
 
-TITLES = {Platform.GITHUB: "GitHub", Platform.AZURE_DEVOPS: "Azure DevOps", Platform.LOCAL: "a checkout"}
+TITLES = {
+    Platform.GITHUB: "GitHub",
+    Platform.AZURE_DEVOPS: "Azure DevOps",
+    Platform.LOCAL: "a checkout",
+    Platform.JIRA: "Jira",
+}
 """How people write a platform's name."""
 
 

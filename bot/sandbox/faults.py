@@ -16,7 +16,7 @@ from bot.sandbox.wire import Response
 if TYPE_CHECKING:
     from bot.sandbox.wire import Request
 
-Host = Literal["github", "graphql", "azure_devops"]
+Host = Literal["github", "graphql", "azure_devops", "jira"]
 
 SIGN_IN = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in to your account</body></html>"
 
@@ -124,6 +124,8 @@ def answer(fault: Fault, host: Host) -> Response | None:
 
 def _words(host: Host, message: str, status: int) -> dict[str, object]:
     """An error in the words of the host."""
+    if host == "jira":
+        return {"errorMessages": [message], "errors": {}}
     if host == "azure_devops":
         return {
             "$id": "1",

@@ -475,6 +475,50 @@ class RepositoryPart(Part):
     immutable_releases: bool = False
 
 
+class JiraIssuePart(Part):
+    """An issue of Jira."""
+
+    number: int
+    """With the project's key its own: ``PAY-12``."""
+    type: str = "Story"
+    summary: str = "Work"
+    status: str = "In Progress"
+    category: Literal["new", "indeterminate", "done"] = "indeterminate"
+    """Of the status: to do, in progress, done."""
+    created_at: Instant = timedelta(days=-30)
+    resolved_at: Instant | None = None
+    """Absent for a done one: yesterday, without a resolution."""
+    moved_from: list[str] = []
+    """Its keys before it was moved here."""
+    hidden: bool = False
+    """An issue security level hides it from everybody."""
+
+
+class JiraProjectPart(Part):
+    """A project of Jira."""
+
+    key: str
+    issues: list[JiraIssuePart] = []
+
+
+class JiraTokenPart(Part):
+    """A credential of Jira. The key in ``tokens`` is the secret itself."""
+
+    email: str = ""
+    """Of the account, for Cloud: basic authentication with it and the secret. Data Center takes the secret alone."""
+    projects: Literal["all"] | list[str] = "all"
+    """Those that the account may browse."""
+    expired: bool = False
+
+
+class JiraPart(Part):
+    """A Jira beside the two platforms, under ``/jira``."""
+
+    edition: Literal["cloud", "data-center"] = "cloud"
+    tokens: dict[str, JiraTokenPart] = {"sandbox-token": JiraTokenPart(email="almguard@example.com")}
+    projects: list[JiraProjectPart] = []
+
+
 class Scenario(Part):
     """A whole world for the sandbox to serve."""
 
@@ -490,6 +534,7 @@ class Scenario(Part):
     organizations: list[OrganizationPart] = Field(default_factory=lambda: [OrganizationPart(name="acme")])
     repositories: list[RepositoryPart] = []
     work_items: list[WorkItemPart] = []
+    jira: JiraPart | None = None
 
     def model_post_init(self, _context: Any) -> None:
         """Give ``now`` a zone."""

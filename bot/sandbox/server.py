@@ -1,4 +1,4 @@
-"""The sandbox over HTTP: GitHub under ``/api/v3`` and ``/api/graphql``, Azure DevOps everywhere else.
+"""The sandbox over HTTP: GitHub under ``/api/v3`` and ``/api/graphql``, Jira under ``/jira``, Azure DevOps everywhere else.
 
 TCP_NODELAY and one write per answer, because otherwise the pause between Nagle's algorithm and delayed acknowledgements
 (40 ms a request) would be what a benchmark measures.
@@ -36,6 +36,7 @@ __all__ = ["Application", "Request", "Response", "Sandbox", "ScenarioError", "lo
 
 REST = "/api/v3"
 GRAPHQL = "/api/graphql"
+JIRA = "/jira"
 LONGEST_LINE = 65_536
 
 
@@ -55,6 +56,8 @@ class Application:
         """Which platform a path belongs to."""
         if path == GRAPHQL:
             return "graphql"
+        if path.startswith(JIRA + "/") and self.world.scenario.jira is not None:
+            return "jira"
         return "github" if path == REST or path.startswith(REST + "/") else "azure_devops"
 
     def handle(self, request: Request) -> Response:
@@ -67,6 +70,9 @@ class Application:
         """What the ledger says of a credential."""
         if not request.secret:
             return "none"
+        jira = self.world.scenario.jira
+        if jira is not None and self.host(request.path) == "jira":
+            return "jira" if request.secret in jira.tokens else "unknown"
         token = self.world.token(request.secret)
         return token.kind if token else "unknown"
 
@@ -93,6 +99,10 @@ class Application:
                 from bot.sandbox.github.graphql.endpoint import GraphQL
 
                 return GraphQL(self.world, self.base_url + REST, self.meters).handle
+            case "jira":
+                from bot.sandbox.jira.api import Jira
+
+                return Jira(self.world, self.base_url + JIRA).handle
             case _:
                 from bot.sandbox.azure_devops.api import AzureDevOps
 
@@ -250,6 +260,11 @@ class Sandbox:
         """What organisations' addresses begin with."""
         return self.url + "/"
 
+    @property
+    def jira(self) -> str:
+        """The address of Jira's site, where the scenario has one."""
+        return self.url + JIRA
+
     def start(self) -> Self:
         """Serve in the background."""
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True)
@@ -293,6 +308,7 @@ def serve(scenario: Scenario | World | str | Path, port: int = 0, ready_file: Pa
             "github_api": sandbox.github_api,
             "github_graphql": sandbox.github_graphql,
             "azure_devops": sandbox.azure_devops,
+            "jira": sandbox.jira,
             "pid": os.getpid(),
         }
         unfinished = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")

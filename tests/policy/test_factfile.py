@@ -113,7 +113,7 @@ def mistakes(text: str) -> list[str]:
         ("facts: []", "case.yml:1:8: facts: a mapping is wanted here, and this is a list"),
         ("subject: {kind: pr}", "subject.kind: one of pull_request, "),
         ("subject: {titel: x}", "case.yml:1:11: subject.titel: unknown key 'titel', did you mean 'title'"),
-        ("subject: {platform: gitlab}", "subject.platform: one of github, azure-devops, local is wanted here"),
+        ("subject: {platform: gitlab}", "subject.platform: one of github, azure-devops, local, jira is wanted here"),
         (
             "subject: {number: '12'}",
             "subject.number: a whole number is wanted here, and this is '12'; write it without",

@@ -46,6 +46,7 @@ from bot.platforms.azure_devops.readings import READINGS
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.resolving import Resolver
 from bot.platforms.azure_devops.subjects import ident
+from bot.platforms.jira.issues import IssueReader
 from bot.platforms.transport import Transport
 from bot.policy.references import Fetched, Reference
 
@@ -91,6 +92,7 @@ class AzureDevOpsProvider:
         bearer: bool = False,
         transport: Transport | None = None,
         now: datetime | None = None,
+        issue_reader: IssueReader | None = None,
     ) -> None:
         """Make a provider; nothing is asked yet.
 
@@ -100,9 +102,10 @@ class AzureDevOpsProvider:
             bearer: how the token is sent.
             transport: the run's; it is closed by whoever made it. Without one, a transport of its own.
             now: the run's instant.
+            issue_reader: reads Jira's issues; None: there is no Jira to ask.
         """
         self.client = Client(token, organization_url, bearer=bearer, transport=transport)
-        self.reads = Reads(self.client, now or datetime.now(UTC))
+        self.reads = Reads(self.client, now or datetime.now(UTC), issue_reader)
         self._resolver = Resolver(self.reads)
 
     def resolve(self, target: Target) -> Subject:

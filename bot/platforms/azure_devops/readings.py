@@ -30,6 +30,7 @@ from bot.model.facts.repository import Properties, RepositoryPaths
 from bot.model.readings import ApiRequest, FactReading, Per, Readings
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.endpoints import Endpoint
+from bot.platforms.jira import readings as jira
 
 
 def _one(endpoint: Endpoint, per: Per, when: str = "") -> ApiRequest:
@@ -124,6 +125,7 @@ READINGS: Readings = {
                 "of each type with states of the project's own",
                 "whether such an item is closed is unknown",
             ),
+            *jira.REQUESTS,
         )
     ),
     Checks: FactReading(

@@ -14,6 +14,7 @@ from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.client import Client, Json
 from bot.platforms.azure_devops.files import Listing, Version, contents, listed_contents, listing, repository_route
 from bot.platforms.azure_devops.subjects import Subjects
+from bot.platforms.jira.issues import IssueReader
 
 T = TypeVar("T")
 
@@ -21,9 +22,11 @@ T = TypeVar("T")
 class Reads:
     """The shared reads of one run. Safe between threads."""
 
-    def __init__(self, client: Client, now: datetime) -> None:
+    def __init__(self, client: Client, now: datetime, issues_of_jira: IssueReader | None = None) -> None:
         self.client = client
         self.now = now
+        self.issues_of_jira = issues_of_jira
+        """Reads Jira's; None: there is no Jira to ask."""
         self.subjects = Subjects(client)
         self._lock = threading.Lock()
         self._kept: dict[Hashable, Future[Any]] = {}

@@ -17,6 +17,7 @@ from bot.platforms.azure_devops.client import Json, chunks, rows_of, unavailable
 from bot.platforms.azure_devops.loading import Ahead, Loader, Wanted
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.subjects import CLOSED_STATES, OPEN_STATES
+from bot.platforms.jira.links import jira_links
 
 FIELDS = (
     "System.Id",
@@ -44,6 +45,7 @@ def linked_work_items(wanted: Wanted) -> tuple[LinkedWorkItems, str]:
     said = list(_said(reads, subject, spec.jira_projects))
     here = {int(ref.number) for ref, _ in said if _is_here(reads, ref)}
     items = read_items(reads, {*related, *here}, relations=spec.count_pull_requests)
+    issues = jira_links(((where, ref) for ref, where in said), reads.issues_of_jira)
     links = [
         _link(LinkSource.AZURE_BOARDS, LinkForm.RELATION, f"AB#{number}", "relation", items[number])
         for number in related
@@ -52,7 +54,7 @@ def linked_work_items(wanted: Wanted) -> tuple[LinkedWorkItems, str]:
         if _is_here(reads, ref):
             links.append(_link(LinkSource.AZURE_BOARDS, ref.form, ref.text, where, items[int(ref.number)]))
         elif ref.source is LinkSource.JIRA:
-            links.append(WorkItemLink(ref.source, ref.form, ref.text, where, unchecked=True))
+            links.append(issues[where, ref])
         else:
             place = "/".join(filter(None, (ref.host, ref.organization or ref.owner, ref.project or ref.repository)))
             reason = f"it is kept in {place}, which the token of {reads.client.url} does not reach"

@@ -16,6 +16,7 @@ from bot.platforms.github.query import Piece, ask, repository
 from bot.platforms.github.reading import Context, Task, guarded, refused
 from bot.platforms.github.readings import ISSUES
 from bot.platforms.github.subjects import instant, optional_instant
+from bot.platforms.jira.links import jira_links
 
 MOST_ITEMS = 50
 """So many items of one pull request are looked up; a text with more mentions is not read for us but against us."""
@@ -64,8 +65,12 @@ def _links(context: Context, spec: LinkSpec, subject: PullRequest) -> Answer:
         for link, reference in zip(links, _aligned(links, written), strict=True)
     ]
     ends = _ends(context, spec, subject, wanted)
+    issues = jira_links(written, context.issues_of_jira)
     found = []
-    for link, target in zip(links, wanted, strict=True):
+    for link, reference, target in zip(links, _aligned(links, written), wanted, strict=True):
+        if reference is not None and reference.source is LinkSource.JIRA:
+            found.append(issues[link.where, reference])
+            continue
         end = target if isinstance(target, _End) else ends.get(target, _TOO_MANY)
         found.append(
             replace(
@@ -74,7 +79,6 @@ def _links(context: Context, spec: LinkSpec, subject: PullRequest) -> Answer:
                 missing=end.missing,
                 unreadable=end.unreadable,
                 unreadable_kind=end.kind,
-                unchecked=link.source is LinkSource.JIRA,
             )
         )
     return Loaded(LinkedWorkItems((*found, *hidden)), subject.url, context.now)

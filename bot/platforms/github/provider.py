@@ -55,6 +55,7 @@ from bot.platforms.github.query import Found, Piece, ask, batches, text
 from bot.platforms.github.reading import Connected, Context, Reading, Task, WorkItemReader, answer, denied
 from bot.platforms.github.readings import CONTENTS, READINGS
 from bot.platforms.github.resolving import Resolver
+from bot.platforms.jira.issues import IssueReader
 from bot.platforms.transport import Transport
 from bot.policy.references import Fetched, Reference
 
@@ -116,6 +117,7 @@ class GitHubProvider:
         now: datetime,
         connections: Sequence[Connected] = (),
         work_item_reader: WorkItemReader | None = None,
+        issue_reader: IssueReader | None = None,
         transport: Transport | None = None,
         blobs: MutableMapping[str, str] | None = None,
     ) -> None:
@@ -128,6 +130,7 @@ class GitHubProvider:
             now: when the run reads what it reads.
             connections: where ``AB#12`` leads from which repositories.
             work_item_reader: reads those work items.
+            issue_reader: reads Jira's issues; None: there is no Jira to ask.
             transport: shared with the other platforms; by default the provider's own, closed with it.
             blobs: texts of files by their hash, kept from run to run; what is in it is not fetched again.
         """
@@ -138,6 +141,7 @@ class GitHubProvider:
         self._now = now
         self._connections = tuple(connections)
         self._read_work_items = work_item_reader
+        self._issues_of_jira = issue_reader
         self._resolver = Resolver(self.client, self.memory)
 
     def connect(self, connections: Sequence[Connected]) -> None:
@@ -165,7 +169,14 @@ class GitHubProvider:
         """All requests of one round."""
         homes = {home_of(subject) for subjects in needs.values() for subject in subjects}
         context = Context(
-            self.client, self._now, self.memory, known, self._connections, self._read_work_items, few=len(homes) <= _FEW
+            self.client,
+            self._now,
+            self.memory,
+            known,
+            self._connections,
+            self._read_work_items,
+            self._issues_of_jira,
+            few=len(homes) <= _FEW,
         )
         asked: dict[str, list[tuple[FactRequest, FactRequest, Subject]]] = {}
         tasks: list[Task] = []

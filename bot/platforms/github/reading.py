@@ -12,6 +12,7 @@ from bot.model.subjects import Subject, WorkItem
 from bot.platforms.github.client import GitHubClient, GraphError, Refused
 from bot.platforms.github.memory import Memory
 from bot.platforms.github.query import Found, Piece, Unanswerable
+from bot.platforms.jira.issues import IssueReader
 
 WorkItemReader = Callable[[str, Sequence[int]], Mapping[int, WorkItem | Unavailable | None]]
 """Reads Azure Boards' work items of a project target (``ado:acme/Payments``) by their numbers. None: there is no such item."""
@@ -39,6 +40,8 @@ class Context:
     known: Known
     connections: tuple[Connected, ...] = ()
     read_work_items: WorkItemReader | None = None
+    issues_of_jira: IssueReader | None = None
+    """Reads Jira's; None: there is no Jira to ask."""
     few: bool = True
     """Whether little is asked: then files come with their texts at once, which saves a round trip."""
 

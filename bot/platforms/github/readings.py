@@ -27,6 +27,7 @@ from bot.model.facts.release import (
 )
 from bot.model.facts.repository import Properties, RepositoryPaths
 from bot.model.readings import ApiRequest, FactReading, Per, Readings
+from bot.platforms.jira import readings as jira
 
 METADATA = "metadata: read"
 CONTENTS = "contents: read"
@@ -148,6 +149,7 @@ READINGS: Readings = {
                 Per.PULL_REQUEST,
                 "for `AB#12`, by the connection's credential, which needs `vso.work`",
             ),
+            *jira.REQUESTS,
         ),
         after=(Commits,),
     ),

@@ -24,6 +24,14 @@ class JiraParams(RuleParams):
     projects: Annotated[frozenset[str], Tighter.NEVER] = frozenset()
     """Keys of Jira projects: with ``[PAY]``, ``PAY-12`` is a link. Looked up in Jira only where the run knows a Jira."""
 
+    @field_validator("projects")
+    @classmethod
+    def _keys(cls, projects: frozenset[str]) -> frozenset[str]:
+        for key in sorted(projects):
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", key):
+                raise ValueError(f"{key!r} is no key of a Jira project: capital letters, digits and _, such as PAY")
+        return projects
+
 
 class Params(RuleParams):
     """What counts as a requirement."""

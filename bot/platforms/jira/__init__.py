@@ -1,0 +1,1 @@
+"""Jira: a tracker alone. Cloud and Data Center."""
