@@ -336,7 +336,7 @@ def test_azure_forgives_a_blocked_verdict_only_where_it_was_posted(
     python.write_text(
         "#!/bin/sh\n"
         + ('echo x >"$ALMGUARD_POSTED_FILE"\n' if posted else "")
-        + ('echo x >"$AGENT_TEMPDIRECTORY/almguard.md"\n' if report else "")
+        + ('echo x >"$AGENT_TEMPDIRECTORY/almguard.json"\n' if report else "")
         + "exit 1\n",
         encoding="utf-8",
     )

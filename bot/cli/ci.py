@@ -9,19 +9,19 @@ from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent
 from bot.cli.ci_github import github_event, waiting_deployment
 from bot.cli.ci_payload import payload_at
 
-__all__ = ["CiError", "CiEvent", "in_ci", "read_event", "read_waiting_deployment"]
+__all__ = ["CiError", "CiEvent", "in_ci", "on_azure", "on_github", "read_event", "read_waiting_deployment"]
 
 
 def in_ci(environ: Mapping[str, str]) -> bool:
     """Whether this is a job of GitHub Actions or Azure Pipelines."""
-    return _on_github(environ) or _on_azure(environ)
+    return on_github(environ) or on_azure(environ)
 
 
 def read_event(environ: Mapping[str, str], environment: str | None = None) -> CiEvent:
     """The event that this job was started for; of a release, for this environment. Raises ``CiError``."""
-    if _on_github(environ):
+    if on_github(environ):
         return github_event(environ, environment)
-    if _on_azure(environ):
+    if on_azure(environ):
         return azure_event(environ)
     raise CiError(
         f"This is neither a job of GitHub Actions nor one of Azure Pipelines, so there is no event. {NAME_TARGET}"
@@ -33,9 +33,11 @@ def read_waiting_deployment(environ: Mapping[str, str], path: str) -> CiEvent:
     return waiting_deployment(environ, payload_at(path))
 
 
-def _on_github(environ: Mapping[str, str]) -> bool:
+def on_github(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of GitHub Actions."""
     return environ.get("GITHUB_ACTIONS", "").lower() == "true"
 
 
-def _on_azure(environ: Mapping[str, str]) -> bool:
+def on_azure(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of Azure Pipelines."""
     return environ.get("TF_BUILD", "").lower() == "true"

@@ -70,8 +70,6 @@ def _azure_event(environ: Mapping[str, str], reason: str, target: Target, *, can
         head_sha=target.commit,
         base_branch=base or None,
         can_write=can_write,
-        # The agent takes a summary by a logging command, which the pipeline's step gives.
-        summary_path=None,
         run_url=_azure_run(environ),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from bot.engine.targets import Target, TargetError, parse
 from bot.model.subjects import Platform
@@ -50,8 +49,6 @@ class CiEvent:
     base_branch: str | None
     can_write: bool
     """Whether the job's own token may post: not for a pull request from a fork."""
-    summary_path: Path | None
-    """The file whose Markdown the run's page shows."""
     run_url: str | None
     review: DeploymentReview | None = None
     """What waits for the verdict; then which release that is, the platform tells."""

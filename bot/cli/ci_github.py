@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent, github_target
 from bot.cli.ci_payload import Payload, payload_of
@@ -61,7 +60,6 @@ def github_event(environ: Mapping[str, str], environment: str | None = None) -> 
         head_sha=None,
         base_branch=None,
         can_write=True,
-        summary_path=_path(environ, "GITHUB_STEP_SUMMARY"),
         run_url=_github_run(environ),
     )
     repository = environ.get("GITHUB_REPOSITORY") or payload.needed_text("repository", "full_name")
@@ -99,7 +97,6 @@ def waiting_deployment(environ: Mapping[str, str], payload: Payload) -> CiEvent:
         head_sha=None,
         base_branch=None,
         can_write=True,
-        summary_path=_path(environ, "GITHUB_STEP_SUMMARY"),
         run_url=_github_run(environ),
     )
     return protection_rule(made, payload, _api(environ))
@@ -180,8 +177,3 @@ def _github_run(environ: Mapping[str, str]) -> str | None:
 
 def _api(environ: Mapping[str, str]) -> str:
     return (environ.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/")
-
-
-def _path(environ: Mapping[str, str], name: str) -> Path | None:
-    value = environ.get(name)
-    return Path(value) if value else None

@@ -55,9 +55,12 @@ def command(
     In GitHub Actions and Azure Pipelines it finds the pull request by itself. The configuration comes from the base
     branch, never from the pull request.
     """
+    import os
+
     from bot.cli.all_open import judge_open
+    from bot.cli.ci_output import tell_job
     from bot.cli.judgement import Judging, given_configuration, target
-    from bot.cli.output import emit, text_of
+    from bot.cli.output import emit
     from bot.cli.posting import post_verdicts
     from bot.cli.progress import progress
     from bot.cli.release_posting import chosen_by, post_releases, telling
@@ -86,10 +89,10 @@ def command(
         click.echo("almguard: There is no open pull request.", err=True)
         return 0
     emit(run, format_, outputs, verbose=verbose)
-    if event is not None and event.summary_path is not None:
-        with event.summary_path.open("a", encoding="utf-8") as summary:
-            summary.write(text_of(run, "markdown") + "\n")
-    return judging.exit_code(exit_zero=exit_zero)
+    code = judging.exit_code(exit_zero=exit_zero)
+    gates = [gate for _, gate in judged]
+    tell_job(judging, run, gates, outputs, os.environ, code=code, format_=format_, dry_run=dry_run)
+    return code
 
 
 def _event(environment: str | None, event_file: str | None) -> CiEvent | str:

@@ -126,7 +126,7 @@ def _context(judging: Judging, gate: Gate) -> str:
 def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiEvent | None) -> tuple[str, ...]:
     """Post to one pull request: the check tells the decisive verdict, the comment its own."""
     from bot.cli.annotating import annotations_of
-    from bot.policy.configuration import Comment
+    from bot.policy.configuration import Annotations, Comment
     from bot.report import markdown
 
     mine, all_of_them = (
@@ -147,6 +147,7 @@ def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiE
         rests_on=check.rests_on,
         # A merge group's commit has lines of its own, which nobody reads.
         annotations=() if check.in_queue else annotations_of(judging, run, check.gate),
+        line_threads=settings.annotations is Annotations.THREADS,
     )
     try:
         published = opened.publisher(check.target).publish(publication)

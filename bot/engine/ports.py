@@ -146,6 +146,8 @@ class Publication:
     """What the verdict rests on, to be kept with it."""
     annotations: tuple[Annotation, ...] = ()
     """What to say at lines of the changed files: all that there is to say, so what stands beyond it is outdated."""
+    line_threads: bool = False
+    """Azure DevOps: whether each of them is a thread on its line."""
 
 
 @dataclass(frozen=True, slots=True)

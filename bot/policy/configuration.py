@@ -53,6 +53,8 @@ class Annotations(StrEnum):
     """Where a gate shows findings at a line of a changed file."""
 
     CHECK = "check"
+    THREADS = "threads"
+    """On Azure DevOps as threads too."""
     NEVER = "never"
 
 

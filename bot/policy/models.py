@@ -275,8 +275,9 @@ class Gate(Strict):
     """The name of the check; or globs of base branches, each with a name, of which the first that matches is taken."""
     comment: Literal["on-change", "always", "never"] = "on-change"
     """When to comment on the pull request."""
-    annotations: Literal["check", "never"] = "check"
-    """Whether findings in a file that the pull request changes are shown at their lines as well: on the check (GitHub)."""
+    annotations: Literal["check", "threads", "never"] = "check"
+    """Where findings in a file that the pull request changes are shown at their lines. `check`: on the check (GitHub), in the
+    log of the build (Azure Pipelines). `threads`: on Azure DevOps as a thread on each line, too."""
     on_unknown: dict[UnknownKind, Literal["block", "warn"]] = {}
     """By the kind of unknown, whether it blocks; everything blocks that is not named here."""
 

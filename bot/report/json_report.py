@@ -19,6 +19,7 @@ from bot.model.results import (
     Result,
     Run,
     Unknowing,
+    Verdict,
 )
 from bot.model.subjects import PullRequest, Subject
 from bot.report.grouping import head_of
@@ -31,6 +32,22 @@ JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
 def render(run: Run) -> str:
     """The report as JSON text, in an order that depends on nothing but what was found."""
     return written(document(run), indent=2) + "\n"
+
+
+def one_line(run: Run, gates: Sequence[Gate], exit_code: int) -> str:
+    """A gate's verdict and its counts in one short line of JSON, for later steps of a CI job."""
+    verdicts = Counter(gate.verdict.value for gate in gates)
+    return written(
+        {
+            "verdict": None if run.gate is None else run.gate.verdict.value,
+            "exit_code": exit_code,
+            "verdicts": {verdict.value: verdicts[verdict.value] for verdict in Verdict if verdicts[verdict.value]},
+            "findings": sum(len(result.findings) for result in run.results),
+            "complete": run.complete,
+            **_counts(run),
+        },
+        indent=None,
+    )
 
 
 def written(value: JsonValue, indent: int | None) -> str:
@@ -109,15 +126,18 @@ def _gate(gate: Gate) -> JsonValue:
 
 
 def _summary(run: Run) -> JsonValue:
-    outcomes = Counter(result.outcome for result in run.results)
     by_enforcement: dict[str, JsonValue] = {
         enforcement.value: _tally(Counter(r.outcome for r in run.results if r.enforcement is enforcement))
         for enforcement in Enforcement
     }
+    counts = _counts(run)
+    return {"total": counts.pop("total"), "outcomes": counts.pop("outcomes"), "enforcement": by_enforcement, **counts}
+
+
+def _counts(run: Run) -> dict[str, JsonValue]:
     return {
         "total": len(run.results),
-        "outcomes": _tally(outcomes),
-        "enforcement": by_enforcement,
+        "outcomes": _tally(Counter(result.outcome for result in run.results)),
         "waived": sum(result.waiver is not None or result.waived_within for result in run.results),
         "baseline": sum(result.baseline for result in run.results),
     }

@@ -7,7 +7,7 @@ below has made it harmless in another way.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -37,7 +37,7 @@ __all__ = ["COMMENT_LIMIT", "check_summary", "comment", "description", "environm
 COMMENT_LIMIT = 60_000
 """GitHub takes 65,536 characters in a comment and 65,535 in a check's summary; the publisher adds some of its own."""
 REPORT_LIMIT = 900_000
-"""What a job summary on GitHub takes is 1 MiB."""
+"""Bytes; what a job summary on GitHub takes is 1 MiB."""
 
 SIGNS: Mapping[Verdict, str] = {
     Verdict.PASSED: "✅",
@@ -80,13 +80,19 @@ def check_summary(run: Run) -> str:
     return _render("check-summary.md.j2", run, COMMENT_LIMIT, DETAILS)
 
 
-def report(run: Run) -> str:
-    """Any run, in full: for a job's summary or a file."""
+def report(run: Run, limit: int = REPORT_LIMIT) -> str:
+    """Any run, in full: for a job's summary or a file. At most so many bytes, and so many that the shortest text fits."""
     full = Detail(results=5_000, findings=200, evidence=50, text=1_000)
-    return _render("report.md.j2", run, REPORT_LIMIT, (full, *DETAILS))
+    return _render("report.md.j2", run, limit, (full, *DETAILS), measure=_bytes)
 
 
-def _render(template: str, run: Run, limit: int, details: tuple[Detail, ...]) -> str:
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="replace"))
+
+
+def _render(
+    template: str, run: Run, limit: int, details: tuple[Detail, ...], measure: Callable[[str], int] = len
+) -> str:
     text = ""
     for detail in details:
         if detail is not details[-1] and _at_least(run, detail) > limit:
@@ -111,7 +117,7 @@ def _render(template: str, run: Run, limit: int, details: tuple[Detail, ...]) ->
             )
         )
         text = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip() + "\n"
-        if len(text) <= limit:
+        if measure(text) <= limit:
             return text
     raise AssertionError(f"{template}: {len(text)} characters with the least detail; the limit is {limit}")
 

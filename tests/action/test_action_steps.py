@@ -34,6 +34,8 @@ def test_a_pull_request(machine: Machine) -> None:
     assert (ran.outputs["verdict"], ran.outputs["exit-code"]) == ("waiting", "5")
     report = json.loads(Path(ran.outputs["report"]).read_text(encoding="utf-8"))
     assert report["gate"]["verdict"] == "waiting"
+    told = json.loads(ran.outputs["summary"])
+    assert (told["verdict"], told["exit_code"], told["total"]) == ("waiting", 5, report["summary"]["total"])
     assert "Waiting" in ran.summary
     check, _ = machine.posts()
     assert (check["name"], check["status"], check["sha"]) == (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +55,11 @@ def test_a_build_validation(machine: Machine, number: int, exit_zero: bool, code
     assert statuses(machine, number) == [state]
     (summary,) = ran.summaries
     assert "almguard" in summary
+    verdict = {"succeeded": "passed", "pending": "waiting", "failed": "blocked"}[state]
+    assert ran.tags == [f"almguard-{verdict}"]
+    assert ran.variables["VERDICT"] == verdict
+    assert json.loads(ran.variables["SUMMARY"])["verdict"] == verdict
+    assert json.loads(Path(ran.variables["REPORT"]).read_text(encoding="utf-8"))["gate"]["verdict"] == verdict
 
 
 def test_a_dry_run_posts_nothing_and_forgives_nothing(machine: Machine) -> None:

@@ -95,7 +95,6 @@ def test_a_pull_request(tmp_path: Path) -> None:
         head_sha=SHA,
         base_branch="main",
         can_write=True,
-        summary_path=tmp_path / "summary.md",
         run_url="https://github.com/acme/payments/actions/runs/77",
     )
     assert (made.target.organization, made.target.repository, made.target.pull_request) == ("acme", "payments", 12)

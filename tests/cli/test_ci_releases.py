@@ -82,7 +82,6 @@ def test_a_deployment_that_waits_is_known_by_its_run_and_nothing_else_of_the_pay
     )
     assert made.review == DeploymentReview("acme/payments", 814, "production")
     assert (made.target.release, made.target.commit) == (None, None)
-    assert made.summary_path is not None
     path = tmp_path / "payload.json"
     path.write_text(json.dumps(waiting()), encoding="utf-8")
     assert read_waiting_deployment({}, str(path)).review == made.review

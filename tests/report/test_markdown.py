@@ -113,7 +113,7 @@ def test_the_comment_keeps_its_limit(text: str) -> None:
         assert len(said) <= markdown.COMMENT_LIMIT
         assert "shortened" in said
         assert "Blocked" in said or "must be fixed" in said
-    assert len(markdown.report(run)) <= markdown.REPORT_LIMIT
+    assert len(markdown.report(run).encode()) <= markdown.REPORT_LIMIT
 
 
 def test_nothing_is_shortened_without_need() -> None:

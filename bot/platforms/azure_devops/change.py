@@ -32,6 +32,7 @@ from bot.platforms.azure_devops.subjects import instant
 
 OPINIONS = {10: Opinion.APPROVED, 5: Opinion.APPROVED, -5: Opinion.WAITING, -10: Opinion.CHANGES_REQUESTED}
 MARKER = "Almguard.Context"
+LINE_MARKER = "Almguard.Line"
 """The property that marks our own thread; it is not somebody's comment."""
 MOST_COMMITS = 10_000
 MOST_FILES = 100_000
@@ -135,7 +136,7 @@ def _head_at(iterations: list[Json], at: datetime | None) -> str | None:
 
 def _comments(reads: Reads, threads: list[Json], iterations: list[Json], subject: PullRequest) -> Iterable[Review]:
     for thread in threads:
-        if thread.get("isDeleted") or thread_property(thread, MARKER) is not None:
+        if thread.get("isDeleted") or any(thread_property(thread, sign) for sign in (MARKER, LINE_MARKER)):
             continue
         for comment in thread.get("comments") or ():
             if comment.get("commentType") != "text" or comment.get("isDeleted") or not comment.get("author"):

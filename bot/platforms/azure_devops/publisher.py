@@ -19,6 +19,7 @@ from bot.platforms.azure_devops.change import MARKER, thread_property
 from bot.platforms.azure_devops.client import Json, value
 from bot.platforms.azure_devops.endpoints import Host
 from bot.platforms.azure_devops.files import repository_route
+from bot.platforms.azure_devops.line_threads import LineThreads
 from bot.platforms.azure_devops.provider import AzureDevOpsProvider
 from bot.platforms.azure_devops.sdk import Refused
 
@@ -58,7 +59,26 @@ class AzureDevOpsPublisher:
                 f"The thread on {publication.subject.name} could not be brought up to date: {wrong}. It needs the scope "
                 "vso.threads_full, and the permission 'Contribute to pull requests'."
             )
+        self._lines(publication, author, actions, refused)
         return Published(tuple(actions), tuple(refused))
+
+    def _lines(self, publication: Publication, author: str | None, actions: list[str], refused: list[str]) -> None:
+        """Bring the threads on lines up to date; where none are wanted any more, those that stand are closed."""
+        if not publication.line_threads and publication.comment is None:
+            return
+        subject = publication.subject
+        wanted = publication.annotations if publication.line_threads else ()
+        threads = LineThreads(self._client, subject, publication.context, author)
+        try:
+            done, left = threads.update(wanted, self._reads.threads(subject))
+        except PlatformError as wrong:
+            if publication.line_threads:
+                refused.append(f"The threads on lines of {subject.name} could not be brought up to date: {wrong}.")
+            return
+        if done:
+            self._reads.drop((subject.id, "threads"))
+        actions += done
+        refused += left
 
     def _status(self, publication: Publication, actions: list[str]) -> str | None:
         """Post the status unless it stands already; gives the id of the account that we are."""
