@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.failures import from_platform, harmless
-from bot.cli.options import common
+from bot.cli.failures import Refusal, from_platform, harmless
+from bot.cli.options import DurationType, common
 
 if TYPE_CHECKING:
     from bot.cli.ci import CiEvent
     from bot.cli.judgement import Judging
+    from bot.cli.waiting import Waited
     from bot.engine.ports import Progress
     from bot.engine.targets import Target
     from bot.model.results import Gate
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
     help="A payload of GitHub's webhook deployment_protection_rule: judge that deployment, and answer.",
 )
 @click.option("--dry-run", is_flag=True, help="Judge and print, and post nothing.")
+@click.option(
+    "--wait",
+    type=DurationType(),
+    help="How long to wait for checks that are still running, where nothing else is missing: 10m. [default: gate.wait]",
+)
+@click.option("--watch", is_flag=True, help="Judge again and again until nothing waits, and post nothing.")
 @common
 def command(
     targets: tuple[str, ...],
@@ -43,6 +50,8 @@ def command(
     all_open: bool,
     event_file: str | None,
     dry_run: bool,
+    wait: timedelta | None,
+    watch: bool,
     config: Path | None,
     format_: str,
     outputs: tuple[tuple[str, Path], ...],
@@ -68,6 +77,12 @@ def command(
 
     if event_file is not None and (targets or all_open):
         raise click.UsageError("--event tells what to judge: give no target beside it.")
+    if all_open and (watch or wait):
+        raise Refusal("--all-open judges many pull requests once: it goes with neither --wait nor --watch.")
+    if watch and not targets:
+        raise Refusal(
+            "--watch is for a person at a terminal: name what to watch, github:OWNER/REPO#12. In CI: --wait 10m."
+        )
     event = None if targets else _event(environment, event_file)
     if isinstance(event, str):
         click.echo(f"almguard: {event}", err=True)
@@ -75,9 +90,14 @@ def command(
     with session(now) as opened, progress() as bar, telling(opened, event, dry_run=dry_run):
         chosen = chosen_by(opened, event) if event else tuple(target(text, environment) for text in targets)
         judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()))
-        judged = (judge_open if all_open else judge_all)(judging, chosen, bar)
+        judged: Sequence[tuple[Target, Gate]] = (judge_open if all_open else judge_all)(judging, chosen, bar)
+        if not all_open:
+            waited = _waited(judging, judged, chosen, now, wait, watch)
+            if waited.over and not watch:
+                return 0
+            judging, judged = waited.judging, waited.judged
         run = judging.run()
-        if not dry_run:
+        if not (dry_run or watch):
             for action in post_verdicts(opened, judging, run, judged, event, moved_only=all_open):
                 click.echo(f"almguard: {action}", err=True)
             for action in post_releases(opened, judging, run, judged, event):
@@ -95,12 +115,35 @@ def command(
     return code
 
 
+def _waited(
+    judging: Judging,
+    judged: Sequence[tuple[Target, Gate]],
+    targets: Sequence[Target],
+    now: datetime | None,
+    wait: timedelta | None,
+    watch: bool,
+) -> Waited:
+    """The judgement after waiting, where waiting was asked for and helps."""
+    from bot.cli import waiting
+    from bot.cli.judgement import Judging
+    from bot.engine.ports import Silence
+
+    def again() -> tuple[Judging, list[tuple[Target, Gate]]]:
+        judging.session.renew(now or datetime.now(UTC))
+        anew = Judging(judging.session, judging.command, judging.configuration)
+        return anew, judge_all(anew, targets, Silence())
+
+    clock = waiting.Clock()
+    if watch:
+        return waiting.watch(judging, judged, again, clock)
+    return waiting.wait_for_checks(judging, judged, again, wait, clock)
+
+
 def _event(environment: str | None, event_file: str | None) -> CiEvent | str:
     """What this CI job, or a payload in a file, is about; or why there is nothing to judge, which is no failure."""
     import os
 
     from bot.cli.ci import CiError, read_event, read_waiting_deployment
-    from bot.cli.failures import Refusal
 
     try:
         if event_file is not None:
@@ -114,7 +157,6 @@ def _event(environment: str | None, event_file: str | None) -> CiEvent | str:
 
 def judge_all(judging: Judging, targets: Sequence[Target], progress: Progress) -> list[tuple[Target, Gate]]:
     """Judge each target, and every other open pull request that has the same head: one check stands for all of them."""
-    from bot.cli.failures import Refusal
     from bot.engine.ports import PlatformError
     from bot.model.subjects import PullRequest, Release
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,23 @@ class InstantType(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"{value!r} is no instant such as 2026-11-02T09:00:00Z", param, ctx)
         return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+class DurationType(click.ParamType[timedelta]):
+    """A length of time: ``90s``, ``10m``, ``1h30m``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Parse it, or say what it should look like."""
+        from bot.policy.durations import duration
+
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class OutputType(click.ParamType[tuple[str, Path]]):

@@ -106,6 +106,14 @@ class Session:
         """The longest chain of round trips."""
         return max((provider.round_trips() for provider in self._providers.values()), default=0)
 
+    def renew(self, now: datetime) -> None:
+        """Read everything again from now on."""
+        for provider in self._providers.values():
+            provider.close()
+        self._providers.clear()
+        self._fetcher = None
+        self.now = now
+
     def close(self) -> None:
         """End every provider."""
         for provider in self._providers.values():

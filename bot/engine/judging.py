@@ -169,9 +169,13 @@ def _select(
 def _forget(own_checks: frozenset[str], own_run: str, known: Known) -> None:
     for key, answer in known.answers.items():
         if isinstance(answer, Loaded) and isinstance(answer.value, Checks):
-            judging = _job_that_judges(answer.value, own_run)
-            others = tuple(c for c in answer.value.checks if c.name not in own_checks and c is not judging)
-            known.answers[key] = replace(answer, value=Checks(others))
+            known.answers[key] = replace(answer, value=without_own(answer.value, own_checks, own_run))
+
+
+def without_own(checks: Checks, own_checks: frozenset[str], own_run: str) -> Checks:
+    """The checks that others reported: not what this program posts, nor the job that it runs in."""
+    judging = _job_that_judges(checks, own_run)
+    return Checks(tuple(check for check in checks.checks if check.name not in own_checks and check is not judging))
 
 
 def _job_that_judges(checks: Checks, own_run: str) -> Check | None:

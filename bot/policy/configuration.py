@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -75,6 +76,8 @@ class GateSettings:
     on_unknown: Mapping[UnknownKind, OnUnknown] = field(default_factory=dict)
     annotations: Annotations = Annotations.CHECK
     """Where findings at a line of a changed file are shown."""
+    wait: timedelta = timedelta(0)
+    """How long to wait for running checks, where nothing else is missing."""
 
     def context(self, branch: str) -> str:
         """The name of the check on pull requests into that branch."""

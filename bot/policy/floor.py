@@ -26,7 +26,11 @@ def under(floor: Configuration, own: Configuration) -> Configuration:
     return replace(
         floor,
         policies=(*floor.policies, *added),
-        gate=replace(floor.gate, on_unknown={**floor.gate.on_unknown, **stricter}),
+        gate=replace(
+            floor.gate,
+            on_unknown={**floor.gate.on_unknown, **stricter},
+            wait=max(floor.gate.wait, own.gate.wait),
+        ),
         sources=(*floor.sources, *(source for source in own.sources if source.name in names)),
         digest=hashlib.sha256(f"{floor.digest}\n{own.digest}".encode()).hexdigest(),
         warnings=(*floor.warnings, *own.warnings, *_without_effect(floor, own, names)),

@@ -22,6 +22,7 @@ from bot.policy.configuration import (
     OnUnknown,
     SourceFile,
 )
+from bot.policy.durations import duration
 from bot.policy.globs import any_glob
 from bot.policy.identities import Identities, read_identities
 from bot.policy.inventory import Inventory, read_inventory
@@ -213,7 +214,9 @@ class _Loading:
 def _gate(gate: models.Gate) -> GateSettings:
     contexts = {"**": gate.context} if isinstance(gate.context, str) else gate.context
     unknown: dict[UnknownKind, OnUnknown] = {kind: OnUnknown(word) for kind, word in gate.on_unknown.items()}
-    return GateSettings(tuple(contexts.items()), Comment(gate.comment), unknown, Annotations(gate.annotations))
+    return GateSettings(
+        tuple(contexts.items()), Comment(gate.comment), unknown, Annotations(gate.annotations), duration(gate.wait)
+    )
 
 
 def _connections(written: Sequence[models.Connection]) -> tuple[Connection, ...]:

@@ -15,6 +15,7 @@ from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
 from bot.model.results import Enforcement
 from bot.model.subjects import Platform, Visibility
+from bot.policy.durations import duration
 from bot.policy.globs import mistake
 
 API_VERSION = "almguard/v1"
@@ -64,7 +65,17 @@ def _some_path(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _duration(value: str) -> str:
+    duration(value)
+    return value
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+Duration = Annotated[
+    str,
+    AfterValidator(_duration),
+    Field(json_schema_extra={"pattern": "^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$", "minLength": 2}),
+]
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
 Glob = Annotated[
     str,
@@ -278,6 +289,8 @@ class Gate(Strict):
     annotations: Literal["check", "threads", "never"] = "check"
     """Where findings in a file that the pull request changes are shown at their lines. `check`: on the check (GitHub), in the
     log of the build (Azure Pipelines). `threads`: on Azure DevOps as a thread on each line, too."""
+    wait: Duration = "0s"
+    """How long a gate waits for checks that are still running, where nothing else is missing, before it posts: `10m`."""
     on_unknown: dict[UnknownKind, Literal["block", "warn"]] = {}
     """By the kind of unknown, whether it blocks; everything blocks that is not named here."""
 
