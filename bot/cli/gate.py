@@ -43,6 +43,11 @@ if TYPE_CHECKING:
     help="How long to wait for checks that are still running, where nothing else is missing: 10m. [default: gate.wait]",
 )
 @click.option("--watch", is_flag=True, help="Judge again and again until nothing waits, and post nothing.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Show what stands in the way: what is missing, who can help, which line of the policy asks. Posts nothing.",
+)
 @common
 def command(
     targets: tuple[str, ...],
@@ -52,6 +57,7 @@ def command(
     dry_run: bool,
     wait: timedelta | None,
     watch: bool,
+    explain: bool,
     config: Path | None,
     format_: str,
     outputs: tuple[tuple[str, Path], ...],
@@ -68,6 +74,7 @@ def command(
 
     from bot.cli.all_open import judge_open
     from bot.cli.ci_output import tell_job
+    from bot.cli.explaining import explain_run
     from bot.cli.judgement import Judging, given_configuration, target
     from bot.cli.output import emit
     from bot.cli.posting import post_verdicts
@@ -83,6 +90,10 @@ def command(
         raise Refusal(
             "--watch is for a person at a terminal: name what to watch, github:OWNER/REPO#12. In CI: --wait 10m."
         )
+    if explain and format_ != "terminal":
+        raise click.UsageError("--explain is for the terminal: --format json has all of it, for programs.")
+    if explain:  # it is read by somebody who wants to know now
+        dry_run, wait = True, wait or timedelta(0)
     event = None if targets else _event(environment, event_file)
     if isinstance(event, str):
         click.echo(f"almguard: {event}", err=True)
@@ -108,7 +119,10 @@ def command(
     if all_open and not judged and not judging.failures and not judging.incomplete:
         click.echo("almguard: There is no open pull request.", err=True)
         return 0
-    emit(run, format_, outputs, verbose=verbose)
+    if explain:
+        explain_run(judging, run, outputs)
+    else:
+        emit(run, format_, outputs, verbose=verbose)
     code = judging.exit_code(exit_zero=exit_zero)
     gates = [gate for _, gate in judged]
     tell_job(judging, run, gates, outputs, os.environ, code=code, format_=format_, dry_run=dry_run)

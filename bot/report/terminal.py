@@ -79,11 +79,11 @@ ASCII_GLYPHS = Glyphs(passed="+", waiting="~", blocked="x", empty="0", recorded=
 
 def render(run: Run, console: Console, *, verbose: bool = False) -> None:
     """Show the run. The console decides about width, colour and encoding; ``verbose`` unfolds what needs nobody."""
-    for part in _Page(console, verbose=verbose).parts(run):
+    for part in Page(console, verbose=verbose).parts(run):
         console.print(part, highlight=False, markup=False, emoji=False)
 
 
-class _Page:
+class Page:
     """The parts of the report, for one console."""
 
     def __init__(self, console: Console, *, verbose: bool) -> None:
@@ -108,7 +108,7 @@ class _Page:
     def parts(self, run: Run) -> Iterable[RenderableType]:
         """From top to bottom."""
         groups = grouped(run.results)
-        yield self._banner(run)
+        yield self.banner(run)
         for notice in run.notices:
             yield Text.assemble((f"{self.glyphs.warning} ", "yellow"), self.text(notice))
         if is_survey(run):
@@ -126,7 +126,8 @@ class _Page:
             yield from self._quiet(groups)
         yield self._footer(run)
 
-    def _banner(self, run: Run) -> RenderableType:
+    def banner(self, run: Run) -> RenderableType:
+        """The verdict and what it is about."""
         gate = run.gate
         style = "red" if gate is None and grouped(run.results).blocking else "green"
         if gate is not None:
@@ -168,7 +169,7 @@ class _Page:
             waivers = [result.waiver] if result.waiver is not None else list(_within(result.members))
             said = "; ".join(waived(waiver) for waiver in waivers)
             lead = Text.assemble((f"{self.glyphs.waived} ", "cyan"))
-            yield _hanging(lead, self.text(f"{result.key} {self.glyphs.bullet} {result.subject.name}: {said}"))
+            yield hanging(lead, self.text(f"{result.key} {self.glyphs.bullet} {result.subject.name}: {said}"))
         if len(results) > FINDINGS_SHOWN:
             yield Text(f"and {len(results) - FINDINGS_SHOWN} more: see --verbose", style="dim")
 
@@ -204,7 +205,7 @@ class _Page:
             known = {evidence for finding in result.findings for evidence in finding.evidence}
             seen = [evidence for evidence in result.evidence if evidence.ok is None and evidence not in known]
             seen = seen if self.verbose else seen[:EVIDENCE_SHOWN]
-            body += [_hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self._seen(item)) for item in seen]
+            body += [hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self._seen(item)) for item in seen]
         table = self._checked(result.evidence)
         if table is not None:
             body.append(table)
@@ -231,7 +232,7 @@ class _Page:
         """The members of a group, each with its sign and what it says."""
         body: list[RenderableType] = [self.text(f"{Combination(how).words}:", "dim")]
         for member in members:
-            sign, style = self._sign(member)
+            sign, style = self.sign(member)
             name = member.key.partition("/")[2] or member.key
             head = Text.assemble((f"{sign} ", style), self.text(name, "bold"), "  ", self.text(_ended(member), "dim"))
             inner: list[RenderableType] = []
@@ -247,7 +248,8 @@ class _Page:
             body.append(Group(head, *(Padding(part, (0, 0, 0, 2)) for part in inner)))
         return body
 
-    def _sign(self, member: Member) -> tuple[str, str]:
+    def sign(self, member: Member) -> tuple[str, str]:
+        """How a member ended, as a sign and its style."""
         if member.waiver is not None:
             return self.glyphs.waived, "cyan"
         if member.outcome is Outcome.FAIL and member.awaiting:
@@ -282,10 +284,10 @@ class _Page:
             Text.assemble(self.text(where, "bold"), " " if where else "", self.text(finding.message))
         ]
         if finding.fix:
-            lines.append(_hanging(Text(f"{self.glyphs.arrow} ", style="green"), self.text(finding.fix, "green")))
+            lines.append(hanging(Text(f"{self.glyphs.arrow} ", style="green"), self.text(finding.fix, "green")))
         seen = [evidence for evidence in finding.evidence if evidence.ok is None]
         seen = seen if self.verbose else seen[:EVIDENCE_SHOWN]
-        lines += [_hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self._seen(item)) for item in seen]
+        lines += [hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self._seen(item)) for item in seen]
         table = self._checked(finding.evidence)
         if table is not None:
             lines.append(table)
@@ -329,7 +331,7 @@ class _Page:
             concerned = self.text(f"{counted(len(group.keys), 'rule')}: {rules}", "dim")
             amount = f", {counted(len(group.subjects), 'subject')}" if len(group.subjects) > 1 else ""
             blocks = ("; undecided, though it blocks", "bold magenta") if group.blocks else ""
-            yield _hanging(lead, Text.assemble(reason, " (", concerned, (amount, "dim"), blocks, ")"))
+            yield hanging(lead, Text.assemble(reason, " (", concerned, (amount, "dim"), blocks, ")"))
         yield from self._rest(len(unknowns))
 
     def _gaps(self, run: Run) -> Iterable[RenderableType]:
@@ -343,7 +345,7 @@ class _Page:
             folded.setdefault((str(gap.kind), gap.fact, gap.reason), []).append(gap.name)
         for (kind, fact, reason), names in sorted(folded.items())[: None if self.verbose else REASONS_SHOWN]:
             lead = Text.assemble((f"{self.glyphs.inconclusive} ", "magenta"), (f"{kind} ", "bold magenta"))
-            yield _hanging(
+            yield hanging(
                 lead, Text.assemble(self.text(f"{fact}: {reason}"), " (", self.text(_some(sorted(names)), "dim"), ")")
             )
         yield from self._rest(len(folded))
@@ -408,7 +410,7 @@ def _some(names: Sequence[str]) -> str:
     return f"{shown}, and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else shown
 
 
-def _hanging(lead: Text, body: Text) -> RenderableType:
+def hanging(lead: Text, body: Text) -> RenderableType:
     """A line whose continuation stands under its text, not under its sign."""
     table = Table.grid(padding=0, expand=False)
     table.add_column(no_wrap=True)

@@ -274,3 +274,55 @@ def test_one_check_stands_for_every_pull_request_of_a_commit(shared_head: World)
     assert len(checks) == 2
     assert len({check["sha"] for check in checks}) == 1
     assert {check["conclusion"] for check in checks} == {None}
+
+
+EXPLAINED = """\
+apiVersion: almguard/v1
+kind: Policy
+metadata: {name: payments, owner: platform-governance}
+rules:
+  - rule: requirement-link
+    enforce: block
+    unless: pr.author.is_bot
+  - name: change-approval
+    enforce: block
+    any_of:
+      - {rule: approvals, with: {minimum: 2}}
+      - {rule: approvals, name: docs-approval, when: 'files.all(f, f.path.startsWith("docs/"))'}
+"""
+
+
+@BOTH
+def test_explain_says_what_is_missing_who_helps_and_which_line_asks(demo: World, target: str) -> None:
+    policy = demo.write("policy.yml", EXPLAINED)
+    report = demo.folder / "run.json"
+    ended = demo.call(
+        "gate", target.format(12), "--config", policy, "--explain", "--output", str(report), environ={"COLUMNS": "400"}
+    )
+    assert '"almguard.report/v1"' in report.read_text(encoding="utf-8")
+    assert ended.code == 1, ended.err
+    for words in (
+        f"{policy}:5 (policy payments, owned by platform-governance)",
+        f"{policy}:8 (policy payments",
+        f"{policy}:11",
+        "unless: pr.author.is_bot → does not hold",
+        "No requirement is linked",
+        "0 of 2 approvals, 2 missing",
+        "Can still approve: anyone with write permission",
+        "any one of these would do:",
+        "2 entries stand in the way; 1 of them waits for people or checks alone.",
+    ):
+        assert words in ended.out, (words, ended.out)
+    assert posted(demo) == ([], []), "--explain posts nothing"
+
+
+@BOTH
+def test_explain_of_a_pass(demo: World, target: str) -> None:
+    policy = demo.write("policy.yml", EXPLAINED.replace("minimum: 2", "minimum: 1"))
+    ended = demo.call("gate", target.format(14), "--config", policy, "--explain")
+    assert (ended.code, "Nothing stands in the way." in ended.out) == (0, True), ended.out
+
+
+def test_explain_is_for_the_terminal(demo: World) -> None:
+    ended = demo.call("gate", GITHUB.format(12), "--explain", "--format", "json")
+    assert (ended.code, "--format json has all of it" in ended.err) == (2, True)
