@@ -55,7 +55,9 @@ def test_github_reads_them(schema: str, paths: list[Path]) -> None:
 def test_azure_pipelines_reads_them(path: Path, tmp_path: Path) -> None:
     # The service reads every scalar as text (``default: false`` is no boolean yet), and its schema knows nothing else.
     copy = tmp_path / f"{path.stem}.json"
-    copy.write_text(json.dumps(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)), encoding="utf-8")
+    text = json.dumps(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader))
+    # Nor does the schema know what an expression stands for.
+    copy.write_text(text.replace('"${{ step }}"', '{"script": "true"}'), encoding="utf-8")
     schema = ("--builtin-schema", "vendor.azure-pipelines", "--data-transform", "azure-pipelines")
     checked = tool("check-jsonschema", *schema, str(copy))
     assert checked.returncode == 0, checked.stdout + checked.stderr

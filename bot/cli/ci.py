@@ -22,7 +22,7 @@ def read_event(environ: Mapping[str, str], environment: str | None = None) -> Ci
     if on_github(environ):
         return github_event(environ, environment)
     if on_azure(environ):
-        return azure_event(environ)
+        return azure_event(environ, environment)
     raise CiError(
         f"This is neither a job of GitHub Actions nor one of Azure Pipelines, so there is no event. {NAME_TARGET}"
     )

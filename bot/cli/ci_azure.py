@@ -1,6 +1,7 @@
-"""The pull request that a build in Azure Pipelines was started for, from its predefined variables.
+"""What a build in Azure Pipelines was started for, from its predefined variables: a pull request, or a deployment.
 
-Source: https://learn.microsoft.com/azure/devops/pipelines/build/variables
+Sources: https://learn.microsoft.com/azure/devops/pipelines/build/variables,
+https://learn.microsoft.com/azure/devops/pipelines/release/variables
 """
 
 from __future__ import annotations
@@ -19,15 +20,23 @@ _SHA = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
 _AZURE_GITHUB = frozenset({"github", "githubenterprise"})
 
 
-def azure_event(environ: Mapping[str, str]) -> CiEvent:
-    """The pull request of a build in Azure Pipelines. Raises ``CiError``."""
+def azure_event(environ: Mapping[str, str], environment: str | None = None) -> CiEvent:
+    """The pull request of a build in Azure Pipelines, or the release that it deploys to an environment. Raises ``CiError``.
+
+    A deployment job knows its environment; a job before it is told.
+    """
+    if environ.get("RELEASE_RELEASEID"):
+        return _classic_release(environ, environment)
     provider = environ.get("BUILD_REPOSITORY_PROVIDER", "")
     reason = environ.get("BUILD_REASON", "")
+    place = environment or environ.get("ENVIRONMENT_NAME")
+    if reason != "PullRequest" and place:
+        return _deployment(environ, reason, provider, place)
     if reason != "PullRequest":
         raise CiError(
             f"This build runs because of {reason or 'nothing that BUILD_REASON names'}, not for a pull request. "
             "On Azure Repos, add it as a build validation policy of the branch; for a GitHub repository, give "
-            f"the pipeline a pr: trigger. For a whole organisation use almguard scan. {NAME_TARGET}"
+            f"the pipeline a pr: trigger. Before a deployment, name its environment: --environment NAME. {NAME_TARGET}"
         )
     if provider.lower() in _AZURE_GITHUB:
         return _azure_for_github(environ, reason)
@@ -49,6 +58,50 @@ def azure_event(environ: Mapping[str, str]) -> CiEvent:
         commit=head,
     )
     return _azure_event(environ, reason, target, can_write=True)
+
+
+def _deployment(environ: Mapping[str, str], reason: str, provider: str, environment: str) -> CiEvent:
+    """The run itself is the release that it deploys."""
+    if provider.lower() != "tfsgit":
+        raise CiError(
+            f"The build's repository is of the kind {provider or '(BUILD_REPOSITORY_PROVIDER is not set)'}, not Azure Repos: "
+            "name the release that is deployed: almguard gate github:OWNER/REPO@v1.2.3 --environment NAME."
+        )
+    organization, project, repository = _azure_repository(environ)
+    version = environ.get("BUILD_BUILDNUMBER") or _azure_value(environ, "BUILD_BUILDID")
+    target = Target(
+        f"ado:{organization}/{project}/{repository}@{version}",
+        Platform.AZURE_DEVOPS,
+        organization=organization,
+        project=project,
+        repository=repository,
+        release=version,
+        environment=environment,
+        run=_azure_number(environ, "BUILD_BUILDID"),
+    )
+    return _azure_event(environ, reason, target, can_write=True)
+
+
+def _classic_release(environ: Mapping[str, str], environment: str | None) -> CiEvent:
+    """A classic release, of the repository of its primary artifact; for its own stage, unless another is named."""
+    organization = _azure_organization(_azure_value(environ, "SYSTEM_COLLECTIONURI"))
+    project, version = _azure_value(environ, "SYSTEM_TEAMPROJECT"), _azure_value(environ, "RELEASE_RELEASENAME")
+    alias = re.sub(r"\W", "_", environ.get("RELEASE_PRIMARYARTIFACTSOURCEALIAS", "")).upper()
+    repository = environ.get(f"RELEASE_ARTIFACTS_{alias}_REPOSITORY_NAME") or _azure_value(
+        environ, "BUILD_REPOSITORY_NAME"
+    )
+    target = Target(
+        f"ado:{organization}/{project}/{repository}@{version}",
+        Platform.AZURE_DEVOPS,
+        organization=organization,
+        project=project,
+        repository=repository,
+        release=version,
+        environment=environment or _azure_value(environ, "RELEASE_ENVIRONMENTNAME"),
+        run=_azure_number(environ, "RELEASE_RELEASEID"),
+        classic=True,
+    )
+    return _azure_event(environ, environ.get("RELEASE_REASON", "release"), target, can_write=True)
 
 
 def _azure_for_github(environ: Mapping[str, str], reason: str) -> CiEvent:
@@ -123,14 +176,14 @@ def _azure_run(environ: Mapping[str, str]) -> str | None:
 def _azure_value(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:
-        raise CiError(f"{name} is not set, though this is a build for a pull request. {NAME_TARGET}")
+        raise CiError(f"{name} is not set, though every job of Azure Pipelines of this kind has it. {NAME_TARGET}")
     return value
 
 
 def _azure_number(environ: Mapping[str, str], name: str) -> int:
     value = _azure_value(environ, name)
     if not re.fullmatch(r"[1-9][0-9]{0,9}", value):
-        raise CiError(f"{name} is {value[:80]!r}, which is no number of a pull request. {NAME_TARGET}")
+        raise CiError(f"{name} is {value[:80]!r}, which is no number. {NAME_TARGET}")
     return int(value)
 
 

@@ -37,7 +37,11 @@ class Target:
     path: str | None = None
     """A git checkout."""
     commit: str | None = None
-    """In a gate: the head that the event was about, when it is known."""
+    """In a gate: the head that the event was about, or the commit that a deployment names, when it is known."""
+    run: int | None = None
+    """Azure DevOps, in a gate: the id of the run (or of the classic release) that is the release."""
+    classic: bool = False
+    """Whether ``run`` is a classic release."""
 
     def __str__(self) -> str:
         return self.text

@@ -1,7 +1,8 @@
 """Runs a template's steps as an agent of Azure Pipelines does, and obeys the logging commands that they print.
 
-It knows ``${{ parameters.NAME }}``, ``$(variables)``, ``bash`` steps and the conditions succeeded() and always(); tasks are
-noted and not run.
+It knows ``${{ parameters.NAME }}``, ``${{ each step in parameters.NAME }}``, templates beside the template, ``$(variables)``,
+``bash`` steps and the conditions succeeded() and always(); tasks are noted and not run. Stages come one after the other, and
+after one that failed none is run.
 
 Sources: https://learn.microsoft.com/azure/devops/pipelines/process/runtime-parameters,
 https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands
@@ -19,6 +20,7 @@ from typing import Any
 import yaml
 
 PARAMETER = re.compile(r"\$\{\{\s*parameters\.(\w+)\s*\}\}")
+EACH = re.compile(r"\$\{\{\s*each step in parameters\.(\w+)\s*\}\}")
 VARIABLE = re.compile(r"\$\(([\w.]+)\)")
 COMMAND = re.compile(r"^.*?##vso\[(?P<name>[a-z.]+)\s*(?P<properties>[^\]]*)\](?P<text>.*)$", re.IGNORECASE)
 
@@ -66,10 +68,29 @@ class Agent:
             environ: the variables that every step sees.
             without: names of steps that need not be run.
         """
+        ran = Ran()
+        self._template(template, parameters, variables, environ, without, ran)
+        return ran
+
+    def _template(
+        self,
+        template: Path,
+        parameters: Mapping[str, object],
+        variables: Mapping[str, str],
+        environ: Mapping[str, str],
+        without: frozenset[str],
+        ran: Ran,
+    ) -> None:
         document = yaml.load(template.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
         given = self._parameters(document, parameters)
-        ran = Ran()
-        for step in steps_of(document):
+        for step in steps_of(document, parameters):
+            if "template" in step:
+                inner = {
+                    name: PARAMETER.sub(lambda found: given[found[1]], value) if isinstance(value, str) else value
+                    for name, value in step.get("parameters", {}).items()
+                }
+                self._template(template.parent / step["template"], inner, variables, environ, without, ran)
+                continue
             name = str(step.get("displayName") or step.get("task") or "")
             always = str(step.get("condition", "succeeded()")) == "always()"
             if "bash" not in step or name in without or (ran.code and not always):
@@ -77,7 +98,6 @@ class Agent:
                 continue
             ran.ran.append(name)
             self._step(step, given, variables, {**environ, **ran.variables}, ran)
-        return ran
 
     @staticmethod
     def _parameters(document: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, str]:
@@ -144,12 +164,19 @@ class Agent:
             assert name in ("task.complete", "task.setprogress", "task.uploadfile"), f"this agent does not know {name}"
 
 
-def steps_of(document: object) -> list[dict[str, Any]]:
+def steps_of(document: object, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The steps of a template, those of its stages and jobs among them, in their order."""
     if isinstance(document, list):
-        return [step for item in document for step in steps_of(item)]
+        return [step for item in document for step in steps_of(item, parameters)]
     if not isinstance(document, dict):
         return []
-    if "bash" in document or "task" in document:
+    if "bash" in document or "task" in document or "template" in document:
         return [document]
-    return [step for key, value in document.items() if key != "parameters" for step in steps_of(value)]
+    found: list[dict[str, Any]] = []
+    for key, value in document.items():
+        each = EACH.fullmatch(key)
+        if each is not None:
+            found += parameters[each[1]]
+        elif key != "parameters":
+            found += steps_of(value, parameters)
+    return found

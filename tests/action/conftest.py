@@ -142,7 +142,7 @@ class Machine:
         variables = {"System.AccessToken": "sandbox-token"}
         return Agent(temp, sources).run(
             ROOT / "templates" / "pipelines" / template,
-            {"package": "almguard==0", **parameters},
+            {**({} if template == "azure-release.yml" else {"package": "almguard==0"}), **parameters},
             variables,
             {**build, **environ},
             without=frozenset({"Install almguard"}),

@@ -51,7 +51,7 @@ def statuses(machine: Machine, number: int) -> list[str]:
 def test_a_build_validation(machine: Machine, number: int, exit_zero: bool, code: int, state: str) -> None:
     ran = validation(machine, number, exitZero=exit_zero)
     assert ran.code == code, ran.log
-    assert ran.ran == ["Judge the pull request"]
+    assert ran.ran == ["Judge"]
     assert statuses(machine, number) == [state]
     (summary,) = ran.summaries
     assert "almguard" in summary

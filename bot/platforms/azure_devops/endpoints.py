@@ -52,6 +52,11 @@ COMMITS = Endpoint(
     _REPOSITORY + "/commits/{commitId}",
     "vso.code",
 )
+COMMIT_STATUSES = Endpoint(
+    "428dd4fb-fda5-4722-af02-9313b80305da",
+    _REPOSITORY + "/commits/{commitId}/statuses",
+    "vso.code or vso.code_status",
+)
 COMMITS_BATCH = Endpoint("6400dfb2-0bcb-462b-b992-5a57f8f1416c", _REPOSITORY + "/commitsBatch", "vso.code")
 COMMIT_DIFFS = Endpoint("615588d5-c0c7-4b88-88f8-e625306446e8", _REPOSITORY + "/diffs/commits", "vso.code")
 ANNOTATED_TAGS = Endpoint(

@@ -11,10 +11,11 @@ from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject, WorkItem
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.client import Json, value
-from bot.platforms.azure_devops.deployments import classic_deployments, commit_of, history
+from bot.platforms.azure_devops.deployments import builds, classic_deployments, commit_of, history
 from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.release import find_tag
+from bot.platforms.azure_devops.rollback import classic_release
 from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident, required_instant
 from bot.platforms.azure_devops.work_items import read_items
@@ -44,6 +45,8 @@ class Resolver:
         if target.pull_request is not None:
             return self.pull_request(target.project, target.repository, target.pull_request)
         repository = self.repository(target.project, target.repository)
+        if target.run is not None:
+            return self._known(repository, target, target.run)
         if target.release is not None:
             self._require_environment(repository, target)
             return self._release(repository, target)
@@ -125,6 +128,33 @@ class Resolver:
         if runs:
             return self._run(repository, runs, target.environment)
         return self._tag(repository, version, commit, target.environment)
+
+    def _known(self, repository: Repository, target: Target, number: int) -> Release:
+        """The run, or classic release, of this id: names and build numbers need not be unique."""
+        project = ident(repository.organization)
+        if not target.classic:
+            self._require_environment(repository, target)
+            run = builds(self._reads, project, [number]).get(number)
+            if run is None or str(value(run, "repository", "id") or "").lower() != ident(repository):
+                raise PlatformError(
+                    f"{target}: {repository.organization.name} has no run {number} of {repository.name}."
+                )
+            return self._reads.subjects.run(run, repository, target.environment)
+        release = classic_release(self._reads, project, number)
+        if release is None:
+            raise PlatformError(f"{target}: {repository.organization.name} has no classic release {number}.")
+        stages = [str(one.get("name")) for one in release.get("environments") or ()]
+        stage = next((name for name in stages if name.lower() == (target.environment or "").lower()), None)
+        if stage is None:
+            raise PlatformError(
+                f"{target}: the release has no stage {target.environment!r}. It has {', '.join(sorted(stages))}."
+            )
+        commit = commit_of(release, repository)
+        if commit is None:
+            raise PlatformError(
+                f"{target}: none of the release's artifacts is of {repository.name}: it tells no commit that could be judged."
+            )
+        return self._reads.subjects.classic(release, repository, commit, stage)
 
     def _require_environment(self, repository: Repository, target: Target) -> None:
         """A misspelt environment has no deployments: without this it would pass as the first release of all."""
