@@ -25,9 +25,13 @@ AT_ONCE = 200
 """Pull requests that are judged together: so many facts wait in memory."""
 
 
-def judge_open(judging: Judging, targets: Sequence[Target], progress: Progress) -> list[tuple[Target, Gate]]:
-    """Judge every open pull request under these targets: those of one configuration together, so that their facts are
-    loaded in bulk. One that cannot be judged is noted in ``judging.failures``, and ends none of the others.
+def judge_open(
+    judging: Judging, targets: Sequence[Target], progress: Progress, *, base: str | None = None
+) -> list[tuple[Target, Gate]]:
+    """Judge every open pull request under these targets, or every one into a branch.
+
+    Those of one configuration are judged together, so that their facts are loaded in bulk. One that cannot be judged is noted
+    in ``judging.failures``, and ends none of the others.
     """
     judged: list[tuple[Target, Gate]] = []
     done: set[str] = set()
@@ -40,25 +44,37 @@ def judge_open(judging: Judging, targets: Sequence[Target], progress: Progress) 
                 raise
             judging.failures.append((str(target), failure))
             continue
-        found = [one for one in _open(judging, provider, root, progress) if one.id not in done]
+        found = [
+            one
+            for one in _open(judging, provider, root, progress)
+            if one.id not in done and base in (None, one.base.branch)
+        ]
         done |= {one.id for one in found}
-        judged += judge_together(judging, provider, found, progress)
+        judged += judge_together(judging, provider, found, progress, uninvited=isinstance(root, Repository))
     return judged
 
 
 def judge_together(
-    judging: Judging, provider: Provider, subjects: Sequence[PullRequest], progress: Progress
+    judging: Judging, provider: Provider, subjects: Sequence[PullRequest], progress: Progress, *, uninvited: bool
 ) -> Iterator[tuple[Target, Gate]]:
-    """Judge pull requests of one provider, grouped by their configuration."""
+    """Judge pull requests of one provider, grouped by their configuration.
+
+    ``uninvited`` says to judge by the baseline those that no configuration is meant for. A repository that was named alone is
+    told what it lacks; in the others of an organisation nobody asked for a check.
+    """
     groups: dict[str, tuple[Configuration, list[PullRequest]]] = {}
     by_base: dict[str, list[PullRequest]] = {}
     for subject in subjects:
         by_base.setdefault(subject.base.id, []).append(subject)
     for into in by_base.values():
         try:
-            configuration = judging.configuration_for(provider, into[0])
+            configuration = judging.configured(provider, into[0])
+            if configuration is None and uninvited:
+                configuration = judging.configuration_for(provider, into[0])
         except click.ClickException as failure:
             judging.failures.append((f"{into[0].base.name}, {len(into)} open", failure))
+            continue
+        if configuration is None:
             continue
         if into[0].id in judging.unread:
             judging.unread |= {one.id for one in into}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.cli.ci_azure import azure_event
+from bot.cli.ci_azure import azure_event, azure_home
 from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent
-from bot.cli.ci_github import github_event, waiting_deployment
+from bot.cli.ci_github import github_event, github_home, waiting_deployment
 from bot.cli.ci_payload import payload_at
+from bot.engine.targets import Target
 
-__all__ = ["CiError", "CiEvent", "in_ci", "on_azure", "on_github", "read_event", "read_waiting_deployment"]
+__all__ = ["CiError", "CiEvent", "home_of", "in_ci", "on_azure", "on_github", "read_event", "read_waiting_deployment"]
 
 
 def in_ci(environ: Mapping[str, str]) -> bool:
@@ -31,6 +32,18 @@ def read_event(environ: Mapping[str, str], environment: str | None = None) -> Ci
 def read_waiting_deployment(environ: Mapping[str, str], path: str) -> CiEvent:
     """The deployment that a payload of GitHub's event ``deployment_protection_rule`` is about. Raises ``CiError``."""
     return waiting_deployment(environ, payload_at(path))
+
+
+def home_of(environ: Mapping[str, str]) -> Target:
+    """The repository that this job belongs to. Raises ``CiError``."""
+    if on_github(environ):
+        return github_home(environ)
+    if on_azure(environ):
+        return azure_home(environ)
+    raise CiError(
+        "--all-open outside of GitHub Actions and Azure Pipelines needs to be told where: almguard gate --all-open "
+        "github:OWNER/REPO, github:OWNER, ado:ORG/PROJECT/REPO, ado:ORG/PROJECT or ado:ORG."
+    )
 
 
 def on_github(environ: Mapping[str, str]) -> bool:

@@ -1,4 +1,5 @@
-"""What a build in Azure Pipelines was started for, from its predefined variables: a pull request, or a deployment.
+"""What a build in Azure Pipelines was started for, from its predefined variables (and those that the template for service
+hooks maps): a pull request, a deployment, or the open pull requests again.
 
 Sources: https://learn.microsoft.com/azure/devops/pipelines/build/variables,
 https://learn.microsoft.com/azure/devops/pipelines/release/variables
@@ -11,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent, github_target
-from bot.engine.targets import Target
+from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent, any_target, github_target
+from bot.engine.targets import Search, Target
 from bot.model.subjects import Platform
 
 _SHA = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
@@ -20,8 +21,22 @@ _SHA = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
 _AZURE_GITHUB = frozenset({"github", "githubenterprise"})
 
 
+AGAIN = frozenset({"schedule", "manual", "resourcetrigger"})
+"""Reasons of builds that are for no pull request: the open ones are judged again."""
+
+HOOK_PULL_REQUEST = "ALMGUARD_HOOK_PULL_REQUEST"
+HOOK_REPOSITORY = "ALMGUARD_HOOK_REPOSITORY"
+HOOK_PROJECT = "ALMGUARD_HOOK_PROJECT"
+HOOK_WORK_ITEM = "ALMGUARD_HOOK_WORK_ITEM"
+HOOK_BUILD = "ALMGUARD_HOOK_BUILD"
+OPEN_IN = "ALMGUARD_OPEN_IN"
+"""Where the open pull requests are that are judged again, where it is not the pipeline's own project or repository."""
+_NAME = re.compile(r"^[^/#!@\x00-\x1f]{1,256}$")
+
+
 def azure_event(environ: Mapping[str, str], environment: str | None = None) -> CiEvent:
-    """The pull request of a build in Azure Pipelines, or the release that it deploys to an environment. Raises ``CiError``.
+    """The pull request of a build in Azure Pipelines, or the release that it deploys to an environment; with a schedule, by
+    hand or after a service hook the open pull requests. Raises ``CiError``.
 
     A deployment job knows its environment; a job before it is told.
     """
@@ -32,11 +47,14 @@ def azure_event(environ: Mapping[str, str], environment: str | None = None) -> C
     place = environment or environ.get("ENVIRONMENT_NAME")
     if reason != "PullRequest" and place:
         return _deployment(environ, reason, provider, place)
+    if reason.lower() in AGAIN:
+        return _azure_again(environ, reason)
     if reason != "PullRequest":
         raise CiError(
             f"This build runs because of {reason or 'nothing that BUILD_REASON names'}, not for a pull request. "
             "On Azure Repos, add it as a build validation policy of the branch; for a GitHub repository, give "
-            f"the pipeline a pr: trigger. Before a deployment, name its environment: --environment NAME. {NAME_TARGET}"
+            "the pipeline a pr: trigger. A schedule, a run by hand or a webhook resource judges the open pull requests again. "
+            f"Before a deployment, name its environment: --environment NAME. {NAME_TARGET}"
         )
     if provider.lower() in _AZURE_GITHUB:
         return _azure_for_github(environ, reason)
@@ -102,6 +120,71 @@ def _classic_release(environ: Mapping[str, str], environment: str | None) -> CiE
         classic=True,
     )
     return _azure_event(environ, environ.get("RELEASE_REASON", "release"), target, can_write=True)
+
+
+def azure_home(environ: Mapping[str, str]) -> Target:
+    """Where the open pull requests are that a build judges again: as it was told, else the GitHub repository that it builds,
+    else the project of the pipeline, whose repository may hold nothing but the pipeline. Raises ``CiError``.
+    """
+    if told := environ.get(OPEN_IN, ""):
+        return any_target(told)
+    if environ.get("BUILD_REPOSITORY_PROVIDER", "").lower() in _AZURE_GITHUB:
+        return github_target(_azure_value(environ, "BUILD_REPOSITORY_NAME"))
+    organization = _azure_organization(_azure_value(environ, "SYSTEM_COLLECTIONURI"))
+    project = _azure_value(environ, "SYSTEM_TEAMPROJECT")
+    return Target(f"ado:{organization}/{project}", Platform.AZURE_DEVOPS, organization, project)
+
+
+def _azure_again(environ: Mapping[str, str], reason: str) -> CiEvent:
+    """What a service hook told is data that anybody may have sent: numbers and ids, and everything is read again."""
+    home = azure_home(environ)
+    targets: tuple[Target, ...] = ()
+    search: Search | None = Search(home)
+    if reason.lower() == "resourcetrigger":
+        number, item, build = (_hooked(environ, name) for name in (HOOK_PULL_REQUEST, HOOK_WORK_ITEM, HOOK_BUILD))
+        organization = home.organization or ""
+        project = _hooked_name(environ, HOOK_PROJECT) or home.project or ""
+        place = Target(f"ado:{organization}/{project}", Platform.AZURE_DEVOPS, organization, project)
+        if number is not None:
+            repository = _hooked_name(environ, HOOK_REPOSITORY)
+            if repository is None:
+                raise CiError(
+                    f"{HOOK_PULL_REQUEST} is set and {HOOK_REPOSITORY} is not: map both from the service hook's resource."
+                )
+            text = f"ado:{organization}/{project}/{repository}!{number}"
+            targets = (replace(place, text=text, repository=repository, pull_request=number),)
+            search = None
+        elif item is not None:
+            search = Search(place, work_item=item)
+        elif build is not None:
+            search = Search(place, build=build)
+    return CiEvent(
+        platform=home.platform,
+        targets=targets,
+        event=reason,
+        action="",
+        head_sha=None,
+        base_branch=None,
+        can_write=True,
+        run_url=_azure_run(environ),
+        search=search,
+        moved_only=True,
+    )
+
+
+def _hooked(environ: Mapping[str, str], name: str) -> int | None:
+    """A number that a service hook told; None: this hook tells none. Of what was not filled in, the macro itself stays."""
+    value = environ.get(name, "").strip()
+    return None if not value or value.startswith("$(") else _azure_number(environ, name)
+
+
+def _hooked_name(environ: Mapping[str, str], name: str) -> str | None:
+    value = environ.get(name, "").strip()
+    if not value or value.startswith("$("):
+        return None
+    if not _NAME.match(value):
+        raise CiError(f"{name} is {value[:80]!r}, which is no name or id of a repository or a project.")
+    return value
 
 
 def _azure_for_github(environ: Mapping[str, str], reason: str) -> CiEvent:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.engine.targets import Target, TargetError, parse
+from bot.engine.targets import Search, Target, TargetError, parse
 from bot.model.subjects import Platform
 from bot.report.sanitize import log_line
 
+MARKER = "<!-- almguard:"
+"""What a comment of the gate begins with, whoever's token it was written with."""
 NAME_TARGET = "Name the target instead: almguard gate github:OWNER/REPO#12, or ado:ORG/PROJECT/REPO!12."
 
 
@@ -39,7 +41,7 @@ class CiEvent:
     platform: Platform
     """Where the subject lives; a GitHub repository may be built by Azure Pipelines."""
     targets: tuple[Target, ...]
-    """At least one; several where an event names several pull requests."""
+    """What it names; empty where ``search`` says how that is found."""
     event: str
     """``pull_request``, ``merge_group``, ``PullRequest`` (Azure Pipelines)."""
     action: str
@@ -52,6 +54,10 @@ class CiEvent:
     run_url: str | None
     review: DeploymentReview | None = None
     """What waits for the verdict; then which release that is, the platform tells."""
+    search: Search | None = None
+    moved_only: bool = False
+    """Whether what stands is left alone where it says the same: the event may have changed a verdict, or nothing. It also
+    keeps what the gate posts from starting the gate again, without an end."""
 
     @property
     def target(self) -> Target:
@@ -69,8 +75,18 @@ def own_run(environ: Mapping[str, str]) -> str:
 
 
 def github_target(name: str) -> Target:
-    """``OWNER/REPO#12`` or ``OWNER/REPO@TAG`` as a target."""
+    """``OWNER/REPO``, ``OWNER/REPO#12`` or ``OWNER/REPO@TAG`` as a target."""
+    return any_target(f"github:{name}")
+
+
+def any_target(text: str) -> Target:
+    """A target that an event names; never a path."""
     try:
-        return parse(f"github:{name}")
+        found = parse(text)
+        if found.platform is Platform.LOCAL:
+            raise TargetError(
+                f"{text[:200]!r} is a path, and a gate judges what is on a platform: github:OWNER/REPO#12."
+            )
+        return found
     except TargetError as error:
         raise CiError(f"The event names something that is no target. {error}") from error

@@ -7,13 +7,13 @@ https://docs.github.com/webhooks/webhook-events-and-payloads
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from bot.cli.ci_event import NAME_TARGET, CiError, CiEvent, github_target
+from bot.cli.ci_event import MARKER, NAME_TARGET, CiError, CiEvent, any_target, github_target
 from bot.cli.ci_payload import Payload, payload_of
 from bot.cli.ci_releases import BY_REF, PROTECTION_RULE, by_ref, deployment_event, protection_rule, release_event
-from bot.engine.targets import Target
+from bot.engine.targets import Search, Target
 from bot.model.subjects import Platform
 
 PULL_REQUEST_EVENTS = frozenset(
@@ -27,19 +27,19 @@ PULL_REQUEST_EVENTS = frozenset(
 )
 READ_ONLY_ON_FORKS = PULL_REQUEST_EVENTS - {"pull_request_target"}
 """pull_request_target runs in the base repository, with its token."""
-LISTING_EVENTS = frozenset({"check_run", "check_suite", "workflow_run"})
-"""Their payload lists the pull requests whose head the commit is."""
+HEAD_EVENTS = frozenset({"check_run", "check_suite", "workflow_run"})
+"""They are about a commit, and list the pull requests that it heads, those of forks left out."""
+ASKED_FOR = frozenset({"rerequested", "requested_action"})
+"""A person pressed a button of a check."""
+COMMAND = "/almguard"
+"""A comment that begins with it has the pull request judged again, and the answer posted whatever it is."""
 _QUEUE_REF = re.compile(r"^(?:refs/heads/)?gh-readonly-queue/(?P<base>.+)/pr-(?P<number>[1-9]\d{0,9})-[0-9a-f]{40,64}$")
+_NUMBER = re.compile(r"^#?[1-9]\d{0,9}$")
 
 _INSTEAD = {
-    "push": "a push belongs to no pull request. Use pull_request or merge_group; to judge a branch, use almguard audit",
-    "schedule": "a schedule is about no pull request. Use almguard scan, or name the target",
-    "workflow_dispatch": "a run started by hand is about no pull request. Name the target: almguard gate github:OWNER/REPO#12. "
-    "For the release that this run deploys, give its environment: --environment NAME",
-    "repository_dispatch": "a dispatch names no pull request that almguard knows. Name the target",
     "workflow_call": "the payload is the caller's: call the workflow from pull_request or merge_group",
-    "status": "a commit status names no pull request. Use check_suite, workflow_run or pull_request",
-    "issues": "an issue is not a change. To judge it, use almguard audit github:OWNER/REPO#12",
+    "issues": "an issue is not a change. To judge it, use almguard audit github:OWNER/REPO#12; a schedule judges the pull "
+    "requests that it is linked to",
     "create": "a new branch or tag is not a pull request. Use pull_request or release",
     "delete": "a deleted branch or tag is not a pull request. Use pull_request or release",
 }
@@ -50,13 +50,20 @@ def github_event(environ: Mapping[str, str], environment: str | None = None) -> 
     event = environ.get("GITHUB_EVENT_NAME", "")
     if not event:
         raise CiError(f"GITHUB_EVENT_NAME is not set, so this job does not say what it is about. {NAME_TARGET}")
+    if event in _INSTEAD:
+        raise CiError(f"The event {event} cannot be gated: {_INSTEAD[event]}.")
+    if event not in _OF_CHANGES and event not in _OF_RELEASES:
+        raise CiError(
+            f"The event {event!r} is none that a gate knows. Use pull_request, pull_request_target, pull_request_review, "
+            "merge_group, issue_comment, check_suite, check_run, workflow_run, status, push, release, deployment, schedule, "
+            f"workflow_dispatch or repository_dispatch. {NAME_TARGET}"
+        )
     payload = payload_of(environ)
-    action = payload.text("action") or ""
     made = CiEvent(
         platform=Platform.GITHUB,
         targets=(),
         event=event,
-        action=action,
+        action=payload.text("action") or "",
         head_sha=None,
         base_branch=None,
         can_write=True,
@@ -67,24 +74,9 @@ def github_event(environ: Mapping[str, str], environment: str | None = None) -> 
         return found
     if event == "repository_dispatch" and (inner := payload.at("client_payload", PROTECTION_RULE)) is not None:
         return waiting_deployment(environ, inner)
-    if event in _INSTEAD:
-        raise CiError(f"The event {event} cannot be gated: {_INSTEAD[event]}.")
-    if event in PULL_REQUEST_EVENTS:
-        return _pull_request(made, payload, repository)
-    if event == "merge_group":
-        return _merge_group(made, payload, repository)
-    if event == "issue_comment":
-        return _issue_comment(made, payload, repository)
-    if event == "release":
-        return release_event(made, payload, repository, environment)
-    if event in ("deployment", "deployment_status"):
-        return deployment_event(made, payload, repository, environment)
-    if event in LISTING_EVENTS:
-        return _listed(made, payload, repository)
-    raise CiError(
-        f"The event {event!r} is none that a gate knows. Use pull_request, pull_request_target, pull_request_review, "
-        f"merge_group, issue_comment, check_suite, workflow_run, release or deployment. {NAME_TARGET}"
-    )
+    if event in _OF_RELEASES:
+        return _OF_RELEASES[event](made, payload, repository, environment)
+    return _OF_CHANGES[event](made, payload, repository)
 
 
 def waiting_deployment(environ: Mapping[str, str], payload: Payload) -> CiEvent:
@@ -130,12 +122,15 @@ def _merge_group(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
             f"The merge group's head_ref {ref[:200]!r} names no pull request: gh-readonly-queue/BRANCH/pr-NUMBER-SHA was "
             f"expected. {NAME_TARGET}"
         )
-    # The group's commit holds the pull requests before it in the queue too; each of them has a group of its own.
+    head = payload.sha("merge_group", "head_sha")
+    below = payload.text("merge_group", "base_sha")
+    # The ref names the last of the group; the queue tells the others.
     return replace(
         made,
         targets=(github_target(f"{repository}#{found['number']}"),),
-        head_sha=payload.sha("merge_group", "head_sha"),
+        head_sha=head,
         base_branch=found["base"],
+        search=Search(github_target(repository), base=found["base"], queued=head, on_top_of=below),
     )
 
 
@@ -147,10 +142,21 @@ def _issue_comment(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
         )
     if payload.text("issue", "state") == "closed":
         raise CiError(f"{repository}#{number} is closed: there is nothing left to gate.", nothing_to_judge=True)
-    return replace(made, targets=(github_target(f"{repository}#{number}"),))
+    text = (payload.text("comment", "body") or "").lstrip()
+    login = payload.text("comment", "user", "login") or ""
+    if payload.text("comment", "user", "type") == "Bot" or login.endswith("[bot]") or text.startswith(MARKER):
+        # Its own comment, or another bot's answer to it, must not start it again.
+        raise CiError(f"The comment on {repository}#{number} is a bot's: it changes nothing.", nothing_to_judge=True)
+    commanded = made.action != "deleted" and text.split(maxsplit=1)[:1] == [COMMAND]
+    # Any other comment may be an approval, where a policy takes comments for one; and so may one that is not there any more.
+    return replace(made, targets=(github_target(f"{repository}#{number}"),), moved_only=not commanded)
 
 
-def _listed(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
+def _about_a_head(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
+    own_check = (payload.text("check_run", "external_id") or "").startswith("almguard:")
+    if own_check and made.action not in ASKED_FOR:
+        raise CiError("The check run is the gate's own: it changes nothing.", nothing_to_judge=True)
+    head = payload.sha(made.event, "head_sha")
     own = payload.at("repository", "id")
     targets: list[Target] = []
     for item in payload.items(made.event, "pull_requests"):
@@ -160,13 +166,79 @@ def _listed(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
             targets.append(
                 replace(github_target(f"{repository}#{item.number('number')}"), commit=item.sha("head", "sha"))
             )
-    if not targets:
+    return replace(
+        made,
+        targets=tuple(targets),
+        head_sha=head,
+        search=None if targets else Search(github_target(repository), head=head),
+        moved_only=made.action not in ASKED_FOR,
+    )
+
+
+def _status(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
+    head = payload.sha("sha")
+    return replace(made, head_sha=head, search=Search(github_target(repository), head=head), moved_only=True)
+
+
+def _push(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
+    ref = payload.needed_text("ref")
+    branch = ref.removeprefix("refs/heads/")
+    deleted = payload.at("deleted")
+    if branch == ref or _QUEUE_REF.match(ref) or (deleted is not None and deleted.value is True):
+        raise CiError(f"The push to {ref[:200]} is to no branch that a change could go into.", nothing_to_judge=True)
+    # The policy comes from the base, and so does much of what it asks for.
+    return replace(made, base_branch=branch, search=Search(github_target(repository), base=branch), moved_only=True)
+
+
+def _every_open_one(made: CiEvent, _payload: Payload, repository: str) -> CiEvent:
+    return replace(made, search=Search(github_target(repository)), moved_only=True)
+
+
+def _dispatched(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
+    """Started by hand, or by another program, which may name what it wants; else every open pull request is meant."""
+    place = "inputs" if made.event == "workflow_dispatch" else "client_payload"
+    given = payload.at(place) or Payload({}, place)
+    names = [name for item in given.items("targets") if isinstance(name := item.value, str)]
+    names += (given.text("targets") or "").split()
+    number = given.at("pull-request") or given.at("pull_request")
+    if number is not None and number.value != "":
+        if not isinstance(number.value, int | str) or not _NUMBER.match(str(number.value)):
+            raise CiError(f"{number.path} is {str(number.value)[:80]!r}, which is no number of a pull request.")
+        names.append(f"github:{repository}#{str(number.value).removeprefix('#')}")
+    if not names:
+        return _every_open_one(made, payload, repository)
+    return replace(made, targets=tuple(any_target(name) for name in names))
+
+
+Read = Callable[[CiEvent, Payload, str], CiEvent]
+
+_OF_CHANGES: Mapping[str, Read] = {
+    **dict.fromkeys(PULL_REQUEST_EVENTS, _pull_request),
+    "merge_group": _merge_group,
+    "issue_comment": _issue_comment,
+    **dict.fromkeys(HEAD_EVENTS, _about_a_head),
+    "status": _status,
+    "push": _push,
+    "schedule": _every_open_one,
+    "workflow_dispatch": _dispatched,
+    "repository_dispatch": _dispatched,
+}
+_OF_RELEASES: Mapping[str, Callable[[CiEvent, Payload, str, str | None], CiEvent]] = {
+    "release": release_event,
+    "deployment": deployment_event,
+    "deployment_status": deployment_event,
+}
+
+
+def github_home(environ: Mapping[str, str]) -> Target:
+    """The repository of a job of GitHub Actions. Raises ``CiError``."""
+    name = environ.get("GITHUB_REPOSITORY", "")
+    if not name:
         raise CiError(
-            f"The {made.event} names no pull request of {repository}: its commit heads none, or one from a fork, which GitHub "
-            f"leaves out. Use pull_request_target for forks. {NAME_TARGET}",
-            nothing_to_judge=True,
+            "GITHUB_REPOSITORY is not set, so this job does not say whose open pull requests are meant. Name the repository: "
+            "almguard gate --all-open github:OWNER/REPO."
         )
-    return replace(made, targets=tuple(targets), head_sha=payload.sha(made.event, "head_sha"))
+    return github_target(name)
 
 
 def _github_run(environ: Mapping[str, str]) -> str | None:

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.failures import Refusal, from_platform, harmless
+from bot.cli.failures import Refusal, harmless
 from bot.cli.options import DurationType, common
 
 if TYPE_CHECKING:
-    from bot.cli.ci import CiEvent
     from bot.cli.judgement import Judging
     from bot.cli.waiting import Waited
-    from bot.engine.ports import Progress
     from bot.engine.targets import Target
     from bot.model.results import Gate
 
@@ -72,15 +70,15 @@ def command(
     """
     import os
 
-    from bot.cli.all_open import judge_open
     from bot.cli.ci_output import tell_job
     from bot.cli.explaining import explain_run
-    from bot.cli.judgement import Judging, given_configuration, target
+    from bot.cli.judgement import Judging, given_configuration
     from bot.cli.output import emit
     from bot.cli.posting import post_verdicts
     from bot.cli.progress import progress
-    from bot.cli.release_posting import chosen_by, post_releases, telling
+    from bot.cli.release_posting import post_releases, telling
     from bot.cli.session import session
+    from bot.cli.wanted import NothingToJudge, judge_wanted, what_is_wanted
 
     if event_file is not None and (targets or all_open):
         raise click.UsageError("--event tells what to judge: give no target beside it.")
@@ -94,31 +92,29 @@ def command(
         raise click.UsageError("--explain is for the terminal: --format json has all of it, for programs.")
     if explain:  # it is read by somebody who wants to know now
         dry_run, wait = True, wait or timedelta(0)
-    event = None if targets else _event(environment, event_file)
-    if isinstance(event, str):
-        click.echo(f"almguard: {event}", err=True)
+    try:
+        wanted = what_is_wanted(targets, environment, all_open=all_open, event_file=event_file)
+        event = wanted.event
+        with session(now) as opened, progress() as bar, telling(opened, event, dry_run=dry_run):
+            judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()))
+            judged: Sequence[tuple[Target, Gate]] = judge_wanted(judging, wanted, bar)
+            if not wanted.every:
+                waited = _waited(judging, judged, now, wait, watch)
+                if waited.over and not watch:
+                    return 0
+                judging, judged = waited.judging, waited.judged
+            run = judging.run()
+            if not (dry_run or watch):
+                for action in post_verdicts(opened, judging, run, judged, event, moved_only=wanted.moved_only):
+                    click.echo(f"almguard: {action}", err=True)
+                for action in post_releases(opened, judging, run, judged, event):
+                    click.echo(f"almguard: {action}", err=True)
+                run = replace(judging.run(), id=run.id)
+    except NothingToJudge as nothing:
+        click.echo(f"almguard: {nothing}", err=True)
         return 0
-    with session(now) as opened, progress() as bar, telling(opened, event, dry_run=dry_run):
-        chosen = chosen_by(opened, event) if event else tuple(target(text, environment) for text in targets)
-        judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()))
-        judged: Sequence[tuple[Target, Gate]] = (judge_open if all_open else judge_all)(judging, chosen, bar)
-        if not all_open:
-            waited = _waited(judging, judged, chosen, now, wait, watch)
-            if waited.over and not watch:
-                return 0
-            judging, judged = waited.judging, waited.judged
-        run = judging.run()
-        if not (dry_run or watch):
-            for action in post_verdicts(opened, judging, run, judged, event, moved_only=all_open):
-                click.echo(f"almguard: {action}", err=True)
-            for action in post_releases(opened, judging, run, judged, event):
-                click.echo(f"almguard: {action}", err=True)
-            run = replace(judging.run(), id=run.id)
     for what, failure in judging.failures:
         click.echo(f"almguard: {harmless(f'{what}: {failure.message}')}", err=True)
-    if all_open and not judged and not judging.failures and not judging.incomplete:
-        click.echo("almguard: There is no open pull request.", err=True)
-        return 0
     if explain:
         explain_run(judging, run, outputs)
     else:
@@ -132,7 +128,6 @@ def command(
 def _waited(
     judging: Judging,
     judged: Sequence[tuple[Target, Gate]],
-    targets: Sequence[Target],
     now: datetime | None,
     wait: timedelta | None,
     watch: bool,
@@ -140,7 +135,10 @@ def _waited(
     """The judgement after waiting, where waiting was asked for and helps."""
     from bot.cli import waiting
     from bot.cli.judgement import Judging
+    from bot.cli.wanted import judge_all
     from bot.engine.ports import Silence
+
+    targets = [target for target, _ in judged]
 
     def again() -> tuple[Judging, list[tuple[Target, Gate]]]:
         judging.session.renew(now or datetime.now(UTC))
@@ -151,49 +149,3 @@ def _waited(
     if watch:
         return waiting.watch(judging, judged, again, clock)
     return waiting.wait_for_checks(judging, judged, again, wait, clock)
-
-
-def _event(environment: str | None, event_file: str | None) -> CiEvent | str:
-    """What this CI job, or a payload in a file, is about; or why there is nothing to judge, which is no failure."""
-    import os
-
-    from bot.cli.ci import CiError, read_event, read_waiting_deployment
-
-    try:
-        if event_file is not None:
-            return read_waiting_deployment(os.environ, event_file)
-        return read_event(os.environ, environment)
-    except CiError as error:
-        if error.nothing_to_judge:
-            return str(error)
-        raise Refusal(str(error)) from None
-
-
-def judge_all(judging: Judging, targets: Sequence[Target], progress: Progress) -> list[tuple[Target, Gate]]:
-    """Judge each target, and every other open pull request that has the same head: one check stands for all of them."""
-    from bot.engine.ports import PlatformError
-    from bot.model.subjects import PullRequest, Release
-
-    judged: list[tuple[Target, Gate]] = []
-    waiting = list(targets)
-    seen: set[str] = set()
-    while waiting:
-        one = waiting.pop(0)
-        provider, subject = judging.resolve(one)
-        if subject.id in seen:
-            continue
-        seen.add(subject.id)
-        if not isinstance(subject, PullRequest | Release):
-            kind = subject.kind.replace("_", " ")
-            raise Refusal(
-                f"{one} is a {kind}, and a gate judges a pull request or a release: github:OWNER/REPO#12, "
-                f"ado:ORG/PROJECT/REPO!12, github:OWNER/REPO@v1.2.3. For anything else: almguard audit {one}"
-            )
-        judging.judge(judging.configuration_for(provider, subject), provider, [subject], progress)
-        judged.append((one, judging.gates[-1]))
-        if isinstance(subject, PullRequest):
-            try:
-                waiting.extend(provider.same_head(subject))
-            except PlatformError as error:
-                raise from_platform(error) from None
-    return judged

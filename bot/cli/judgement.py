@@ -82,8 +82,20 @@ class Judging:
 
     def configuration_for(self, provider: Provider, subject: Subject) -> Configuration:
         """The subject's own from its base branch, else the baseline in audit; a given one is the floor under its own."""
-        from bot.policy.floor import under
         from bot.policy.load import default_configuration
+
+        found = self.configured(provider, subject)
+        if found is not None:
+            return found
+        self.notices.append(
+            "No configuration was found: the baseline policy runs in audit, which blocks nothing. "
+            f"Write {CONFIG_PATHS[0]} to decide yourself, or let 'almguard init' write it."
+        )
+        return self.using(default_configuration())
+
+    def configured(self, provider: Provider, subject: Subject) -> Configuration | None:
+        """The subject's own configuration from its base branch, over the given one; None where there is neither."""
+        from bot.policy.floor import under
 
         floor = self.configuration
         try:
@@ -98,12 +110,7 @@ class Judging:
             return self.using(floor)
         if floor is not None:
             return self.using(floor if own is None else loaded(lambda: under(floor, own)))
-        if own is None:
-            self.notices.append(
-                "No configuration was found: the baseline policy runs in audit, which blocks nothing. "
-                f"Write {CONFIG_PATHS[0]} to decide yourself, or let 'almguard init' write it."
-            )
-        return self.using(own or default_configuration())
+        return None if own is None else self.using(own)
 
     def configuration_for_scan(self) -> Configuration:
         """A scan goes by one configuration: the given one, else the baseline in audit."""

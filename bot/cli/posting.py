@@ -41,6 +41,8 @@ def post_verdicts(
     ``moved_only`` leaves alone where what stands says the same for the same reasons; and one that cannot be told is noted in
     ``judging.failures``, and ends none of the others.
     """
+    from bot.report.grouping import counted
+
     if event is not None and not event.can_write:
         judging.notices.append(
             "The token of a pull request from a fork may only read: nothing was posted; this report is the verdict."
@@ -62,10 +64,9 @@ def post_verdicts(
                 raise
             judging.failures.append((check.subject.name, failure))
     if moved_only:
-        stands = sum(check.rests_on.says_as(standing.get(check.subject.id)) for check in checks)
-        judging.notices.append(
-            f"{len(checks)} open pull requests were judged: {len(checks) - stands} had moved, {stands} stand as they were."
-        )
+        stand = sum(check.rests_on.says_as(standing.get(check.subject.id)) for check in checks)
+        moved, judged_ones = len(checks) - stand, counted(len(checks), "open pull request")
+        judging.notices.append(f"{judged_ones} judged again: {moved} moved, {stand} did not.")
 
 
 @dataclass(frozen=True, slots=True)

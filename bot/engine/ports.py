@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from bot.engine.posted import Posted
-from bot.engine.targets import Target
+from bot.engine.targets import Search, Target
 from bot.model.annotations import Annotation
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
 from bot.model.results import Gap, Verdict
@@ -99,6 +99,10 @@ class Provider(FactSource, Protocol):
 
         Empty where a verdict is posted to each pull request by itself (Azure DevOps). Raises ``PlatformError``.
         """
+        ...
+
+    def find(self, search: Search) -> Sequence[Target]:
+        """The open pull requests that a search means which is not ``whole``. Raises ``PlatformError``."""
         ...
 
     def paths(self, subject: Subject) -> Sequence[str]:

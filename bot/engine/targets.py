@@ -47,6 +47,30 @@ class Target:
         return self.text
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the pull requests are found that an event is about and does not name."""
+
+    home: Target
+    """The repository, the organisation or the project."""
+    base: str | None = None
+    """Those into this branch."""
+    head: str | None = None
+    """Those whose head is this commit."""
+    queued: str | None = None
+    """Those that a merge queue into ``base`` has put into this commit, on top of ``on_top_of``."""
+    on_top_of: str | None = None
+    work_item: int | None = None
+    """Azure DevOps: those that are linked to this work item."""
+    build: int | None = None
+    """Azure DevOps: the one that this build was started for."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every open one is meant, or every one into a branch."""
+        return self.head is None and self.queued is None and self.work_item is None and self.build is None
+
+
 _GITHUB = re.compile(
     r"^(?P<owner>[A-Za-z0-9][A-Za-z0-9_.-]*)"
     r"(?:/(?P<repository>[A-Za-z0-9_.-]+)(?:#(?P<number>\d+)|@(?P<release>\S+))?)?$"

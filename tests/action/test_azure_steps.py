@@ -69,7 +69,7 @@ def test_a_dry_run_posts_nothing_and_forgives_nothing(machine: Machine) -> None:
 
 
 def test_a_build_of_a_branch_is_refused(machine: Machine) -> None:
-    ran = machine.build(GATE, {}, BUILD_REASON="Schedule")
+    ran = machine.build(GATE, {}, BUILD_REASON="IndividualCI")
     assert ran.code == 2, ran.log
     assert ran.summaries == []
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.cli.ci import CiError, CiEvent, in_ci, read_event
 from bot.model.subjects import Platform
+from bot.platforms.github.publisher import marker
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
@@ -51,38 +52,62 @@ def pull_request(fork: bool = False, **changes: object) -> dict[str, object]:
     }
 
 
-def test_every_recorded_pull_request_and_merge_group_is_read_or_refused(shared_data: Path, tmp_path: Path) -> None:
-    files = sorted((shared_data / "github" / "webhooks").glob("*.json"))
-    read, refused = [], []
-    for path in files:
+JUDGED = {
+    "check_run", "check_suite", "deployment", "deployment_status", "issue_comment", "merge_group",
+    "pull_request", "pull_request_review",
+    "pull_request_review_thread", "push", "release", "status", "workflow_dispatch", "workflow_run",
+}  # fmt: skip
+"""The events of the recorded payloads that a gate judges something for."""
+
+
+def test_every_recorded_payload_is_read_or_refused_with_what_to_use(shared_data: Path, tmp_path: Path) -> None:
+    read: dict[str, CiEvent] = {}
+    nothing: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    for path in sorted((shared_data / "github" / "webhooks").glob("*.json")):
         event = path.name.split(".", 1)[0]
         payload = json.loads(path.read_text(encoding="utf-8"))
         repository = payload.get("repository", {}).get("full_name", "acme/payments")
         made = outcome(environment(tmp_path, event, payload, GITHUB_REPOSITORY=repository))
         if isinstance(made, CiError):
-            refused.append(path.name)
-            assert len(str(made)) > 40
-            if event.startswith("pull_request"):
-                assert made.nothing_to_judge, f"{path.name}: {made}"
-                assert payload["action"] == "closed" or payload["pull_request"]["state"] == "closed"
+            (nothing if made.nothing_to_judge else refused)[path.name] = str(made)
             continue
-        read.append(path.name)
+        read[path.name] = made
         assert made.event == event
+        assert made.targets or made.search is not None, path.name
+        assert all(f"{one.organization}/{one.repository}" == repository for one in made.targets)
         if event.startswith("pull_request"):
             assert made.target.pull_request == payload["pull_request"]["number"]
             assert made.target.commit == made.head_sha == payload["pull_request"]["head"]["sha"]
             assert made.base_branch == payload["pull_request"]["base"]["ref"]
-            assert f"{made.target.organization}/{made.target.repository}" == repository
+            assert not made.moved_only
         if event == "merge_group":
             assert made.head_sha == payload["merge_group"]["head_sha"]
             assert made.target.pull_request is not None
             assert f"refs/heads/{made.base_branch}" == payload["merge_group"]["base_ref"]
-    names = [path.name for path in files if path.name.startswith(("pull_request", "merge_group"))]
-    assert len(names) > 30
-    assert {name for name in read + refused if name.startswith(("pull_request", "merge_group"))} == set(names)
+        if event in ("check_run", "check_suite", "workflow_run"):
+            assert made.targets or (made.search is not None and made.search.head == payload[event]["head_sha"])
+            assert made.moved_only is (payload["action"] not in ("rerequested", "requested_action"))
+        if event == "status":
+            assert made.search is not None
+            assert made.search.head == payload["sha"]
+        if event == "push":
+            assert made.search is not None
+            assert made.search.base is not None
+            assert f"refs/heads/{made.search.base}" == payload["ref"]
+    assert len(read) + len(nothing) + len(refused) > 170
+    # Every recorded comment is on an issue.
+    assert {name.split(".")[0] for name in read} == JUDGED - {"issue_comment"}
+    for name, said in nothing.items():
+        event = name.split(".")[0]
+        assert event in JUDGED, f"{name}: {said}"
+        assert len(said) > 30
+    for name, said in refused.items():
+        assert name.split(".")[0] not in JUDGED, f"{name}: {said}"
+        assert "Use " in said or "use " in said or "Name " in said, f"{name}: {said}"
     assert sum(name.startswith("pull_request") for name in read) > 25
-    assert not any(name.startswith("merge_group") for name in refused)
-    assert {path.name for path in files if path.name.startswith("push.")} <= set(refused)
+    assert {name for name in nothing if name.startswith("pull_request.")} >= {"pull_request.closed.03.json"}
+    assert not any(name.startswith(("merge_group", "status", "workflow_dispatch")) for name in nothing)
 
 
 def test_a_pull_request(tmp_path: Path) -> None:
@@ -142,7 +167,7 @@ def test_a_merge_group_names_its_pull_request(tmp_path: Path) -> None:
 def test_a_comment_on_a_pull_request(tmp_path: Path) -> None:
     issue = {"number": 12, "state": "open", "pull_request": {"url": "x"}}
     made = read_event(environment(tmp_path, "issue_comment", {"action": "created", "issue": issue}))
-    assert (made.target.pull_request, made.head_sha, made.can_write) == (12, None, True)
+    assert (made.target.pull_request, made.head_sha, made.can_write, made.moved_only) == (12, None, True, True)
     with pytest.raises(CiError, match="not on a pull request") as caught:
         read_event(environment(tmp_path, "issue_comment", {"action": "created", "issue": {"number": 12}}))
     assert caught.value.nothing_to_judge
@@ -155,8 +180,110 @@ def test_a_check_suite_lists_its_pull_requests(tmp_path: Path) -> None:
     suite = {"head_sha": SHA, "pull_requests": [listed(12), listed(13), listed(5, repository=99)]}
     made = read_event(environment(tmp_path, "check_suite", {"repository": {"id": 1}, "check_suite": suite}))
     assert [target.pull_request for target in made.targets] == [12, 13]
-    with pytest.raises(CiError, match="names no pull request"):
-        read_event(environment(tmp_path, "check_suite", {"check_suite": {"head_sha": SHA, "pull_requests": []}}))
+    # Of forks none is listed: they are found by the commit.
+    made = read_event(environment(tmp_path, "check_suite", {"check_suite": {"head_sha": SHA, "pull_requests": []}}))
+    assert made.targets == ()
+    assert made.search is not None
+    assert (made.search.head, made.search.whole, str(made.search.home)) == (SHA, False, "github:acme/payments")
+    assert made.moved_only
+
+
+def test_what_asks_again_is_answered_whatever_it_is_and_the_rest_where_it_moved(tmp_path: Path) -> None:
+    run = {"head_sha": SHA, "pull_requests": [], "external_id": "almguard:12:passed"}
+    for action in ("rerequested", "requested_action"):
+        made = read_event(environment(tmp_path, "check_run", {"action": action, "check_run": run}))
+        assert not made.moved_only
+    for action in ("created", "completed"):
+        with pytest.raises(CiError, match="the gate's own") as caught:
+            read_event(environment(tmp_path, "check_run", {"action": action, "check_run": run}))
+        assert caught.value.nothing_to_judge
+    other = {"action": "completed", "check_run": {**run, "external_id": "77"}}
+    assert read_event(environment(tmp_path, "check_run", other)).moved_only
+
+
+@pytest.mark.parametrize(
+    ("body", "action", "moved_only"),
+    [
+        ("/almguard", "created", False),
+        ("  /almguard please\nthanks", "created", False),
+        ("/almguard", "edited", False),
+        ("/almguard", "deleted", True),
+        ("/almguardian", "created", True),
+        ("looks good to me, /almguard", "created", True),
+        ("", "created", True),
+    ],
+)
+def test_a_command_in_a_comment(tmp_path: Path, body: str, action: str, moved_only: bool) -> None:
+    issue = {"number": 12, "state": "open", "pull_request": {"url": "x"}}
+    comment = {"body": body, "user": {"login": "ana", "type": "User"}}
+    made = read_event(environment(tmp_path, "issue_comment", {"action": action, "issue": issue, "comment": comment}))
+    assert (made.target.pull_request, made.moved_only) == (12, moved_only)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        {"body": "/almguard", "user": {"login": "dependabot[bot]", "type": "Bot"}},
+        {"body": "/almguard", "user": {"login": "acme-gate[bot]"}},
+        {"body": marker("almguard") + "\n## Blocked", "user": {"login": "olga", "type": "User"}},
+    ],
+)
+def test_a_bots_comment_starts_nothing(tmp_path: Path, comment: object) -> None:
+    issue = {"number": 12, "state": "open", "pull_request": {"url": "x"}}
+    with pytest.raises(CiError, match="a bot's") as caught:
+        read_event(environment(tmp_path, "issue_comment", {"action": "created", "issue": issue, "comment": comment}))
+    assert caught.value.nothing_to_judge
+
+
+def test_a_push_is_about_what_goes_into_the_branch(tmp_path: Path) -> None:
+    made = read_event(environment(tmp_path, "push", {"ref": "refs/heads/release/2.x", "deleted": False}))
+    assert made.search is not None
+    assert (made.search.base, made.search.whole, made.moved_only) == ("release/2.x", True, True)
+    for payload in (
+        {"ref": "refs/tags/v1"},
+        {"ref": "refs/heads/main", "deleted": True},
+        {"ref": f"refs/heads/gh-readonly-queue/main/pr-12-{OTHER}"},
+    ):
+        with pytest.raises(CiError) as caught:
+            read_event(environment(tmp_path, "push", payload))
+        assert caught.value.nothing_to_judge
+
+
+@pytest.mark.parametrize("payload", [{}, {"inputs": None}, {"inputs": {"targets": "", "pull-request": ""}}])
+def test_a_schedule_and_a_run_by_hand_are_about_every_open_one(tmp_path: Path, payload: object) -> None:
+    for event in ("schedule", "workflow_dispatch", "repository_dispatch"):
+        made = read_event(environment(tmp_path, event, payload))
+        assert made.search is not None
+        assert (str(made.search.home), made.search.whole, made.moved_only) == ("github:acme/payments", True, True)
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("workflow_dispatch", {"inputs": {"targets": " github:acme/web#3  github:acme/payments#12", "other": 1}}),
+        ("workflow_dispatch", {"inputs": {"targets": "github:acme/web#3", "pull-request": "#12"}}),
+        ("repository_dispatch", {"client_payload": {"targets": ["github:acme/web#3"], "pull_request": 12}}),
+    ],
+)
+def test_a_dispatch_may_name_what_it_wants(tmp_path: Path, event: str, payload: object) -> None:
+    made = read_event(environment(tmp_path, event, payload))
+    assert [str(one) for one in made.targets] == ["github:acme/web#3", "github:acme/payments#12"]
+    assert not made.moved_only
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"pull-request": "12; rm"}, "inputs.pull-request"),
+        ({"pull-request": True}, "inputs.pull-request"),
+        ({"targets": "../etc"}, "is a path"),
+        ({"targets": "github:"}, "not a GitHub target"),
+    ],
+)
+def test_a_dispatch_that_names_no_target_is_refused(tmp_path: Path, given: object, says: str) -> None:
+    with pytest.raises(CiError, match=says) as caught:
+        read_event(environment(tmp_path, "workflow_dispatch", {"inputs": given}))
+    assert not caught.value.nothing_to_judge
 
 
 def test_a_release(tmp_path: Path) -> None:
@@ -170,10 +297,7 @@ def test_a_release(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("event", "hint"),
     [
-        ("push", "merge_group"),
-        ("schedule", "almguard scan"),
-        ("workflow_dispatch", "almguard gate github:OWNER/REPO#12"),
-        ("repository_dispatch", "names no pull request"),
+        ("workflow_call", "merge_group"),
         ("issues", "almguard audit"),
         ("page_build", "is none that a gate knows"),
     ],
@@ -217,6 +341,10 @@ def test_what_is_missing_is_named(tmp_path: Path, change: dict[str, object], pat
         read_event(environment(tmp_path, "pull_request", pull_request(**change)))
 
 
+PARTS = (
+    "pull_request", "merge_group", "issue", "comment", "check_suite", "check_run", "workflow_run", "release", "inputs",
+    "client_payload",
+)  # fmt: skip
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -225,18 +353,32 @@ anything = st.recursive(
 
 
 @given(
-    st.sampled_from(["pull_request", "merge_group", "issue_comment", "check_suite", "release"]),
-    st.dictionaries(
-        st.sampled_from(["action", "pull_request", "merge_group", "issue", "check_suite", "release", "repository"]),
-        anything,
+    st.sampled_from(sorted(JUDGED | {"repository_dispatch", "schedule", "pull_request_target"})),
+    st.dictionaries(st.sampled_from([*PARTS, "action", "repository", "ref", "deleted", "sha"]), anything),
+    st.sampled_from(
+        [
+            "number",
+            "head",
+            "base",
+            "head_ref",
+            "head_sha",
+            "tag_name",
+            "pull_requests",
+            "state",
+            "pull_request",
+            "targets",
+            "pull-request",
+            "body",
+            "user",
+            "external_id",
+        ]
     ),
-    st.sampled_from(["number", "head", "base", "head_ref", "tag_name", "pull_requests", "state", "pull_request"]),
     anything,
 )
 def test_no_payload_is_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, event: str, payload: dict[str, object], key: str, value: object
 ) -> None:
-    for name in ("pull_request", "merge_group", "issue", "check_suite", "release"):
+    for name in PARTS:
         payload.setdefault(name, {key: value})
     said = outcome(environment(tmp_path_factory.getbasetemp(), event, payload))
     if isinstance(said, CiError):

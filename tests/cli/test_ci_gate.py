@@ -138,6 +138,102 @@ def test_a_merge_group_is_judged_for_its_pull_request_and_the_verdict_is_on_its_
     assert (check["sha"], check["conclusion"], check["name"]) == (commit, "success", "governance")
 
 
+def test_a_merge_group_of_several_is_judged_for_each_and_its_commit_carries_the_worst(world: Any) -> None:
+    made = scenario()
+    queue = made["repositories"][0]["branches"]
+    for number in (13, 14):
+        queue.pop(QUEUE, None)
+        queue[f"gh-readonly-queue/main/pr-{number}-{'0' * 40}"] = [
+            {"message": f"Merge {number}", "files": {f"src/merged{number}.py": "M = 1\n"}}
+        ]
+    served: World = world(made)
+    first, last = (
+        github(served, f"commits/gh-readonly-queue/main/pr-{number}-{'0' * 40}")["sha"] for number in (13, 14)
+    )
+
+    def gate(below: str) -> Any:
+        group = {
+            "head_ref": f"refs/heads/{QUEUE}", "head_sha": last, "base_ref": "refs/heads/main", "base_sha": below,
+        }  # fmt: skip
+        payload = {"action": "checks_requested", "merge_group": group}
+        return served.call("gate", "--format", "json", environ=job(served, "merge_group", payload))
+
+    alone = gate(first)
+    assert alone.code == 0, alone.out + alone.err
+    assert [one["name"] for one in alone.json()["subjects"]] == ["acme/payments#14"]
+    together = gate(github(served, "commits/main")["sha"])
+    assert together.code == 5, together.out + together.err
+    assert [one["name"] for one in together.json()["subjects"]] == ["acme/payments#13", "acme/payments#14"]
+    checks = posts(served)
+    assert {check["sha"] for check in checks} == {last}
+    assert {check["status"] for check in checks} == {"in_progress"}
+
+
+def test_a_status_is_about_the_open_pull_requests_of_its_commit(served: World) -> None:
+    """``status`` names none, and neither do the runs of a fork."""
+    head = github(served, "pulls/16")["head"]["sha"]
+    run = {"action": "completed", "workflow_run": {"head_sha": head, "pull_requests": []}, "repository": {"id": 1}}
+    for event, payload in (("status", {"sha": head}), ("workflow_run", run)):
+        ended = served.call("gate", "--format", "json", environ=job(served, event, payload))
+        assert ended.code == 5, ended.out + ended.err
+        assert [one["name"] for one in ended.json()["subjects"]] == ["acme/payments#16"]
+    assert len(posts(served)) == 2  # the second time nothing had moved
+    ended = served.call("gate", environ=job(served, "status", {"sha": github(served, "commits/main")["sha"]}))
+    assert (ended.code, ended.out) == (0, "")
+    assert "nothing to judge" in ended.err
+
+
+def test_a_schedule_judges_every_open_one_and_a_push_those_into_its_branch(served: World) -> None:
+    ended = served.call("gate", "--format", "json", environ=job(served, "schedule", {"schedule": "17 * * * *"}))
+    assert ended.code == 1, ended.out + ended.err
+    names = {one["name"] for one in ended.json()["subjects"]}
+    assert {f"acme/payments#{number}" for number in (12, 13, 14, 16)} <= names
+    assert served.call("gate", "--all-open", environ=job(served, "push", {})).code == 1
+    pushed = served.call("gate", "--format", "json", environ=job(served, "push", {"ref": "refs/heads/main"}))
+    assert {one["name"] for one in pushed.json()["subjects"]} == names
+    assert "0 moved" in " ".join(pushed.json()["notices"])
+    elsewhere = served.call("gate", environ=job(served, "push", {"ref": "refs/heads/next"}))
+    assert (elsewhere.code, elsewhere.out) == (0, "")
+    assert "no open pull request into next" in elsewhere.err
+
+
+def test_what_the_gate_posts_does_not_start_it_without_end(served: World) -> None:
+    suite = {"action": "completed", "check_suite": {"head_sha": github(served, "pulls/13")["head"]["sha"]}}
+    for _ in range(3):
+        ended = served.call("gate", environ=job(served, "check_suite", {**suite, "repository": {"id": 1}}))
+        assert ended.code == 5, ended.out + ended.err
+        writes = [one for one in served.ledger() if one["method"] in ("POST", "PATCH") and "graphql" not in one["path"]]
+        assert len(writes) == 2
+
+
+def test_a_command_is_answered_and_a_remark_where_something_moved(served: World) -> None:
+    issue = {"number": 13, "state": "open", "pull_request": {"url": "x"}}
+
+    def say(body: str) -> int:
+        before = len(served.ledger())
+        comment = {"body": body, "user": {"login": "ana", "type": "User"}}
+        payload = {"action": "created", "issue": issue, "comment": comment}
+        assert served.call("gate", environ=job(served, "issue_comment", payload)).code == 5
+        asked = served.ledger()[before:]
+        return sum(one["method"] in ("POST", "PATCH") and "graphql" not in one["path"] for one in asked)
+
+    assert say("Nice.") == 2
+    assert say("Nice.") == 0
+    assert say("/almguard") >= 1
+
+
+def test_a_pull_request_that_was_closed_since_is_passed_over(world: Any) -> None:
+    made = scenario()
+    (thirteen,) = [pull for pull in made["repositories"][0]["pull_requests"] if pull["number"] == 13]
+    thirteen["state"] = "closed"
+    served: World = world(made)
+    issue = {"number": 13, "state": "open", "pull_request": {"url": "x"}}
+    ended = served.call("gate", environ=job(served, "issue_comment", {"action": "created", "issue": issue}))
+    assert (ended.code, ended.out) == (0, "")
+    assert "acme/payments#13 is closed" in ended.err
+    assert posts(served) == []
+
+
 @pytest.mark.parametrize(("event", "posted"), [("pull_request", 0), ("pull_request_target", 2)])
 def test_a_fork(served: World, event: str, posted: int) -> None:
     ended = served.call("gate", environ=on_pull_request(served, 16, event))
@@ -157,7 +253,7 @@ def test_what_leaves_nothing_to_judge_is_no_failure(served: World) -> None:
 
 
 def test_what_is_about_no_pull_request_is_refused(served: World) -> None:
-    for event, words in (("push", "a push belongs to no pull request"), ("schedule", "almguard scan")):
+    for event, words in (("issues", "almguard audit"), ("create", "pull_request or release")):
         ended = served.call("gate", environ=job(served, event, {}))
         assert ended.code == 2
         assert words in ended.err
@@ -180,6 +276,78 @@ def test_a_build_of_azure_pipelines(served: World) -> None:
     ended = served.call("gate", environ=build(served, 14, SYSTEM_ACCESSTOKEN=""))
     assert ended.code == 2
     assert "SYSTEM_ACCESSTOKEN: $(System.AccessToken)" in ended.err
+
+
+def hook(world: World, **more: str) -> dict[str, str]:
+    """A build that a service hook started, in a pipeline of another repository."""
+    environ = build(world, 13, BUILD_REASON="ResourceTrigger", BUILD_REPOSITORY_NAME="governance")
+    return {name: value for name, value in environ.items() if "PULLREQUEST" not in name} | more
+
+
+def judged(ended: Ended) -> list[str]:
+    assert ended.code in (0, 1, 5), ended.out + ended.err
+    return [one["name"] for one in ended.json()["subjects"]]
+
+
+def test_service_hooks_of_azure_devops(served: World) -> None:
+    pull = requests.get(
+        f"{served.sandbox.url}/acme/Payments/_apis/git/repositories/payments/pullRequests/13",
+        auth=("", "sandbox-token"), timeout=10,
+    ).json()  # fmt: skip
+    repository, project = pull["repository"]["id"], pull["repository"]["project"]["id"]
+    voted = {
+        "ALMGUARD_HOOK_PULL_REQUEST": "13",
+        "ALMGUARD_HOOK_REPOSITORY": repository,
+        "ALMGUARD_HOOK_PROJECT": project,
+        "ALMGUARD_HOOK_WORK_ITEM": "",
+        "ALMGUARD_HOOK_BUILD": "$(nothing)",
+    }
+    ended = served.call("gate", "--format", "json", environ=hook(served, **voted))
+    assert judged(ended) == ["acme/Payments/payments!13"]
+    ended = served.call("gate", "--format", "json", environ=hook(served, ALMGUARD_HOOK_WORK_ITEM="103"))
+    assert judged(ended) == ["acme/Payments/payments!13", "acme/Payments/payments!16"]
+    builds = requests.get(
+        f"{served.sandbox.url}/acme/Payments/_apis/build/builds", auth=("", "sandbox-token"), timeout=10
+    ).json()["value"]
+    (built, *_) = [one["id"] for one in builds if one["sourceBranch"] == "refs/pull/13/merge"]
+    (other, *_) = [one["id"] for one in builds if not one["sourceBranch"].startswith("refs/pull/")]
+    assert judged(served.call("gate", "--format", "json", environ=hook(served, ALMGUARD_HOOK_BUILD=str(built)))) == [
+        "acme/Payments/payments!13"
+    ]
+    for nothing in (str(other), "987654"):
+        ended = served.call("gate", environ=hook(served, ALMGUARD_HOOK_BUILD=nothing))
+        assert (ended.code, ended.out) == (0, ""), ended.err
+        assert "nothing to judge" in ended.err
+    everything = served.call("gate", "--format", "json", environ=hook(served))
+    assert {"acme/Payments/payments!12", "acme/Payments/payments!14"} <= set(judged(everything))
+    assert "2 did not." in " ".join(everything.json()["notices"])
+
+
+@pytest.mark.parametrize("reason", ["Schedule", "Manual"])
+def test_a_build_by_schedule_or_by_hand_judges_the_open_ones(served: World, reason: str) -> None:
+    environ = hook(served, BUILD_REASON=reason)
+    whole = judged(served.call("gate", "--format", "json", environ=environ))
+    assert set(whole) >= {f"acme/Payments/payments!{number}" for number in (12, 13, 14)}
+    told = {**environ, "ALMGUARD_OPEN_IN": "ado:acme/Payments/payments"}
+    assert judged(served.call("gate", "--format", "json", environ=told)) == whole
+    github_built = {**environ, "BUILD_REPOSITORY_PROVIDER": "GitHub", "BUILD_REPOSITORY_NAME": "acme/payments"}
+    assert "acme/payments#12" in judged(served.call("gate", "--format", "json", environ=github_built))
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"ALMGUARD_HOOK_PULL_REQUEST": "13; rm", "ALMGUARD_HOOK_REPOSITORY": "payments"}, "no number"),
+        ({"ALMGUARD_HOOK_PULL_REQUEST": "13"}, "ALMGUARD_HOOK_REPOSITORY is not"),
+        ({"ALMGUARD_HOOK_PULL_REQUEST": "13", "ALMGUARD_HOOK_REPOSITORY": "a/../b"}, "no name or id"),
+        ({"ALMGUARD_OPEN_IN": "/etc"}, "is a path"),
+    ],
+)
+def test_a_hook_that_tells_something_else_is_refused(served: World, more: dict[str, str], says: str) -> None:
+    ended = served.call("gate", environ=hook(served, **more))
+    assert ended.code == 2, ended.out + ended.err
+    assert says in ended.err
+    assert posts(served) == []
 
 
 @ON_BOTH

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.engine.ports import ConfigurationFile, Known
-from bot.engine.targets import Target
+from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded
 from bot.model.results import Gap
 from bot.model.subjects import Platform, PullRequest, Subject
@@ -65,6 +65,10 @@ class MemoryProvider:
 
     def same_head(self, subject: PullRequest) -> Sequence[Target]:
         """No other."""
+        return ()
+
+    def find(self, search: Search) -> Sequence[Target]:
+        """None."""
         return ()
 
     def paths(self, subject: Subject) -> Sequence[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.engine.ports import ConfigurationFile, Known, PlatformError
-from bot.engine.targets import Target
+from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts import change as change_facts
 from bot.model.facts import pipelines as pipeline_facts
@@ -33,6 +33,7 @@ from bot.platforms.azure_devops import (
     rebasing,
     remote_files,
     rollback,
+    searching,
     teams,
     work_items,
 )
@@ -170,6 +171,10 @@ class AzureDevOpsProvider:
         """None: a status is posted to one pull request."""
         del subject
         return ()
+
+    def find(self, search: Search) -> Sequence[Target]:
+        """The pull requests that an event is about and does not name. Raises ``PlatformError``."""
+        return searching.find(self.reads, search)
 
     def paths(self, subject: Subject) -> Sequence[str]:
         """Every path on the base branch."""

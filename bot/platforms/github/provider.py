@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from datetime import datetime
 
 from bot.engine.ports import ConfigurationFile, Known, PlatformError
-from bot.engine.targets import Target
+from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.change import (
     ChangedFiles,
@@ -244,6 +244,10 @@ class GitHubProvider:
     def same_head(self, subject: PullRequest) -> Sequence[Target]:
         """The other open pull requests of the repository that have the same head commit. Raises ``PlatformError``."""
         return self._resolver.same_head(subject)
+
+    def find(self, search: Search) -> Sequence[Target]:
+        """The open pull requests that an event is about and does not name. Raises ``PlatformError``."""
+        return self._resolver.find(search)
 
     def paths(self, subject: Subject) -> Sequence[str]:
         """Every path on the base branch. Raises ``PlatformError``."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from bot.engine.ports import PlatformError
-from bot.engine.targets import Target
+from bot.engine.targets import Search, Target
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.results import Gap
 from bot.model.subjects import (
@@ -184,26 +184,74 @@ class Resolver:
         numbers = seen.same_head if seen is not None else None
         if numbers is None:
             numbers = self._same_head(subject)
-        home = subject.repository.name
-        owner, _, name = home.partition("/")
-        return tuple(
-            Target(f"github:{home}#{number}", Platform.GITHUB, owner, repository=name, pull_request=number)
-            for number in numbers
-        )
+        return _targets(subject.repository.name, numbers)
 
     def _same_head(self, subject: PullRequest) -> tuple[int, ...]:
-        place = (repository_field(subject.repository.name), f'object(oid: "{subject.head_sha}")', "... on Commit")
-        heads = Connection("heads_", "associatedPullRequests", _HEADED, size=50)
-        found = ask(self._client, [Piece(place, connections=(heads,))])[0]
         asked = f"Whether other pull requests have the head of {subject.name} cannot be told"
+        headed = self._headed(subject.repository.name, subject.head_sha, asked)
+        return tuple(number for number in headed if number != subject.number)
+
+    def find(self, search: Search) -> tuple[Target, ...]:
+        """The open pull requests that a search means."""
+        home = f"{search.home.organization}/{search.home.repository}"
+        if search.head is not None:
+            asked = f"Which pull requests of {home} have the head {search.head[:12]} cannot be told"
+            return _targets(home, self._headed(home, search.head, asked))
+        if search.queued is not None:
+            return _targets(home, self._queued(home, search))
+        raise PlatformError(f"GitHub has no work items or builds that lead to pull requests of {home}.")
+
+    def _headed(self, home: str, commit: str, asked: str) -> tuple[int, ...]:
+        """The open pull requests of a repository that end in a commit, those from forks among them."""
+        heads = Connection("heads_", "associatedPullRequests", _HEADED, size=50)
+        piece = Piece((repository_field(home), f'object(oid: "{commit}")', "... on Commit"), connections=(heads,))
+        try:
+            return _ending_in(home, commit, self._all(piece, heads, asked, "pull requests: read and contents: read"))
+        except _NotShown as nothing:
+            raise PlatformError(
+                f"{asked}: GitHub does not show the commit to this token; it needs contents: read", UnknownKind.SCOPE
+            ) from nothing
+
+    def _queued(self, home: str, search: Search) -> tuple[int, ...]:
+        """Those that a merge queue has put into a commit: what stands at it, and what is before that down to its base.
+
+        None where there is no such queue, or not any more: the event names the last of them, which is judged at any rate.
+        """
+        queue = Connection(
+            "entries_",
+            "entries",
+            "position headCommit { oid } pullRequest { number state }",
+            wrap=(f"queue_: mergeQueue(branch: {text(search.base or '')})",),
+        )
+        asked = f"Which pull requests of {home} are in the merge group {str(search.queued)[:12]} cannot be told"
+        try:
+            nodes = self._all(
+                Piece((repository_field(home),), connections=(queue,)), queue, asked, "pull requests: read"
+            )
+        except _NotShown:
+            return ()
+        group: list[Json] = []
+        for entry in sorted(nodes, key=lambda one: -int(one["position"])):
+            commit = (entry.get("headCommit") or {}).get("oid")
+            if group and commit == search.on_top_of:
+                break
+            if group or commit == search.queued:
+                group.append(entry)
+        pulls = [one["pullRequest"] for one in group if one.get("pullRequest")]
+        return tuple(sorted(int(one["number"]) for one in pulls if one["state"] == "OPEN"))
+
+    def _all(self, piece: Piece, listed: Connection, asked: str, needed: str) -> list[Json]:
+        """Every node of a list. Raises ``PlatformError`` where it cannot be read, ``_NotShown`` where it is not there."""
+        found = ask(self._client, [piece])[0]
         if found.failure is not None:
             raise found.failure
-        if found.errors or not found.has(heads):
-            why = denied(found.errors, "pull requests: read and contents: read") if found.errors else None
-            words = why.reason if why else "GitHub does not show the commit to this token; it needs contents: read"
-            raise PlatformError(f"{asked}: {words}", why.kind if why else UnknownKind.SCOPE)
+        if found.errors:
+            why = denied(found.errors, needed)
+            raise PlatformError(f"{asked}: {why.reason}", why.kind)
+        if not found.has(listed):
+            raise _NotShown
         try:
-            return _others(subject, found.all(heads))
+            return found.all(listed)
         except Unanswerable as wrong:
             kind = wrong.answer.kind if isinstance(wrong.answer, Unavailable) else None
             raise PlatformError(f"{asked}: {wrong}", kind) from wrong
@@ -379,18 +427,34 @@ def _heads_at_once(subject: PullRequest, page: Json) -> tuple[int, ...] | None:
 
 
 def _others(subject: PullRequest, nodes: Sequence[Json]) -> tuple[int, ...]:
+    """Of pull requests that a commit is in, the others that end in it."""
+    headed = _ending_in(subject.repository.name, subject.head_sha, nodes)
+    return tuple(number for number in headed if number != subject.number)
+
+
+def _ending_in(home: str, commit: str, nodes: Sequence[Json]) -> tuple[int, ...]:
     """Of pull requests that a commit is in: those of this repository that are open, and end in it."""
-    home = subject.repository.name.lower()
     return tuple(
         sorted(
             int(one["number"])
             for one in nodes
             if one["state"] == "OPEN"
-            and one["headRefOid"] == subject.head_sha
-            and str(one["repository"]["nameWithOwner"]).lower() == home
-            and int(one["number"]) != subject.number
+            and one["headRefOid"] == commit
+            and str(one["repository"]["nameWithOwner"]).lower() == home.lower()
         )
     )
+
+
+def _targets(home: str, numbers: Sequence[int]) -> tuple[Target, ...]:
+    owner, _, name = home.partition("/")
+    return tuple(
+        Target(f"github:{home}#{number}", Platform.GITHUB, owner, repository=name, pull_request=number)
+        for number in numbers
+    )
+
+
+class _NotShown(Exception):  # noqa: N818 - an answer, not an error
+    """What a list would be of is not there, or not for this token."""
 
 
 def _not_there(target: Target, graph: Graph, words: str) -> PlatformError:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.engine.ports import ConfigurationFile, Known, PlatformError
-from bot.engine.targets import Target
+from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.pipelines import FileContents, PathSpec, PipelineDefinition, Pipelines, Trigger
 from bot.model.facts.repository import RepositoryPaths
@@ -128,6 +128,11 @@ class LocalProvider:
     def same_head(self, subject: PullRequest) -> Sequence[Target]:
         """None: a checkout has no pull requests."""
         del subject
+        return ()
+
+    def find(self, search: Search) -> Sequence[Target]:
+        """None: a checkout has no pull requests."""
+        del search
         return ()
 
     def paths(self, subject: Subject) -> Sequence[str]:

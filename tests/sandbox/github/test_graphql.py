@@ -375,7 +375,7 @@ def test_points_are_spent_and_told(shop: Sandbox) -> None:
     assert two["limit"] == two["remaining"] + two["used"] == 5000
 
 
-NEVER = {"Mannequin", "MergeQueue", "MergeQueueEntry"} | {
+NEVER = {"Mannequin", "MergeQueue", "MergeQueueEntry", "MergeQueueEntryConnection", "MergeQueueEntryEdge"} | {
     "BypassForcePushAllowance",
     "PushAllowance",
     "ReviewDismissalAllowance",

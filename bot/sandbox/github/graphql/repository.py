@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.github import deployments, issues, pulls, releases
@@ -350,8 +351,52 @@ class RepositoryThing(Thing, of="Repository"):
                         "suggestion": f"make sure {owner} exists and has write access to the repository",
                     }
 
-    def merge_queue(self, branch: str | None = None) -> None:
-        """No scenario has merge queues."""
+    def merge_queue(self, branch: str | None = None) -> Any:
+        """The queue into a branch, whose entries are the branches that a queue makes, in order; null where nothing waits."""
+        base = branch or self.part.default_branch
+        found = [
+            (QUEUED.match(name), sha)
+            for name, sha in self.it.git.refs.items()
+            if name.startswith(f"refs/heads/gh-readonly-queue/{base}/")
+        ]
+        entries = [
+            (int(match["number"]), sha)
+            for match, sha in found
+            if match and int(match["number"]) in self.it.pull_requests
+        ]
+        return self.new("MergeQueue", self.it, base, entries) if entries else None
+
+
+QUEUED = re.compile(r"^refs/heads/gh-readonly-queue/.+/pr-(?P<number>\d+)-[0-9a-f]{40}$")
+
+
+class MergeQueueThing(Thing, of="MergeQueue"):
+    """The pull requests that wait to be merged into a branch."""
+
+    def __init__(self, c: Context, repository: Repository, base: str, entries: list[tuple[int, str]]) -> None:
+        super().__init__(c)
+        self.it = repository
+        self.waiting = entries
+        self.id = encode("MergeQueue", repository.full_name, base)
+        self.url = f"{c.html}/{repository.full_name}/queue/{base}"
+
+    def entries(self) -> Many:
+        """Each with the commit that the queue made of it and those before it."""
+        return Many(list(enumerate(self.waiting, 1)), self._entry)
+
+    def _entry(self, placed: tuple[int, tuple[int, str]]) -> Value:
+        position, (number, sha) = placed
+        git = self.it.git
+        head = git.commits[sha]
+        base = git.commits.get(head.parents[0]) if head.parents else None
+        return {
+            "id": encode("MergeQueueEntry", self.it.full_name, number),
+            "position": position,
+            "state": "AWAITING_CHECKS",
+            "baseCommit": base and self.new("Commit", self.it, base),
+            "headCommit": self.new("Commit", self.it, head),
+            "pullRequest": self.new("PullRequest", self.it, self.it.pull_requests[number]),
+        }
 
 
 class RefThing(Thing, of="Ref"):

@@ -1,0 +1,77 @@
+"""The pull requests that an event is about and does not name: by a work item, a build or a commit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
+
+from bot.engine.ports import PlatformError
+from bot.engine.targets import Search, Target
+from bot.model.subjects import Platform
+from bot.platforms.azure_devops import endpoints
+from bot.platforms.azure_devops.client import Json, rows_of, value
+from bot.platforms.azure_devops.reads import Reads
+from bot.platforms.azure_devops.sdk import Refused
+
+_LINK = re.compile(r"^vstfs:///Git/PullRequestId/([0-9a-f-]{36})/([0-9a-f-]{36})/([1-9]\d{0,9})$", re.IGNORECASE)
+_MERGE_REF = re.compile(r"^refs/pull/([1-9]\d{0,9})/merge$")
+_AZURE_REPOS = "tfsgit"
+
+
+def find(reads: Reads, search: Search) -> Sequence[Target]:
+    """The pull requests that a search means; they may be closed by now. Raises ``PlatformError``."""
+    if search.work_item is not None:
+        return tuple(_linked_to(reads, search, search.work_item))
+    if search.build is not None:
+        return tuple(_built_by(reads, search, search.build))
+    if search.head is not None:
+        return tuple(_headed(reads, search, search.head))
+    raise PlatformError(f"{search.home}: Azure Repos has no merge queue.")
+
+
+def _linked_to(reads: Reads, search: Search, number: int) -> Iterator[Target]:
+    """Those that the item's relations name, whatever repository of the organisation they are in."""
+    body: Json = {"ids": [number], "errorPolicy": "omit", "$expand": "relations"}
+    document = reads.client.ask(endpoints.WORK_ITEMS_BATCH, {}, body)
+    for row in rows_of(document, endpoints.WORK_ITEMS_BATCH):
+        for relation in (row or {}).get("relations") or ():
+            found = _LINK.match(unquote(str(relation.get("url") or "")))
+            if found is not None:
+                yield _target(search, found[1], found[2], int(found[3]))
+
+
+def _built_by(reads: Reads, search: Search, number: int) -> Iterator[Target]:
+    """The one whose merge a build tried."""
+    project = search.home.project or ""
+    try:
+        build = reads.client.get(endpoints.BUILDS, {"project": project, "buildId": str(number)})
+    except Refused as wrong:
+        if wrong.status == 404:  # deleted since, by a retention rule or a person
+            return
+        raise
+    found = _MERGE_REF.match(str(build.get("sourceBranch") or ""))
+    repository = value(build, "repository", "id")
+    if found is not None and repository and str(value(build, "repository", "type") or "").lower() == _AZURE_REPOS:
+        yield _target(search, str(value(build, "project", "id") or project), str(repository), int(found[1]))
+
+
+def _headed(reads: Reads, search: Search, head: str) -> Iterator[Target]:
+    """The open ones of a repository whose source branch ends in a commit."""
+    project, repository = search.home.project or "", search.home.repository or ""
+    route = {"project": project, "repositoryId": repository}
+    for row in reads.client.skipping(endpoints.PULL_REQUESTS, route, {"searchCriteria.status": "active"}, size=100):
+        if str(value(row, "lastMergeSourceCommit", "commitId") or "").lower() == head.lower():
+            yield _target(search, project, repository, int(row["pullRequestId"]))
+
+
+def _target(search: Search, project: str, repository: str, number: int) -> Target:
+    organization = search.home.organization or ""
+    return Target(
+        f"ado:{organization}/{project}/{repository}!{number}",
+        Platform.AZURE_DEVOPS,
+        organization,
+        project,
+        repository,
+        pull_request=number,
+    )
