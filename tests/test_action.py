@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = [
     *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
-    ROOT / "templates" / "pipelines" / "github-gate.yml",
+    *sorted((ROOT / "templates" / "pipelines").glob("github-*.yml")),
 ]
 SCRIPTS = sorted((ROOT / ".github" / "action").glob("*.sh"))
 PINNED = re.compile(r"^[\w.-]+/[\w./-]+@[0-9a-f]{40}$")
@@ -88,6 +88,14 @@ def test_what_can_write_never_checks_out_the_pull_request(path: Path) -> None:
             if "pull_request_target" in triggers:  # type: ignore[operator]
                 assert "base" in chosen["ref"]
                 assert "head" not in chosen["ref"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_gives_the_action_nothing_that_it_does_not_take(path: Path) -> None:
+    inputs = set(read(ROOT / "action.yml")["inputs"])  # type: ignore[call-overload]
+    for step in steps(read(path)):
+        if step.get("uses") == "./" or str(step.get("uses", "")).startswith("almguard/almguard@"):
+            assert set(step.get("with", {})) <= inputs  # type: ignore[call-overload]
 
 
 def test_the_action_reads_every_input_from_a_variable() -> None:

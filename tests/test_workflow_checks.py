@@ -78,5 +78,5 @@ def test_zizmor_finds_nothing() -> None:
     assert found.returncode == 0, found.stdout + found.stderr
     assert "No findings to report" in found.stdout + found.stderr
     # It looks at all of this: an ignored finding has a comment that says so.
-    told = tool("zizmor", "--offline", "--no-progress", "--no-config", "--no-ignores", str(GITHUB[0]))
+    told = tool("zizmor", "--offline", "--no-progress", "--no-config", "--no-ignores", *map(str, GITHUB))
     assert "dangerous-triggers" in told.stdout + told.stderr

@@ -84,7 +84,7 @@ case $verdict in
     ;;
 esac
 # Where a check was posted it tells the verdict, and is put right later without this job; a red step would stay red beside it.
-# Where none was (a fork's token posts nothing, a release has no check) this step is the verdict.
+# Where none was (a fork's token posts nothing) this step is the verdict; for a release always, for what comes after it to need.
 posted() {
   [ -s "$ALMGUARD_POSTED_FILE" ] || return 1
   # The check of a pull request says nothing about a release that was judged with it.

@@ -68,6 +68,12 @@ def scenario() -> dict[str, Any]:
             "links": {"work_items": [103]},
         }
     )  # fmt: skip
+    payments["runs"].append(
+        {"id": 815, "pipeline": "deploy", "commit": "r14", "branch": "v1.4.0", "by": "ana", "at": "-1h"}
+    )
+    payments["deployments"].append(
+        {"environment": "production", "release": "v1.4.0", "run": 815, "at": "-1h", "status": "waiting"}
+    )
     made["tokens"] = {"sandbox-token": {}, "token-of-a-fork": {"kind": "actions", "github": READS}}
     return made
 
@@ -89,7 +95,7 @@ class Machine:
         return found.json()
 
     def job(self, event: str, payload: object, *, token: str = "sandbox-token", **inputs: str) -> Ran:
-        """A job of GitHub Actions that uses the action. An input's ``-`` is written ``_``."""
+        """A job of GitHub Actions that uses the action. An input's ``-`` is written ``_``; in capitals it is a variable."""
         temp, workspace = self.world.folder / "runner", self.world.folder / "workspace"
         for folder in (temp, workspace):
             folder.mkdir(exist_ok=True)
@@ -107,8 +113,9 @@ class Machine:
             "GITHUB_API_URL": f"{self.world.sandbox.url}/api/v3",
             "GITHUB_GRAPHQL_URL": f"{self.world.sandbox.url}/api/graphql",
             "GITHUB_WORKSPACE": str(workspace),
+            **{name: value for name, value in inputs.items() if name.isupper()},
         }
-        given = {name.replace("_", "-"): value for name, value in inputs.items()}
+        given = {name.replace("_", "-"): value for name, value in inputs.items() if not name.isupper()}
         return Runner(ROOT / "action.yml", temp, workspace).run({"token": token}, environ, given, done=self.steps)
 
     def on_pull_request(self, number: int, event: str = "pull_request", **given: Any) -> Ran:

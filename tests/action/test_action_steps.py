@@ -110,6 +110,33 @@ def test_a_release_has_the_table_of_evidence_in_the_summary(machine: Machine, mo
         assert re.search(rf"^\s*\| [✅❌]? ?\| {line} \|", ran.summary, re.MULTILINE), (line, ran.summary)
 
 
+@pytest.mark.parametrize(("mode", "code"), [("auto", 0), ("always", 1), ("never", 0)])
+def test_a_deployment_that_waits_is_answered_and_the_answer_tells_the_verdict(
+    machine: Machine, mode: str, code: int
+) -> None:
+    callback = f"{machine.world.sandbox.url}/api/v3/repos/acme/payments/actions/runs/815/deployment_protection_rule"
+    rule = {
+        "environment": "production",
+        "deployment_callback_url": callback,
+        "repository": {"full_name": "acme/payments"},
+    }
+    payload = {"client_payload": {"deployment_protection_rule": rule}}
+    ran = machine.job("repository_dispatch", payload, fail_step=mode)
+    assert ran.code == code, ran.log
+    assert ran.outputs["verdict"] == "blocked"
+    (review,) = machine.world.state()["repositories"]["acme/payments"]["deployment_reviews"]
+    assert review["state"] == "rejected"
+    assert machine.posts() == []
+
+
+def test_a_run_by_hand_with_an_environment_judges_the_release_of_its_commit(machine: Machine) -> None:
+    sha = machine.get("commits/v1.4.0")["sha"]
+    ran = machine.job("workflow_dispatch", {}, environment="production", GITHUB_REF="refs/heads/main", GITHUB_SHA=sha)
+    assert (ran.code, ran.outputs["verdict"]) == (1, "blocked"), ran.log
+    (check,) = machine.posts()
+    assert (check["name"], check["sha"], check["conclusion"]) == ("almguard/production", sha, "failure")
+
+
 def test_a_pull_request_that_was_closed_leaves_nothing_to_judge(machine: Machine) -> None:
     pull = machine.get("pulls/14")
     ran = machine.job("pull_request", {"action": "closed", "pull_request": pull}, fail_step="always")
