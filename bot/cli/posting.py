@@ -127,6 +127,7 @@ def _context(judging: Judging, gate: Gate) -> str:
 def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiEvent | None) -> tuple[str, ...]:
     """Post to one pull request: the check tells the decisive verdict, the comment its own."""
     from bot.cli.annotating import annotations_of
+    from bot.engine.review_requests import review_request
     from bot.policy.configuration import Annotations, Comment
     from bot.report import markdown
 
@@ -143,12 +144,15 @@ def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiE
         title=redacted(markdown.title(all_of_them)),
         summary=redacted(markdown.check_summary(all_of_them)),
         comment=None if silent else redacted(markdown.comment(mine)),
-        create_comment=settings.comment is Comment.ALWAYS or check.gate.verdict is not Verdict.PASSED,
+        # A draft is judged quietly; a comment from when it was none is kept up to date.
+        create_comment=not check.subject.draft
+        and (settings.comment is Comment.ALWAYS or check.gate.verdict is not Verdict.PASSED),
         details_url=event.run_url if event is not None else None,
         rests_on=check.rests_on,
         # A merge group's commit has lines of its own, which nobody reads.
         annotations=() if check.in_queue else annotations_of(judging, run, check.gate),
         line_threads=settings.annotations is Annotations.THREADS,
+        ask=None if check.in_queue else review_request(check.gate, run.results, settings.request_reviews),
     )
     try:
         published = opened.publisher(check.target).publish(publication)
