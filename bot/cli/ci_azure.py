@@ -206,6 +206,8 @@ def _azure_event(environ: Mapping[str, str], reason: str, target: Target, *, can
         head_sha=target.commit,
         base_branch=base or None,
         can_write=can_write,
+        # A build validation runs for each new iteration; of which one it is, the publisher knows.
+        fresh=reason == "PullRequest",
         run_url=_azure_run(environ),
     )
 

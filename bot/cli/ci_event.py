@@ -52,6 +52,9 @@ class CiEvent:
     can_write: bool
     """Whether the job's own token may post: not for a pull request from a fork."""
     run_url: str | None
+    fresh: bool = False
+    """Whether what stands is about another head or base, so that nothing may rest on it until this is judged: the pull request
+    was opened, pushed to, or sent into another branch."""
     review: DeploymentReview | None = None
     """What waits for the verdict; then which release that is, the platform tells."""
     search: Search | None = None

@@ -33,6 +33,8 @@ ASKED_FOR = frozenset({"rerequested", "requested_action"})
 """A person pressed a button of a check."""
 COMMAND = "/almguard"
 """A comment that begins with it has the pull request judged again, and the answer posted whatever it is."""
+_FRESH = frozenset({"opened", "reopened", "synchronize"})
+"""Actions after which what stands on the head is about something else."""
 _QUEUE_REF = re.compile(r"^(?:refs/heads/)?gh-readonly-queue/(?P<base>.+)/pr-(?P<number>[1-9]\d{0,9})-[0-9a-f]{40,64}$")
 _NUMBER = re.compile(r"^#?[1-9]\d{0,9}$")
 
@@ -109,6 +111,8 @@ def _pull_request(made: CiEvent, payload: Payload, repository: str) -> CiEvent:
         head_sha=head,
         base_branch=payload.needed_text("pull_request", "base", "ref"),
         can_write=not (from_fork and made.event in READ_ONLY_ON_FORKS),
+        fresh=made.event in ("pull_request", "pull_request_target")
+        and (made.action in _FRESH or payload.at("changes", "base") is not None),
     )
 
 

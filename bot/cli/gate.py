@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from bot.model.results import Gate
 
 
+MOST_ROUNDS = 3
+"""How often a pull request is judged again because it moved meanwhile. One that still moves has events of its own."""
+
+
 @click.command("gate")
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @click.option("--environment", help="Judge the release for this environment.")
@@ -70,7 +74,8 @@ def command(
     """
     import os
 
-    from bot.cli.ci_output import for_the_log, tell_job
+    from bot.cli.beginning import Beginning
+    from bot.cli.ci_output import tell_job
     from bot.cli.explaining import explain_run
     from bot.cli.judgement import Judging, given_configuration
     from bot.cli.output import emit
@@ -97,7 +102,8 @@ def command(
         event = wanted.event
         with session(now) as opened, progress() as bar, telling(opened, event, dry_run=dry_run):
             judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()))
-            judged: Sequence[tuple[Target, Gate]] = judge_wanted(judging, wanted, bar)
+            beginning = Beginning(opened, event, dry_run=dry_run or watch)
+            judged: Sequence[tuple[Target, Gate]] = judge_wanted(judging, wanted, bar, beginning)
             if not wanted.every:
                 waited = _waited(judging, judged, now, wait, watch)
                 if waited.over and not watch:
@@ -107,11 +113,17 @@ def command(
             if not (dry_run or watch):
                 for action in post_verdicts(opened, judging, run, judged, event, moved_only=wanted.moved_only):
                     click.echo(f"almguard: {action}", err=True)
+                for _ in range(MOST_ROUNDS):
+                    if not judging.moved:
+                        break
+                    _say_moved(judging)
+                    judging, judged = _again(judging, judged, now)
+                    run = judging.run()
+                    for action in post_verdicts(opened, judging, run, judged, event):
+                        click.echo(f"almguard: {action}", err=True)
                 for action in post_releases(opened, judging, run, judged, event):
                     click.echo(f"almguard: {action}", err=True)
                 run = replace(judging.run(), id=run.id)
-            gates = [gate for _, gate in judged]
-            in_log = () if wanted.every else for_the_log(judging, run, gates, os.environ)
     except NothingToJudge as nothing:
         click.echo(f"almguard: {nothing}", err=True)
         return 0
@@ -122,8 +134,8 @@ def command(
     else:
         emit(run, format_, outputs, verbose=verbose)
     code = judging.exit_code(exit_zero=exit_zero)
-    quiet = dry_run or watch
-    tell_job(run, gates, in_log, outputs, os.environ, code=code, format_=format_, dry_run=quiet)
+    gates = [gate for _, gate in judged]
+    tell_job(judging, run, gates, outputs, os.environ, code=code, format_=format_, dry_run=dry_run)
     return code
 
 
@@ -136,18 +148,30 @@ def _waited(
 ) -> Waited:
     """The judgement after waiting, where waiting was asked for and helps."""
     from bot.cli import waiting
-    from bot.cli.judgement import Judging
-    from bot.cli.wanted import judge_all
-    from bot.engine.ports import Silence
-
-    targets = [target for target, _ in judged]
 
     def again() -> tuple[Judging, list[tuple[Target, Gate]]]:
-        judging.session.renew(now or datetime.now(UTC))
-        anew = Judging(judging.session, judging.command, judging.configuration)
-        return anew, judge_all(anew, targets, Silence())
+        return _again(judging, judged, now)
 
     clock = waiting.Clock()
     if watch:
         return waiting.watch(judging, judged, again, clock)
     return waiting.wait_for_checks(judging, judged, again, wait, clock)
+
+
+def _again(
+    judging: Judging, judged: Sequence[tuple[Target, Gate]], now: datetime | None
+) -> tuple[Judging, list[tuple[Target, Gate]]]:
+    """Judge anew what was judged, from facts that are read anew."""
+    from bot.cli.judgement import Judging
+    from bot.cli.wanted import judge_all
+    from bot.engine.ports import Silence
+
+    judging.session.renew(now or datetime.now(UTC))
+    anew = Judging(judging.session, judging.command, judging.configuration)
+    return anew, judge_all(anew, [target for target, _ in judged], Silence())
+
+
+def _say_moved(judging: Judging) -> None:
+    for name, reasons in judging.moved.items():
+        said = f"{name} moved while it was judged ({'; '.join(reasons)}): it is judged again."
+        click.echo(f"almguard: {harmless(said)}", err=True)

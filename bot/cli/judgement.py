@@ -14,6 +14,7 @@ import click
 from bot import __version__
 from bot.cli.ci_event import own_run
 from bot.cli.failures import Refusal, Unread, from_platform
+from bot.cli.governing import Governing
 from bot.cli.places import CONFIG_PATHS, Folder, root_of
 from bot.cli.session import Session
 from bot.engine.judging import Judged, judge, kinds_judged
@@ -23,10 +24,10 @@ from bot.engine.targets import Target, TargetError, parse
 from bot.engine.verdict import EXIT_CODES, USAGE, OnUnknown, decide, facts_digest, note
 from bot.model.analyzers import AnalyzerCatalogue
 from bot.model.annotations import Annotation
-from bot.model.facts import Answer, UnknownKind
+from bot.model.facts import Answer, FactRequest, Loaded, UnknownKind
 from bot.model.facts.change import ChangedFiles
 from bot.model.results import Enforcement, Gap, Gate, Result, Run, Verdict
-from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject
+from bot.model.subjects import Branch, Organization, PullRequest, Release, Repository, Subject
 
 if TYPE_CHECKING:
     from bot.policy.configuration import Configuration
@@ -59,6 +60,10 @@ class Judging:
     """The files that pull requests change, by the pull request's id, where a rule asked for them."""
     annotations: dict[str, tuple[Annotation, ...]] = field(default_factory=dict)
     """What was found at lines of the changed files, by the pull request's id."""
+    governing: dict[str, Governing] = field(default_factory=dict)
+    """The files that rules were read from, by the id of their branch; where there is no configuration, none."""
+    moved: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What moved of a pull request while it was judged, by its name."""
     annotated: set[str] = field(default_factory=set)
     """Ids of pull requests where the platform shows that at the lines."""
     judged: Judged = field(default_factory=lambda: Judged((), (), (), Known()))
@@ -216,6 +221,7 @@ class Judging:
             own_checks,
             own_run=own_run(self.session.environ),
             whole=whole and self.command == "scan",
+            besides=self._besides(subjects),
         )
         self.subjects.extend(self._counted(judged.subjects, judged.results))
         self.results.extend(judged.results)
@@ -236,6 +242,19 @@ class Judging:
                     Gate(subject, verdict, configuration.digest, facts_digest(judged.known, subject), said)
                 )
         return judged.results
+
+    def _besides(self, subjects: Sequence[Subject]) -> dict[FactRequest, list[Subject]]:
+        """What a gate tells and no rule may ask for: whether the change alters the rules that it is judged by."""
+        governed = [one for one in subjects if isinstance(one, PullRequest) and one.base.id in self.governing]
+        return {FactRequest(ChangedFiles): list(governed)} if governed and self.command == "gate" else {}
+
+    def altered(self, subject: PullRequest) -> tuple[str, ...]:
+        """The files of its base branch's rules that a pull request changes, as far as is known."""
+        answer = self.changed.get(subject.id)
+        governing = self.governing.get(subject.base.id)
+        if governing is None or not isinstance(answer, Loaded) or not isinstance(answer.value, ChangedFiles):
+            return ()
+        return governing.altered(answer.value)
 
     def _counted(self, subjects: Sequence[Subject], results: Sequence[Result]) -> list[Subject]:
         """The subjects to show: a scan leaves archived repositories out, unless an entry asks for them."""
@@ -302,7 +321,9 @@ class Judging:
         found = provider.configuration(subject, CONFIG_PATHS)
         if found is None:
             return None
-        files, fetcher = _Beside(provider, subject), self.session.fetcher()
+        branch = reach(subject, Branch)
+        governing = self.governing.setdefault(branch.id, Governing()) if branch is not None else Governing()
+        files, fetcher = _Beside(provider, subject, governing), self.session.fetcher()
         return load_configuration(found.text, found.source, files, fetcher)
 
     def _catalogue(self, configuration: Configuration) -> AnalyzerCatalogue:
@@ -388,9 +409,11 @@ class _Beside:
 
     provider: Provider
     subject: Subject
+    governing: Governing
 
     def read(self, path: str) -> tuple[str, str] | None:
         """A file's text and its name."""
+        self.governing.paths.add(path)
         try:
             found = self.provider.configuration(self.subject, (path,))
         except PlatformError as error:
@@ -399,6 +422,7 @@ class _Beside:
 
     def list(self) -> Sequence[str]:
         """Every path on the base branch."""
+        self.governing.listed = True
         try:
             return self.provider.paths(self.subject)
         except PlatformError as error:

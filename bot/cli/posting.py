@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.failures import from_platform, redacted
+from bot.cli.governing import notice
 from bot.engine.ports import PlatformError, Publication
 from bot.engine.posted import Posted
 from bot.engine.reach import reach
@@ -57,7 +58,7 @@ def post_verdicts(
             continue
         try:
             about = f"{check.subject.name}: " if len(checks) > 1 else ""
-            for action in _post(opened, judging, run, check, event):
+            for action in _post(opened, judging, run, check, event, look_again=not (moved_only or check.in_queue)):
                 yield f"{about}{action}"
         except click.ClickException as failure:
             if not moved_only:
@@ -101,7 +102,7 @@ def _checks(
     for target, gate, subject, key in found:
         gates = shared[key]
         decisive = worst(gates) or gate
-        rests_on = to_post(decisive, gates, run.results, run.now)
+        rests_on = to_post(decisive, gates, run.results, run.started_at)
         yield _Check(target, subject, key[2], gate, decisive, tuple(gates), rests_on, group_sha is not None)
 
 
@@ -124,10 +125,11 @@ def _context(judging: Judging, gate: Gate) -> str:
     return judging.configurations[gate.policy_digest].gate.context(branch)
 
 
-def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiEvent | None) -> tuple[str, ...]:
+def _post(
+    opened: Session, judging: Judging, run: Run, check: _Check, event: CiEvent | None, *, look_again: bool
+) -> tuple[str, ...]:
     """Post to one pull request: the check tells the decisive verdict, the comment its own."""
     from bot.cli.annotating import annotations_of
-    from bot.engine.review_requests import review_request
     from bot.policy.configuration import Annotations, Comment
     from bot.report import markdown
 
@@ -137,6 +139,8 @@ def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiE
     )
     settings = judging.configurations[check.gate.policy_digest].gate
     silent = settings.comment is Comment.NEVER or check.in_queue
+    # A draft is judged quietly: nobody is told anew. A change of the rules is told whatever the verdict.
+    told = check.gate.verdict is not Verdict.PASSED or bool(judging.altered(check.subject))
     publication = Publication(
         subject=check.subject,
         context=check.context,
@@ -144,21 +148,21 @@ def _post(opened: Session, judging: Judging, run: Run, check: _Check, event: CiE
         title=redacted(markdown.title(all_of_them)),
         summary=redacted(markdown.check_summary(all_of_them)),
         comment=None if silent else redacted(markdown.comment(mine)),
-        # A draft is judged quietly; a comment from when it was none is kept up to date.
-        create_comment=not check.subject.draft
-        and (settings.comment is Comment.ALWAYS or check.gate.verdict is not Verdict.PASSED),
+        create_comment=not check.subject.draft and (settings.comment is Comment.ALWAYS or told),
         details_url=event.run_url if event is not None else None,
         rests_on=check.rests_on,
+        look_again=look_again,
         # A merge group's commit has lines of its own, which nobody reads.
         annotations=() if check.in_queue else annotations_of(judging, run, check.gate),
         line_threads=settings.annotations is Annotations.THREADS,
-        ask=None if check.in_queue else review_request(check.gate, run.results, settings.request_reviews),
     )
     try:
         published = opened.publisher(check.target).publish(publication)
     except PlatformError as error:
         raise from_platform(error) from None
     judging.notices.extend(published.refused)
+    if published.moved:
+        judging.moved[check.subject.name] = published.moved
     if published.annotated:
         judging.annotated.add(check.gate.target.id)
     remember_posting(check.subject.name)
@@ -179,6 +183,11 @@ def about(judging: Judging, run: Run, gates: Sequence[Gate], decisive: Gate) -> 
     }
     configurations = {gate.policy_digest: judging.configurations[gate.policy_digest] for gate in gates}
     policies = {source.sha256: source for one in configurations.values() for source in one.sources}
+    notices = [
+        notice(altered, subject.base.branch)
+        for subject in subjects
+        if isinstance(subject, PullRequest) and (altered := judging.altered(subject))
+    ]
     return replace(
         run,
         gate=decisive,
@@ -186,7 +195,7 @@ def about(judging: Judging, run: Run, gates: Sequence[Gate], decisive: Gate) -> 
         policies=tuple(policies.values()),
         results=tuple(result for result in run.results if result.subject.id in ids),
         gaps=tuple(gap for gap in run.gaps if gap.subject in near),
-        notices=run.notices if len(judging.configurations) == len(configurations) else (),
+        notices=(*notices, *(run.notices if len(judging.configurations) == len(configurations) else ())),
     )
 
 

@@ -16,6 +16,7 @@ from bot.model.results import Gate
 from bot.model.subjects import PullRequest, PullRequestState, Release
 
 if TYPE_CHECKING:
+    from bot.cli.beginning import Beginning
     from bot.cli.ci_event import CiEvent
     from bot.cli.judgement import Judging
 
@@ -69,7 +70,9 @@ def what_is_wanted(
     return Wanted(event.targets, search, event=event, moved_only=event.moved_only)
 
 
-def judge_wanted(judging: Judging, wanted: Wanted, progress: Progress) -> list[tuple[Target, Gate]]:
+def judge_wanted(
+    judging: Judging, wanted: Wanted, progress: Progress, beginning: Beginning | None = None
+) -> list[tuple[Target, Gate]]:
     """Judge it. Raises ``NothingToJudge`` where nothing is found."""
     from bot.cli.all_open import judge_open
     from bot.cli.release_posting import chosen_by
@@ -83,7 +86,7 @@ def judge_wanted(judging: Judging, wanted: Wanted, progress: Progress) -> list[t
         return judged
     named = wanted.targets if wanted.event is None else chosen_by(judging.session, wanted.event)
     targets = [*_found(judging, wanted.search), *named]
-    judged = judge_all(judging, targets, progress, open_only=wanted.event is not None)
+    judged = judge_all(judging, targets, progress, open_only=wanted.event is not None, beginning=beginning)
     if not judged:
         raise NothingToJudge("No open pull request has anything to do with this event: there is nothing to judge.")
     return judged
@@ -99,11 +102,17 @@ def _found(judging: Judging, search: Search | None) -> Sequence[Target]:
 
 
 def judge_all(
-    judging: Judging, targets: Sequence[Target], progress: Progress, *, open_only: bool = False
+    judging: Judging,
+    targets: Sequence[Target],
+    progress: Progress,
+    *,
+    open_only: bool = False,
+    beginning: Beginning | None = None,
 ) -> list[tuple[Target, Gate]]:
     """Judge each target, and every other open pull request that has the same head: one check stands for all of them.
 
-    ``open_only`` passes over pull requests that are not: what an event names may be closed by now.
+    ``open_only`` passes over pull requests that are not: what an event names may be closed by now. ``beginning`` says on the
+    platform that a judgement has begun, or that it failed.
     """
     judged: list[tuple[Target, Gate]] = []
     waiting = list(targets)
@@ -123,7 +132,16 @@ def judge_all(
         if open_only and isinstance(subject, PullRequest) and subject.state is not PullRequestState.OPEN:
             click.echo(f"almguard: {subject.name} is closed: there is nothing left to gate.", err=True)
             continue
-        judging.judge(judging.configuration_for(provider, subject), provider, [subject], progress)
+        configuration = None
+        try:
+            configuration = judging.configuration_for(provider, subject)
+            if beginning is not None:
+                beginning.begin(one, subject, configuration)
+            judging.judge(configuration, provider, [subject], progress)
+        except click.ClickException as failure:
+            if beginning is not None:
+                beginning.failed(one, subject, configuration, failure)
+            raise
         judged.append((one, judging.gates[-1]))
         if isinstance(subject, PullRequest):
             try:

@@ -71,12 +71,15 @@ def judge(
     *,
     own_run: str = "",
     whole: bool = False,
+    besides: Mapping[FactRequest, Sequence[Subject]] | None = None,
 ) -> Judged:
     """Judge subjects of one platform by a configuration.
 
     ``own_checks`` are the names under which verdicts are posted: what this program said before is no evidence, and would
     make the second judgement of one head differ from the first. ``own_run`` is the end of the address of the CI run that
     judges: its job has not ended while it does, and would wait for itself.
+
+    ``besides`` is what a report tells and no entry asks for: it is loaded along, and where it cannot be had nothing is lost.
 
     ``whole`` says that the subjects are all that there are, so that a waiver which none of them needs is needed by nobody.
 
@@ -94,7 +97,11 @@ def judge(
     for choice in selected:
         for request in choice.evaluator.requests:
             needs.add(request, choice.subjects)
-    gaps.extend(load(needs, provider, known, progress))
+    asked = {request.type.name for choice in selected for request in choice.evaluator.requests}
+    for request, about in (besides or {}).items():
+        needs.add(request, about)
+    unasked = {request.type.name for request in besides or ()} - asked
+    gaps.extend(gap for gap in load(needs, provider, known, progress) if gap.fact not in unasked)
     _forget(own_checks, own_run, known)
     _identify(configuration, known, provider.platform)
     results = tuple(_evaluate(selected, known, values, progress))

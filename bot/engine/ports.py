@@ -10,7 +10,6 @@ from bot.engine.posted import Posted
 from bot.engine.targets import Search, Target
 from bot.model.annotations import Annotation
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
-from bot.model.findings import Reviewer
 from bot.model.results import Gap, Verdict
 from bot.model.subjects import Platform, PullRequest, Release, Subject
 from bot.policy.references import Fetched, Reference
@@ -131,16 +130,6 @@ class Provider(FactSource, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewRequest:
-    """Who is to be asked for a review of a pull request."""
-
-    candidates: tuple[Reviewer, ...]
-    """Those to choose from, the first of them first. Whoever was ever asked for this one is not asked again."""
-    most: int
-    """How many of them to ask."""
-
-
-@dataclass(frozen=True, slots=True)
 class Publication:
     """What a gate has to say on the platform. All texts are rendered, and safe, already."""
 
@@ -163,7 +152,8 @@ class Publication:
     """What to say at lines of the changed files: all that there is to say, so what stands beyond it is outdated."""
     line_threads: bool = False
     """Azure DevOps: whether each of them is a thread on its line."""
-    ask: ReviewRequest | None = None
+    look_again: bool = False
+    """Whether to look, once it is posted, whether the pull request moved while it was judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +165,8 @@ class Published:
     """What the token may not do, with what would allow it."""
     annotated: bool = False
     """Whether the platform shows the annotations at their lines."""
+    moved: tuple[str, ...] = ()
+    """What moved since the facts were read, in words: what was posted may be outdated, and is to be judged again."""
 
 
 class Publisher(Protocol):
@@ -182,6 +174,13 @@ class Publisher(Protocol):
 
     def publish(self, publication: Publication) -> Published:
         """Post or update the check and the comment. Raises ``PlatformError`` when not even the check could be posted."""
+        ...
+
+    def begin(self, subject: PullRequest, context: str, details_url: str | None) -> Published:
+        """Say that the verdict is being worked on, so that an older one, of another head or branch, lets nothing through.
+
+        Raises ``PlatformError`` where it cannot be posted.
+        """
         ...
 
     def standing(self, checks: Sequence[tuple[PullRequest, str]]) -> Mapping[str, Posted]:

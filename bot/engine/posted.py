@@ -7,6 +7,7 @@ on Azure DevOps), so that a run that judges many pull requests knows which of th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,8 +15,8 @@ from bot.model.results import Verdict
 
 DIGEST_LENGTH = 16
 """Characters of a digest that are kept: enough to tell two states of one pull request apart."""
-_INSTANT = "%Y%m%dT%H%M%SZ"
-_FORM = re.compile(r"^(?P<verdict>[a-z]+):(?P<facts>[0-9a-f]{16}):(?P<policy>[0-9a-f]{16}):(?P<at>\d{8}T\d{6}Z)$")
+_INSTANT = "%Y%m%dT%H%M%S%fZ"
+_FORM = re.compile(r"^(?P<verdict>[a-z]+):(?P<facts>[0-9a-f]{16}):(?P<policy>[0-9a-f]{16}):(?P<at>\d{8}T\d{12}Z)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Posted:
     change that."""
     policy_digest: str
     read_at: datetime
-    """When the facts were read, to the second."""
+    """When reading the facts began: of two verdicts on one head the one that was read later is the newer."""
 
     def says_as(self, other: Posted | None) -> bool:
         """Whether the other says the same for the same reasons, whenever it was read."""
@@ -37,6 +38,10 @@ class Posted:
             other.facts_digest,
             other.policy_digest,
         )
+
+    def overtaken(self, others: Iterable[Posted]) -> bool:
+        """Whether one of them was read later."""
+        return any(other.read_at > self.read_at for other in others)
 
     def __str__(self) -> str:
         at = self.read_at.astimezone(UTC).strftime(_INSTANT)

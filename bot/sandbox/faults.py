@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Host = Literal["github", "graphql", "azure_devops", "jira"]
 
+LONGEST_HOLD = 60.0
+"""Seconds that a request is held back at most: a test that forgets it must end all the same."""
 SIGN_IN = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in to your account</body></html>"
 
 
@@ -40,7 +42,17 @@ class Fault(BaseModel):
     skip: int = 0
     """How many matching requests go well before."""
     kind: Literal[
-        "status", "rate_limit", "graphql_rate_limit", "secondary", "expired", "reset", "cut", "slow", "html", "not_json"
+        "status",
+        "rate_limit",
+        "graphql_rate_limit",
+        "secondary",
+        "expired",
+        "reset",
+        "cut",
+        "slow",
+        "html",
+        "not_json",
+        "hold",
     ]
     status: int | None = None
     """For ``status`` (500) and ``html`` (203)."""
@@ -58,6 +70,9 @@ class Faults:
 
     waiting: list[Fault] = field(default_factory=list)
     latency: float = 0.0
+    held: int = 0
+    """How many requests are held back now."""
+    _release: threading.Event = field(default_factory=threading.Event, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, fault: Fault) -> None:
@@ -66,9 +81,20 @@ class Faults:
             self.waiting.append(fault)
 
     def clear(self) -> None:
-        """None any more."""
+        """None any more; what was held back goes on."""
         with self._lock:
             self.waiting.clear()
+            self._release.set()
+            self._release = threading.Event()
+
+    def hold(self) -> None:
+        """Hold a request back until the faults are cleared, so that the world can move on before it is answered."""
+        with self._lock:
+            release = self._release
+            self.held += 1
+        release.wait(LONGEST_HOLD)
+        with self._lock:
+            self.held -= 1
 
     def take(self, request: Request) -> Fault | None:
         """The fault that this request meets, used up by it."""
@@ -118,7 +144,7 @@ def answer(fault: Fault, host: Host) -> Response | None:
             return Response(fault.status or 203, SIGN_IN, {"Content-Type": "text/html; charset=utf-8"})
         case "not_json":
             return Response(200, '{"cut', {"Content-Type": "application/json; charset=utf-8"})
-        case "reset" | "cut" | "slow":
+        case "reset" | "cut" | "slow" | "hold":
             return None
 
 

@@ -161,6 +161,8 @@ class _Connection(socketserver.StreamRequestHandler):
         pause = application.faults.latency + (fault.seconds if fault and fault.kind == "slow" else 0)
         if pause:
             time.sleep(pause)
+        if fault and fault.kind == "hold":
+            application.faults.hold()
         if fault and fault.kind == "reset":
             self._record(request, host, 0, 0, fault)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -21,7 +21,6 @@ from bot.platforms.azure_devops.endpoints import Host
 from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.line_threads import LineThreads
 from bot.platforms.azure_devops.provider import AzureDevOpsProvider
-from bot.platforms.azure_devops.review_requests import request_reviews
 from bot.platforms.azure_devops.sdk import Refused
 
 GENRE = "almguard"
@@ -61,11 +60,34 @@ class AzureDevOpsPublisher:
                 "vso.threads_full, and the permission 'Contribute to pull requests'."
             )
         self._lines(publication, author, actions, refused)
-        if publication.ask is not None:
-            asked, not_asked = request_reviews(self._reads, publication.subject, publication.ask)
-            actions += asked
-            refused += not_asked
-        return Published(tuple(actions), tuple(refused))
+        if len(actions) > 1:
+            self._reads.drop((publication.subject.id, "threads"))
+        moved = self._overtaken(publication) if publication.look_again else ()
+        return Published(tuple(actions), tuple(refused), moved=moved)
+
+    def begin(self, subject: PullRequest, context: str, details_url: str | None) -> Published:
+        """Post a pending status, unless one stands on the iteration: what stands on another lets nothing through."""
+        if self._standing(subject, context) is not None:
+            return Published(())
+        self._send_status(Publication(subject, context, Verdict.WAITING, "Judging", "", None, details_url=details_url))
+        return Published((f"Posted the status {GENRE}/{context}: {STATES[Verdict.WAITING]}.",))
+
+    def _overtaken(self, publication: Publication) -> tuple[str, ...]:
+        """Whether another run has read the pull request later and spoken before us: statuses stay, so it shows."""
+        subject, ours = publication.subject, publication.rests_on
+        self._reads.drop((subject.id, "statuses"))
+        try:
+            statuses = self._reads.statuses(subject)
+        except PlatformError:  # it cannot be told, and the next run looks at everything anew
+            return ()
+        said = [status for status in statuses if _named(status, publication.context)]
+        if any((status.get("iterationId") or 0) > (subject.iteration or 0) for status in said):
+            return ("it has another head",)
+        kept = [_rests_on(status) for status in said]
+        if ours is None or ours not in kept:
+            return ()  # nothing was posted: what stood said the same
+        before = [posted for posted in kept[: kept.index(ours)] if posted is not None]
+        return ("a newer verdict was posted",) if ours.overtaken(before) else ()
 
     def _lines(self, publication: Publication, author: str | None, actions: list[str], refused: list[str]) -> None:
         """Bring the threads on lines up to date; where none are wanted any more, those that stand are closed."""
@@ -80,8 +102,6 @@ class AzureDevOpsPublisher:
             if publication.line_threads:
                 refused.append(f"The threads on lines of {subject.name} could not be brought up to date: {wrong}.")
             return
-        if done:
-            self._reads.drop((subject.id, "threads"))
         actions += done
         refused += left
 
@@ -101,16 +121,23 @@ class AzureDevOpsPublisher:
         ):
             actions.append(f"The status {GENRE}/{publication.context} stood already: {state}.")
             return _author(standing)
+        made = self._send_status(publication)
+        actions.append(f"Posted the status {GENRE}/{publication.context}: {state}.")
+        return made
+
+    def _send_status(self, publication: Publication) -> str | None:
+        """Post the status; gives the id of the account that we are."""
         from azure.devops.v7_1.git.models import GitPullRequestStatus, GitStatusContext
 
+        subject = publication.subject
         status = GitPullRequestStatus(
             context=GitStatusContext(genre=GENRE, name=publication.context),
-            description=described,
+            description=_cut(publication.title, LONGEST_DESCRIPTION),
             iteration_id=subject.iteration,
             properties=None
             if publication.rests_on is None
             else {RESTS_ON: {"$type": "System.String", "$value": str(publication.rests_on)}},
-            state=state,
+            state=STATES[publication.verdict],
             target_url=publication.details_url,
         )
         route = repository_route(subject.repository)
@@ -125,7 +152,6 @@ class AzureDevOpsPublisher:
                 wrong.kind,
             ) from wrong
         self._reads.drop((subject.id, "statuses"))
-        actions.append(f"Posted the status {GENRE}/{publication.context}: {state}.")
         return None if made is None or made.created_by is None else str(made.created_by.id)
 
     def standing(self, checks: Sequence[tuple[PullRequest, str]]) -> Mapping[str, Posted]:
@@ -150,11 +176,7 @@ class AzureDevOpsPublisher:
             statuses = self._reads.statuses(subject)
         except PlatformError:  # posting once too often harms nothing
             return None
-        ours = [
-            status
-            for status in statuses
-            if value(status, "context", "genre") == GENRE and value(status, "context", "name") == context
-        ]
+        ours = [status for status in statuses if _named(status, context)]
         newest = ours[-1] if ours else None
         return newest if newest is not None and newest.get("iterationId") == subject.iteration else None
 
@@ -171,22 +193,30 @@ class AzureDevOpsPublisher:
         subject = publication.subject
         if publication.comment is None:
             return
-        marked = [
-            thread
-            for thread in self._reads.threads(subject)
-            if thread_property(thread, MARKER) == publication.context and not thread.get("isDeleted")
-        ]
+        marked = self._marked(publication)
         # Only the writer of a comment may change it; and a thread that somebody else has marked is not ours to speak in.
         ours = [thread for thread in marked if author is None or _author(_first(thread)) == author]
         wanted = "fixed" if publication.verdict is Verdict.PASSED else "active"
-        if ours:
-            self._update(subject, ours[0], publication.comment, wanted, actions)
-        elif publication.create_comment:
+        if ours and not self._update(subject, ours[0], publication.comment, wanted, actions):
+            ours = []  # somebody has deleted it meanwhile
+        if not ours and publication.create_comment:
             self._create(subject, publication.context, publication.comment, wanted, actions)
+            if publication.look_again:
+                # Another run may have opened one at the same moment: the first of them stays open.
+                self._reads.drop((subject.id, "threads"))
+                marked = self._marked(publication)
+                ours = [thread for thread in marked if author is None or _author(_first(thread)) == author]
         for other in [thread for thread in marked if not ours or thread is not ours[0]]:
             self._settle(subject, other, "fixed", actions)
-        if len(actions) > 1:
-            self._reads.drop((subject.id, "threads"))
+
+    def _marked(self, publication: Publication) -> list[Json]:
+        """The threads that are marked as the sticky one, the oldest first."""
+        found = [
+            thread
+            for thread in self._reads.threads(publication.subject)
+            if thread_property(thread, MARKER) == publication.context and not thread.get("isDeleted")
+        ]
+        return sorted(found, key=lambda thread: int(thread["id"]))
 
     def _create(self, subject: PullRequest, context: str, text: str, status: str, actions: list[str]) -> None:
         from azure.devops.v7_1.git.models import Comment, GitPullRequestCommentThread
@@ -200,16 +230,23 @@ class AzureDevOpsPublisher:
         self._client.git().create_thread(thread, route["repositoryId"], subject.number, route["project"])
         actions.append("Opened the thread." if status == "active" else "Left a closed thread.")
 
-    def _update(self, subject: PullRequest, thread: Json, text: str, status: str, actions: list[str]) -> None:
+    def _update(self, subject: PullRequest, thread: Json, text: str, status: str, actions: list[str]) -> bool:
+        """Let the thread say the text; whether it is still there."""
         first = _first(thread)
         if first.get("content") != (content := _cut(text, LONGEST_COMMENT)):
             from azure.devops.v7_1.git.models import Comment
 
-            self._client.git().update_comment(
-                Comment(content=content), *self._place(subject, thread), int(first["id"]), project=_project(subject)
-            )
+            try:
+                self._client.git().update_comment(
+                    Comment(content=content), *self._place(subject, thread), int(first["id"]), project=_project(subject)
+                )
+            except Refused as refused:
+                if refused.status != 404:
+                    raise
+                return False
             actions.append("Updated the thread's comment.")
         self._settle(subject, thread, status, actions)
+        return True
 
     def _settle(self, subject: PullRequest, thread: Json, status: str, actions: list[str]) -> None:
         """Open or close a thread that is not so yet."""
@@ -226,6 +263,10 @@ class AzureDevOpsPublisher:
     @staticmethod
     def _place(subject: PullRequest, thread: Json) -> tuple[str, int, int]:
         return repository_route(subject.repository)["repositoryId"], subject.number, int(thread["id"])
+
+
+def _named(status: Json, context: str) -> bool:
+    return bool(value(status, "context", "genre") == GENRE and value(status, "context", "name") == context)
 
 
 def _rests_on(status: Json) -> Posted | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -39,6 +39,8 @@ class SeenPullRequest:
     """Check runs by the commit that they are on: the head, or what a merge queue made of it. None of a commit: not read."""
     statuses: dict[str, dict[str, str]] = field(default_factory=dict)
     """Commit statuses by the commit that they are on: the address that each context's newest leads to."""
+    moving: Mapping[str, Json] | None = None
+    """What may move while it is judged (``moving.state_of``); None: not read."""
     same_head: tuple[int, ...] | None = None
     """The other open pull requests of the repository that have its head; None: not read, or not all of them."""
 

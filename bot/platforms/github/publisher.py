@@ -32,12 +32,11 @@ from bot.model.annotations import Annotation
 from bot.model.facts import UnknownKind
 from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
-from bot.platforms.github import change, check_annotations
+from bot.platforms.github import change, check_annotations, moving
 from bot.platforms.github.client import GitHubClient, Json, Refused
 from bot.platforms.github.memory import Memory, SeenRun
 from bot.platforms.github.query import Connection, Piece, Unanswerable, ask, batches
 from bot.platforms.github.reading import denied
-from bot.platforms.github.review_requests import request_reviews
 
 LONGEST = 65_535
 _LONGEST_DESCRIPTION = 140
@@ -57,6 +56,7 @@ STATES = {
     Verdict.EMPTY: "failure",
 }
 
+_LATEST_COMMENTS = "latest: comments(last: 30) { nodes { databaseId viewerDidAuthor body } }"
 _COMMENTS = Connection("comments_", "comments", "databaseId viewerDidAuthor body")
 
 
@@ -83,14 +83,56 @@ class GitHubPublisher:
         tasks: list[Callable[[], Published]] = [lambda: self._check(publication, found_checks[0])]
         if publication.comment is not None:
             tasks += self._comment_tasks(publication, publication.comment, found_comments[0])
-        if (ask := publication.ask) is not None:
-            tasks.append(lambda: request_reviews(self._client, publication.subject, ask))
         done = self._client.transport.gather(tasks)
+        if publication.look_again:
+            done = [*done, self._look_again(publication)]
         return Published(
             actions=tuple(line for one in done for line in one.actions),
             refused=tuple(line for one in done for line in one.refused),
             annotated=any(one.annotated for one in done),
+            moved=tuple(line for one in done for line in one.moved),
         )
+
+    def begin(self, subject: PullRequest, context: str, details_url: str | None) -> Published:
+        """Post a check run that has begun, else a pending status. Whether one stands is not asked: the newest counts."""
+        title = "Judging"
+        body: dict[str, Json] = {
+            "name": context,
+            "head_sha": subject.head_sha,
+            "external_id": f"almguard:{subject.number}",
+            "status": "in_progress",
+            "output": {"title": title, "summary": "The pull request is being judged."},
+        }
+        if details_url:
+            body["details_url"] = details_url
+        try:
+            self._client.rest("POST", f"/repos/{subject.repository.name}/check-runs", body=body)
+        except Refused as refused:
+            if refused.status not in (403, 404):
+                raise PlatformError(f"The check could not be posted: {refused}", UnknownKind.TRANSIENT) from refused
+            return self._status(
+                Publication(subject, context, Verdict.WAITING, title, "", None, details_url=details_url), refused
+            )
+        return Published((f"began the check {context!r} on {subject.head_sha[:12]}",))
+
+    def _look_again(self, publication: Publication) -> Published:
+        """What moved while it was judged; and where two runs have both left a comment, only the first of them stays."""
+        subject = publication.subject
+        seen = self._memory.pull_requests.get(subject.id)
+        if seen is None or seen.moving is None:
+            return Published(())
+        asked = Piece(change.place(subject), f"{moving.SELECTION} {_LATEST_COMMENTS}", keys=moving.KEYS, weight=200)
+        found = ask(self._client, [asked])[0]
+        if found.failure is not None or found.node is None:
+            return Published(())  # it cannot be told, and the next run looks at everything anew
+        rests_on_checks = subject.head_sha in seen.check_runs
+        moved = moving.moved(seen.moving, moving.state_of(found.node), publication.context, checks=rests_on_checks)
+        latest = [one for one in (found.node.get("latest") or {}).get("nodes") or [] if one]
+        own = sorted(self._own(publication.context, latest), key=lambda one: int(one["databaseId"]))
+        if publication.comment is None or len(own) < 2:
+            return Published((), moved=moved)
+        done = self._client.transport.gather(self._comment_tasks(publication, publication.comment, own))
+        return Published(tuple(line for one in done for line in one.actions), moved=moved)
 
     def standing(self, checks: Sequence[tuple[PullRequest, str]]) -> Mapping[str, Posted]:
         """What stands of earlier runs; what the facts have not shown already is asked for in bulk."""
@@ -269,7 +311,7 @@ class GitHubPublisher:
             return [lambda: refused]
         home = f"/repos/{publication.subject.repository.name}"
         sign = marker(publication.context)
-        own = [one for one in found if one["viewerDidAuthor"] and str(one["body"]).startswith(sign)]
+        own = self._own(publication.context, found)
         tasks: list[Callable[[], Published]] = [
             lambda one=one: self._act(
                 "deleted a second comment", "DELETE", f"{home}/issues/comments/{one['databaseId']}", None
@@ -287,12 +329,22 @@ class GitHubPublisher:
             tasks.append(lambda: self._act("edited the comment", "PATCH", path, body, publication.subject))
         return tasks
 
+    @staticmethod
+    def _own(context: str, comments: Sequence[Json]) -> list[Json]:
+        """The sticky comments among these that are ours."""
+        return [one for one in comments if one["viewerDidAuthor"] and str(one["body"]).startswith(marker(context))]
+
     def _act(
         self, done: str, method: str, path: str, body: str | None, subject: PullRequest | None = None
     ) -> Published:
         try:
             node = self._client.rest(method, path, body=None if body is None else {"body": body})
         except Refused as refused:
+            if refused.status == 404 and method == "PATCH" and subject is not None:  # somebody has deleted it meanwhile
+                again = f"/repos/{subject.repository.name}/issues/{subject.number}/comments"
+                return self._act("posted the comment", "POST", again, body, subject)
+            if refused.status == 404 and method == "DELETE":
+                return Published(())
             return Published(
                 (), (f"{done.replace('ed ', 'ing ', 1)}: the token needs pull requests: write ({refused})",)
             )

@@ -23,7 +23,7 @@ from bot.model.subjects import (
     Subject,
     WorkItem,
 )
-from bot.platforms.github import tags
+from bot.platforms.github import moving, tags
 from bot.platforms.github.client import GitHubClient, Graph, GraphError, Json, Refused, TooMuch
 from bot.platforms.github.files import BLOB
 from bot.platforms.github.links import work_item
@@ -140,7 +140,7 @@ class Resolver:
             f"c{at}_: file(path: {text(path)}) {{ object {{ {BLOB} }} }}" for at, path in enumerate(CONFIGURATION)
         )
         change = (
-            f"{PULL_REQUEST} tip: baseRef {{ target {{ ... on Commit {{ {candidates} }} }} }} "
+            f"{PULL_REQUEST} {moving.LATELY} tip: baseRef {{ target {{ ... on Commit {{ {candidates} }} }} }} "
             f"comments(first: {COMMENTS}) {{ pageInfo {{ hasNextPage }} nodes {{ databaseId viewerDidAuthor body }} }} "
             f"head: commits(last: 1) {{ nodes {{ commit {{ oid heads: associatedPullRequests(first: 20) {{ "
             f"pageInfo {{ hasNextPage }} nodes {{ {_HEADED} }} }} }} }} }}"
@@ -174,6 +174,7 @@ class Resolver:
         comments = found.get("comments")
         if comments and not comments["pageInfo"]["hasNextPage"]:
             seen.comments = tuple(one for one in comments["nodes"] if one)
+        seen.moving = moving.state_of(found)
         seen.same_head = _heads_at_once(subject, found.get("head"))
         self._memory.pull_requests[subject.id] = seen
         return subject

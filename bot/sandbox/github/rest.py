@@ -33,7 +33,6 @@ FAMILIES = (
     "pulls",
     "releases",
     "repositories",
-    "review_requests",
     "security",
     "service",
 )

@@ -1,0 +1,81 @@
+"""The check of a pull request while it is judged: it has begun, and it is never left so.
+
+What stands on a commit may be about another head or another base branch. So where an event says that either is new, the check
+is put back first, and judged then; and where judging fails, the check says that and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.failures import harmless
+from bot.engine.ports import PlatformError, Publication
+from bot.model.results import Verdict
+from bot.model.subjects import PullRequest
+
+if TYPE_CHECKING:
+    from bot.cli.ci_event import CiEvent
+    from bot.cli.session import Session
+    from bot.engine.targets import Target
+    from bot.model.subjects import Subject
+    from bot.policy.configuration import Configuration
+
+
+@dataclass
+class Beginning:
+    """Says on the platform that judging has begun, and that it failed."""
+
+    opened: Session
+    event: CiEvent | None
+    dry_run: bool
+    begun: set[str] = field(default_factory=set)
+    """The ids of pull requests whose check has begun."""
+
+    def begin(self, target: Target, subject: Subject, configuration: Configuration) -> None:
+        """Put the check back, where the event says that what stands is about something else."""
+        if not isinstance(subject, PullRequest) or not self._speaks() or subject.id in self.begun:
+            return
+        assert self.event is not None
+        context = configuration.gate.context(subject.base.branch)
+        try:
+            done = self.opened.publisher(target).begin(subject, context, self.event.run_url)
+        except PlatformError as error:  # posting the verdict will say so, too
+            click.echo(f"almguard: {harmless(f'the check could not be begun: {error}')}", err=True)
+            return
+        self.begun.add(subject.id)
+        for action in done.actions:
+            click.echo(f"almguard: {action}", err=True)
+
+    def failed(
+        self, target: Target, subject: Subject, configuration: Configuration | None, failure: click.ClickException
+    ) -> None:
+        """Say at the check that the pull request could not be judged, and why."""
+        from bot.policy.configuration import GateSettings
+        from bot.report.sanitize import markdown
+
+        if not isinstance(subject, PullRequest) or not self._speaks():
+            return
+        assert self.event is not None
+        settings = GateSettings() if configuration is None else configuration.gate
+        words = "\n\n".join(markdown(line) for line in harmless(failure.message).split("\n") if line.strip())
+        publication = Publication(
+            subject=subject,
+            context=settings.context(subject.base.branch),
+            verdict=Verdict.INCONCLUSIVE,
+            title="Not judged",
+            summary=f"The pull request could not be judged.\n\n{words}",
+            comment=None,
+            details_url=self.event.run_url,
+        )
+        try:
+            done = self.opened.publisher(target).publish(publication)
+        except (PlatformError, click.ClickException):
+            return  # the failure itself is what is told
+        for action in done.actions:
+            click.echo(f"almguard: {action}", err=True)
+
+    def _speaks(self) -> bool:
+        return self.event is not None and self.event.fresh and self.event.can_write and not self.dry_run
