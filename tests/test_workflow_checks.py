@@ -58,7 +58,9 @@ def test_azure_pipelines_reads_them(path: Path, tmp_path: Path) -> None:
     text = json.dumps(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader))
     # Nor does the schema know what an expression stands for.
     copy.write_text(text.replace('"${{ step }}"', '{"script": "true"}'), encoding="utf-8")
-    schema = ("--builtin-schema", "vendor.azure-pipelines", "--data-transform", "azure-pipelines")
+    # Some of the schema's patterns are of .NET, and not of JavaScript with Unicode.
+    how = ("--regex-variant", "nonunicode", "--data-transform", "azure-pipelines")
+    schema = ("--builtin-schema", "vendor.azure-pipelines", *how)
     checked = tool("check-jsonschema", *schema, str(copy))
     assert checked.returncode == 0, checked.stdout + checked.stderr
 

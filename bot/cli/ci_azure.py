@@ -173,9 +173,16 @@ def _azure_again(environ: Mapping[str, str], reason: str) -> CiEvent:
 
 
 def _hooked(environ: Mapping[str, str], name: str) -> int | None:
-    """A number that a service hook told; None: this hook tells none. Of what was not filled in, the macro itself stays."""
+    """A number that a service hook told; None: this hook tells none. Of what was not filled in, the macro itself stays.
+
+    What is told instead is not repeated: an agent would have filled any variable into it, secrets too.
+    """
     value = environ.get(name, "").strip()
-    return None if not value or value.startswith("$(") else _azure_number(environ, name)
+    if not value or value.startswith("$("):
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", value):
+        raise CiError(f"{name} is no number. Map it from the service hook's resource, as azure-again.yml does.")
+    return int(value)
 
 
 def _hooked_name(environ: Mapping[str, str], name: str) -> str | None:
@@ -183,7 +190,7 @@ def _hooked_name(environ: Mapping[str, str], name: str) -> str | None:
     if not value or value.startswith("$("):
         return None
     if not _NAME.match(value):
-        raise CiError(f"{name} is {value[:80]!r}, which is no name or id of a repository or a project.")
+        raise CiError(f"{name} is no name or id of a repository or a project. Map it as azure-again.yml does.")
     return value
 
 

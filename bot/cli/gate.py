@@ -79,7 +79,7 @@ def command(
     from bot.cli.explaining import explain_run
     from bot.cli.judgement import Judging, given_configuration
     from bot.cli.output import emit
-    from bot.cli.posting import post_verdicts
+    from bot.cli.posting import forget_postings, post_verdicts
     from bot.cli.progress import progress
     from bot.cli.release_posting import post_releases, telling
     from bot.cli.session import session
@@ -127,6 +127,8 @@ def command(
     except NothingToJudge as nothing:
         click.echo(f"almguard: {nothing}", err=True)
         return 0
+    if judging.failures:
+        forget_postings()
     for what, failure in judging.failures:
         click.echo(f"almguard: {harmless(f'{what}: {failure.message}')}", err=True)
     if explain:

@@ -116,3 +116,7 @@ def _said(found: Checkout, files: Mapping[str, str]) -> Iterator[str]:
             f"3. Add the pipeline as a required build validation of {found.branch}, and require the status almguard/almguard "
             "with a status policy."
         )
+        yield (
+            "4. Make a second pipeline of .azuredevops/almguard-again.yml: it judges open pull requests again, when votes and "
+            "work items change too. docs/gate.md says which service hooks that needs; without them take its webhooks out."
+        )

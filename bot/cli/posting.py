@@ -206,3 +206,12 @@ def remember_posting(name: str) -> None:
     if path := os.environ.get("ALMGUARD_POSTED_FILE"):
         with open(path, "a", encoding="utf-8") as file:
             file.write(f"{name}\n")
+
+
+def forget_postings() -> None:
+    """Not all could be judged, or told: whoever asked for it must see the exit code, though other verdicts stand."""
+    import os
+
+    if path := os.environ.get("ALMGUARD_POSTED_FILE"):
+        with open(path, "w", encoding="utf-8"):
+            pass

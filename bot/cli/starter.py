@@ -85,7 +85,15 @@ def _azure(values: Mapping[str, object]) -> dict[str, str]:
     return {
         f"{AZURE_FOLDER}/almguard.yml": _rendered("azure-pipeline.yml.j2", values),
         f"{AZURE_FOLDER}/{STEPS}": _shipped("azure-gate.yml"),
+        f"{AZURE_FOLDER}/almguard-again.yml": _again(values),
     }
+
+
+def _again(values: Mapping[str, object]) -> str:
+    """The pipeline that judges the open ones again, beside the steps as they are called here, and of this version."""
+    text = _shipped("azure-again.yml").replace("azure-gate.yml", STEPS)
+    text = text.replace("include: [main]", f"include: [{json.dumps(values['branch'])}]")
+    return re.sub(r"almguard==[0-9.]+", f"almguard=={values['version']}", text)
 
 
 def _owner(found: Checkout) -> str:

@@ -115,8 +115,10 @@ def test_one_repository_whose_configuration_does_not_load_ends_none_of_the_other
     world: Callable[[dict[str, Any]], World], platform: str
 ) -> None:
     served = world(with_a_second_repository("apiVersion: almguard/v1\nkind: Cnfig\n"))
-    ended = served.call("gate", "--all-open", WHOLE[platform], "--format", "json")
+    told = {"ALMGUARD_POSTED_FILE": str(served.folder / "posted")}
+    ended = served.call("gate", "--all-open", WHOLE[platform], "--format", "json", environ=told)
     assert ended.code == 2, ended.out + ended.err
+    assert (served.folder / "posted").read_text(encoding="utf-8") == ""  # no step may succeed by what the others posted
     assert "secret" in ended.err
     assert "almguard.yml:2:" in ended.err
     assert len(ended.json()["subjects"]) >= 3

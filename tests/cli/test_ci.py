@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from bot.cli.ci import CiError, CiEvent, in_ci, read_event
 from bot.model.subjects import Platform
 from bot.platforms.github.publisher import marker
 
+ROOT = Path(__file__).resolve().parents[2]
 SHA = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
 
@@ -306,6 +308,21 @@ def test_other_events_are_refused_with_what_to_use(tmp_path: Path, event: str, h
     with pytest.raises(CiError, match=hint) as caught:
         read_event(environment(tmp_path, event, {}))
     assert not caught.value.nothing_to_judge
+
+
+@pytest.mark.parametrize("name", ["templates/pipelines/github-gate.yml", ".github/workflows/gate.yml"])
+def test_every_event_of_the_shipped_workflow_is_one_that_a_gate_knows(name: str, tmp_path: Path) -> None:
+    # BaseLoader: YAML 1.1 reads the key `on` as true.
+    workflow = yaml.load((ROOT / name).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    for event in workflow["on"]:
+        said = str(outcome(environment(tmp_path, event, {})))
+        assert "none that a gate knows" not in said
+        assert "cannot be gated" not in said
+    missing = JUDGED | {"schedule"}
+    # What a release asks for is another workflow's; one event is no trigger, and two are the unprivileged forms of others.
+    assert missing - set(workflow["on"]) == {
+        "deployment", "deployment_status", "release", "pull_request", "pull_request_review_thread",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "[" * 100_000, '{"a": ' + "9" * 5_000 + "}", "{}"])

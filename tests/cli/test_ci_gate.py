@@ -338,7 +338,10 @@ def test_a_build_by_schedule_or_by_hand_judges_the_open_ones(served: World, reas
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"ALMGUARD_HOOK_PULL_REQUEST": "13; rm", "ALMGUARD_HOOK_REPOSITORY": "payments"}, "no number"),
+        (
+            {"ALMGUARD_HOOK_PULL_REQUEST": "13; rm", "ALMGUARD_HOOK_REPOSITORY": "payments"},
+            "ALMGUARD_HOOK_PULL_REQUEST is no number",
+        ),
         ({"ALMGUARD_HOOK_PULL_REQUEST": "13"}, "ALMGUARD_HOOK_REPOSITORY is not"),
         ({"ALMGUARD_HOOK_PULL_REQUEST": "13", "ALMGUARD_HOOK_REPOSITORY": "a/../b"}, "no name or id"),
         ({"ALMGUARD_OPEN_IN": "/etc"}, "is a path"),

@@ -24,7 +24,13 @@ AZURE = "git@ssh.dev.azure.com:v3/acme/Payments/ledger"
 COMMON = ["policies/payments.yml", "policies/tests/payments.yml", "waivers.yml"]
 FILES = {
     "github": [".github/almguard.yml", ".github/workflows/almguard.yml", *COMMON],
-    "azure-devops": [".azuredevops/almguard-gate.yml", ".azuredevops/almguard.yml", "almguard.yml", *COMMON],
+    "azure-devops": [
+        ".azuredevops/almguard-again.yml",
+        ".azuredevops/almguard-gate.yml",
+        ".azuredevops/almguard.yml",
+        "almguard.yml",
+        *COMMON,
+    ],
 }
 WORKFLOW = """name: "CI: build"
 on: pull_request
@@ -79,12 +85,13 @@ def test_what_it_writes_validates_and_follows_its_schema(
     assert written(here) == sorted(FILES[platform])
     said = capsys.readouterr().out
     assert all(f"wrote {name}" in said for name in FILES[platform])
-    assert [line[:2] for line in said.splitlines()[-3:]] == ["1.", "2.", "3."]
+    steps = ["1.", "2.", "3.", "4."][: 3 if platform == "github" else 4]
+    assert [line[:2] for line in said.splitlines()[-len(steps) :]] == steps
     assert run(["validate", *NOW]) == 0
     assert capsys.readouterr().err == ""
     assert run(["test"]) == 0
     assert "2 cases" in capsys.readouterr().out
-    config = FILES[platform][0 if platform == "github" else 2]
+    config = FILES[platform][0 if platform == "github" else 3]
     kinds = {config: "policy", "policies/payments.yml": "policy", "waivers.yml": "waivers"}
     for name, kind in {**kinds, "policies/tests/payments.yml": "tests"}.items():
         text = (here / name).read_text(encoding="utf-8")
