@@ -23,6 +23,11 @@ NOW = datetime(2026, 6, 2, 12, 0, tzinfo=UTC)
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
 WORDS: Mapping[str, str] = {
+    "Analysis.error": "1 result was too long",
+    "CodeAlert.dismissal": "false positive: the text is a constant",
+    "CodeAlert.key": "31",
+    "CodeAlert.message": "A query is built of what a user wrote",
+    "CodeAlert.rule": "py/sql-injection",
     "Organization.name": "acme",
     "Repository.name": "acme/payments",
     "Branch.name": "acme/payments@main",
@@ -106,6 +111,7 @@ WORDS: Mapping[str, str] = {
     "templates": "templates/build.yml",
     "text": "pass\n",
     "title": "Add refunds",
+    "tool": "CodeQL",
     "topics": "pci",
     "type": "User Story",
     "url": "https://github.com/acme/payments",

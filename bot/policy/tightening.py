@@ -6,6 +6,7 @@ Every other change is an error that names both places: where the child says it, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
@@ -201,9 +202,9 @@ def _tighter(tighter: Tighter, was: Any, now: Any) -> bool:
         return True
     match tighter:
         case Tighter.MORE:
-            return bool(now > was)
+            return bool(_rank(now) > _rank(was))
         case Tighter.LESS:
-            return bool(now < was)
+            return bool(_rank(now) < _rank(was))
         case Tighter.SUBSET:
             return set(now) <= set(was)
         case Tighter.SUPERSET:
@@ -212,6 +213,11 @@ def _tighter(tighter: Tighter, was: Any, now: Any) -> bool:
             return now is True
         case Tighter.FALSE:
             return now is False
+
+
+def _rank(value: Any) -> Any:
+    """What is compared: of a choice its place among the others, which stand from least to most."""
+    return list(type(value)).index(value) if isinstance(value, Enum) else value
 
 
 def _text(expression: Expression | None) -> str | None:

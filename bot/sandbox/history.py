@@ -42,6 +42,7 @@ class History:
     """A file's text, with ``@REPOSITORY:PATH`` resolved."""
     git: GitRepository = field(default_factory=GitRepository)
     pull_requests: dict[int, PullRequest] = field(default_factory=dict)
+    _merges: dict[tuple[int, str, str], str] = field(default_factory=dict)
 
     def build(self) -> None:
         """Play every event in order of time."""
@@ -201,6 +202,20 @@ class History:
         self.git.refs[ref] = sha
         self.git.names[f"#{part.number}"] = sha
         return sha
+
+    def tried_merge(self, pull_request: PullRequest, push: Push) -> str:
+        """What ``refs/pull/N/merge`` pointed at after a push: the merge that was made, or the one tried with it."""
+        if pull_request.merge_sha:
+            return pull_request.merge_sha
+        key = (pull_request.number, push.base_sha, push.head_sha)
+        if key not in self._merges:
+            fork = self.git.merge_base(push.base_sha, push.head_sha) or push.base_sha
+            files = self.merged_files(push.base_sha, fork, push.head_sha)
+            head = self.git.commits[push.head_sha]
+            message = f"Merge pull request {pull_request.number} from {pull_request.source} into {pull_request.target}"
+            parents = (push.base_sha, push.head_sha)
+            self._merges[key] = self.git.add_commit(files, parents, head.author, head.committer, push.at, message)
+        return self._merges[key]
 
     def merged_files(self, ours: str, base: str, theirs: str) -> dict[str, str]:
         """Ours, with every file that they changed since the base as they have it."""

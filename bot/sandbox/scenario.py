@@ -410,6 +410,18 @@ class AlertPart(Part):
     pull_request: int | None = None
 
 
+class AnalysisPart(Part):
+    """One upload of a code-scanning tool's results."""
+
+    tool: str = "CodeQL"
+    pull_request: int | None = None
+    """Of what this pull request would be once merged; absent: of the default branch."""
+    push: int | None = None
+    """After which of the pull request's pushes (from 1); by default the newest."""
+    at: Instant = timedelta(hours=-1)
+    error: str = ""
+
+
 class SecurityPart(Part):
     """Security features. None: not available on this repository (GitHub without Advanced Security)."""
 
@@ -471,6 +483,9 @@ class RepositoryPart(Part):
     releases: list[ReleasePart] = []
     deployments: list[DeploymentPart] = []
     alerts: list[AlertPart] = []
+    analyses: list[AnalysisPart] | None = None
+    """By default every tool that has found something, CodeQL besides, has looked at the default branch and at each pull
+    request's newest head."""
     merge_methods: list[Literal["merge", "squash", "rebase"]] = ["merge", "squash", "rebase"]
     immutable_releases: bool = False
 

@@ -12,6 +12,7 @@ import pytest
 from bot.cli.judgement import Judging, target
 from bot.cli.session import Session
 from bot.engine.ports import Silence
+from bot.engine.verdict import decide
 from bot.model.results import Result, Verdict
 from bot.policy.load import load_configuration
 from bot.sandbox.scenario import Scenario
@@ -71,7 +72,8 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
                 judging = Judging(session, "gate", configuration)
                 provider, subject = judging.resolve(target(text))
                 results = judging.judge(judging.configuration_for(provider, subject), provider, [subject], Silence())
-                return Judged(judging.gates[-1].verdict, {result.key.partition("/")[2]: result for result in results})
+                verdict = judging.gates[-1].verdict if judging.gates else decide(results, {})  # only some have a gate
+                return Judged(verdict, {result.key.partition("/")[2]: result for result in results})
             finally:
                 session.close()
 

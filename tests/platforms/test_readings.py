@@ -49,6 +49,7 @@ SPECS = {
 }
 GITHUB = (
     "contents", "pull_requests", "issues", "checks", "statuses", "actions", "administration", "deployments", "members",
+    "code_scanning_alerts",
 )  # fmt: skip
 AZURE = (
     "vso.code", "vso.work", "vso.build", "vso.release", "vso.project", "vso.environment_manage", "vso.advsec",

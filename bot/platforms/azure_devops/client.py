@@ -10,7 +10,7 @@ import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import Unavailable, UnknownKind
@@ -132,16 +132,33 @@ class Client:
 
     def read_address(self, host: Host, path: str, version: str, scope: str) -> Json:
         """A document of an API that is not among the listed locations."""
+        endpoint = Endpoint("", path, scope, version, host)
+        return self._document(self._read(endpoint, path), endpoint)
+
+    def list_address(self, host: Host, path: str, query: Mapping[str, str], version: str, scope: str) -> list[Json]:
+        """A whole list of an API that is not among the listed locations."""
+        endpoint = Endpoint("", path, scope, version, host)
+        found: list[Json] = []
+        asked = dict(query)
+        for _ in range(MOST_PAGES):
+            response = self._read(endpoint, f"{path}?{urlencode(asked)}")
+            found += rows_of(self._document(response, endpoint), endpoint)
+            token = response.headers.get(CONTINUATION)
+            if not token:
+                return found
+            asked["continuationToken"] = token
+        raise self._too_long(endpoint)
+
+    def _read(self, endpoint: Endpoint, address: str) -> Response:
         from msrest.universal_http import ClientRequest
 
-        client = self.git(host)
-        endpoint = Endpoint("", path, scope, version, host)
-        request = ClientRequest("GET", f"{self._base(host)}/{path}")
+        request = ClientRequest("GET", f"{self._base(endpoint.host)}/{address}")
+        headers = {"Accept": f"application/json;api-version={endpoint.version}"}
         try:
-            response = client._send_request(request, headers={"Accept": f"application/json;api-version={version}"})
+            response: Response = self.git(endpoint.host)._send_request(request, headers=headers)
         except Refused as wrong:
             raise _named(wrong, endpoint) from None
-        return self._document(response, endpoint)
+        return response
 
     def git(self, host: Host = Host.CORE) -> Any:
         """The SDK's git client (its ``_send`` serves every area of the host)."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from bot.engine.ports import ConfigurationFile, Known, PlatformError
 from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
+from bot.model.facts import alerts as alert_facts
 from bot.model.facts import change as change_facts
 from bot.model.facts import pipelines as pipeline_facts
 from bot.model.facts import protection as protection_facts
@@ -26,6 +27,7 @@ from bot.model.subjects import (
 )
 from bot.platforms.azure_devops import (
     access,
+    alerts,
     change,
     checks,
     pipelines,
@@ -66,6 +68,8 @@ LOADERS: Mapping[type[Fact], Loader] = {
     protection_facts.BranchRules: protection.BRANCH_RULES,
     protection_facts.BypassActors: access.BYPASS_ACTORS,
     protection_facts.SecretScanning: protection.SECRET_SCANNING,
+    alert_facts.IntroducedAlerts: alerts.INTRODUCED_ALERTS,
+    alert_facts.CodeAlerts: alerts.CODE_ALERTS,
     repository_facts.Properties: protection.PROPERTIES,
     repository_facts.RepositoryPaths: pipelines.REPOSITORY_PATHS,
     pipeline_facts.Pipelines: pipelines.PIPELINES,
@@ -244,7 +248,7 @@ def _in_advance(read: Callable[[], object]) -> None:
     assert callable(read)
     try:
         read()
-    except (PlatformError, KeyError, TypeError, ValueError, AttributeError):
+    except (PlatformError, NoSuchThing, KeyError, TypeError, ValueError, AttributeError):
         return
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.model.facts.alerts import CodeAlerts, IntroducedAlerts
 from bot.model.facts.change import (
     ChangedFiles,
     Checks,
@@ -84,6 +85,17 @@ _DEPLOYED = (
 _RUN = _list(endpoints.BUILDS, Per.RELEASE, "where it has a run")
 _CLASSIC = _one(endpoints.RELEASES, Per.RELEASE, "of a classic one")
 _CLASSIC_DEFINITION = _one(endpoints.RELEASE_DEFINITIONS, Per.RELEASE, "of a classic one")
+_ALERTS = ApiRequest(
+    "GET {project}/_apis/alert/repositories/{repository}/alerts",
+    (endpoints.ADVANCED_SECURITY,),
+    Per.REPOSITORY,
+    "where results were submitted",
+)
+_ANALYZED = ApiRequest(
+    "GET {project}/_apis/alert/repositories/{repository}/filters/branches",
+    (endpoints.ADVANCED_SECURITY,),
+    Per.REPOSITORY,
+)
 _KEPT = "whether it can still be fetched is unknown"
 
 READINGS: Readings = {
@@ -194,6 +206,8 @@ READINGS: Readings = {
             ),
         )
     ),
+    IntroducedAlerts: FactReading((_ANALYZED, replace(_ALERTS, per=Per.PULL_REQUEST))),
+    CodeAlerts: FactReading((_ANALYZED, _ALERTS)),
     Properties: FactReading((_list(endpoints.PROJECT_PROPERTIES, Per.PROJECT),)),
     RepositoryPaths: FactReading((_list(endpoints.ITEMS, Per.BRANCH),)),
     Deployments: FactReading(_DEPLOYED),

@@ -12,6 +12,7 @@ from datetime import datetime
 from bot.engine.ports import ConfigurationFile, Known, PlatformError
 from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
+from bot.model.facts.alerts import CodeAlerts, IntroducedAlerts
 from bot.model.facts.change import (
     ChangedFiles,
     Checks,
@@ -38,6 +39,7 @@ from bot.model.facts.repository import Properties, RepositoryPaths
 from bot.model.results import Gap
 from bot.model.subjects import Branch, Platform, PullRequest, Release, Repository, Subject
 from bot.platforms.github import (
+    alerts,
     change,
     deployments,
     files,
@@ -85,6 +87,8 @@ REST: Mapping[type[Fact], Plan] = {
     FormerCommits: rebasing.former_commits,
     LinkedWorkItems: links.linked_work_items,
     SecretScanning: settings.secret_scanning,
+    IntroducedAlerts: alerts.introduced_alerts,
+    CodeAlerts: alerts.code_alerts,
     Properties: settings.properties,
     RepositoryPaths: files.repository_paths,
     PreviousRelease: deployments.previous_release,

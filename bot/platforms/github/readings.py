@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.model.facts import Fact
+from bot.model.facts.alerts import CodeAlerts, IntroducedAlerts
 from bot.model.facts.change import (
     ChangedFiles,
     Checks,
@@ -39,6 +40,7 @@ ACTIONS = "actions: read"
 DEPLOYMENTS = "deployments: read"
 ATTESTATIONS = "attestations: read"
 ADMINISTRATION = "administration: read"
+CODE_SCANNING = "code scanning alerts: read"
 RULESETS = "administration: write"
 """Who may bypass a ruleset is shown to those alone who may edit it; an organisation's, to those who may edit that."""
 MEMBERS = "members: read"
@@ -217,6 +219,14 @@ READINGS: Readings = {
             _rest("/orgs/{org}/repos", ADMINISTRATION, Per.ORGANIZATION, when="of many repositories", either=True),
         )
     ),
+    IntroducedAlerts: FactReading(
+        (
+            _rest(HOME + "/code-scanning/alerts", CODE_SCANNING, Per.PULL_REQUEST),
+            _rest(HOME + "/code-scanning/analyses", CODE_SCANNING, Per.PULL_REQUEST),
+            _rest(HOME + "/commits/{ref}", CONTENTS, Per.PULL_REQUEST, when="of the tried merge that was analysed"),
+        )
+    ),
+    CodeAlerts: FactReading((_rest(HOME + "/code-scanning/alerts", CODE_SCANNING, Per.REPOSITORY),)),
     Properties: FactReading(
         (
             _rest(HOME + "/properties/values", METADATA, Per.REPOSITORY, when="of few"),

@@ -31,7 +31,6 @@ class Collection:
         self.policies_of: Index | None = None
         self.policy_edits: dict[str, dict[int, Policy | None]] = {}
         """What clients made of policies, by project and number; None for a deleted one."""
-        self._merges: dict[tuple[str, int, str, str], str] = {}
         self._revision = world.revision
         self._index = Index(self)
 
@@ -97,16 +96,5 @@ class Collection:
 
     def merge_commit(self, pull_request: PullRequest, repository: Repository) -> str:
         """What ``refs/pull/N/merge`` points at: the merge that was made, or the one tried with every push."""
-        if pull_request.merge_sha:
-            return pull_request.merge_sha
-        push = pull_request.pushes[-1]
-        key = (repository.guid, pull_request.number, push.base_sha, push.head_sha)
-        if key not in self._merges:
-            git = repository.git
-            files = repository.history.merged_files(push.base_sha, pull_request.merge_base, push.head_sha)
-            head = git.commits[push.head_sha]
-            message = f"Merge pull request {pull_request.number} from {pull_request.source} into {pull_request.target}"
-            parents = (push.base_sha, push.head_sha)
-            with self.world.lock:
-                self._merges[key] = git.add_commit(files, parents, head.author, head.committer, push.at, message)
-        return self._merges[key]
+        with self.world.lock:
+            return repository.history.tried_merge(pull_request, pull_request.pushes[-1])

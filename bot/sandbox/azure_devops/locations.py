@@ -72,6 +72,10 @@ UNLISTED = {
             1, "7.1", "7.2", "0.0",
         ),
         Location(
+            "analyzed_branches", "", "alert", "branches", "{project}/_apis/alert/repositories/{repository}/filters/branches",
+            1, "7.1", "7.2", "0.0",
+        ),
+        Location(
             "enablement", "", "management", "enablement",
             "{project}/_apis/management/repositories/{repository}/enablement", 3, "7.1", "7.2", "0.0",
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.sandbox.analyses import analyses
 from bot.sandbox.github.call import Call, Refusal, missing, stamp
 from bot.sandbox.github.render import Body, optional_user, simple_repository
 from bot.sandbox.github.routing import get
@@ -12,7 +13,7 @@ from bot.sandbox.github.routing import get
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.sandbox.scenario import AlertPart
+    from bot.sandbox.scenario import AlertPart, AnalysisPart
     from bot.sandbox.world import Organization, Repository
 
 Found = tuple["Repository", "AlertPart"]
@@ -40,6 +41,44 @@ def code_alert(call: Call, each: Repository, number: str) -> Body:
     """One code-scanning alert."""
     _code_scanning(each)
     return code_body(call, *_one(each, "code", number))
+
+
+@get("/repos/{owner}/{repo}/code-scanning/analyses", "security_events")
+def code_analyses(call: Call, each: Repository) -> object:
+    """What was analysed, the newest first; of one ``ref``, or of every one."""
+    _code_scanning(each)
+    bodies = [_analysis_body(call, each, number, part) for number, part in enumerate(analyses(each), 1)]
+    ref = call.request.first("ref")
+    wanted = ref if ref.startswith("refs/") or not ref else f"refs/heads/{ref}"
+    found = [body for body in bodies if not wanted or body["ref"] == wanted]
+    return call.page(sorted(found, key=lambda body: str(body["created_at"]), reverse=True), lambda body: body)
+
+
+def _analysis_body(call: Call, each: Repository, number: int, part: AnalysisPart) -> Body:
+    ref, commit = f"refs/heads/{each.default_branch}", each.tip or ""
+    if part.pull_request is not None:
+        request = each.pull_requests[part.pull_request]
+        ref = f"refs/pull/{part.pull_request}/merge"
+        with call.world.lock:
+            commit = each.history.tried_merge(request, request.pushes[(part.push or len(request.pushes)) - 1])
+    address = f"{call.api}/repos/{each.full_name}/code-scanning/analyses/{number}"
+    return {
+        "ref": ref,
+        "commit_sha": commit,
+        "analysis_key": f".github/workflows/{part.tool.lower()}.yml:analyze",
+        "environment": "{}",
+        "category": part.tool,
+        "error": part.error,
+        "created_at": stamp(call.world.at(part.at)),
+        "results_count": 0,
+        "rules_count": 1,
+        "id": number,
+        "url": address,
+        "sarif_id": f"00000000-0000-0000-0000-{number:012d}",
+        "tool": {"name": part.tool, "guid": None, "version": "1.0"},
+        "deletable": True,
+        "warning": "",
+    }
 
 
 @get("/repos/{owner}/{repo}/secret-scanning/alerts", "secret_scanning_alerts")

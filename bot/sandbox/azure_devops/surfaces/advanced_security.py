@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.sandbox.analyses import analyses
 from bot.sandbox.azure_devops import problems
 from bot.sandbox.azure_devops.call import Call, Json, continued
 from bot.sandbox.azure_devops.people import account, identity, stamp
@@ -190,6 +191,20 @@ def alerts(call: Call) -> object:
         and (not default or row["gitRef"] == branch)
     ]
     return continued(call, chosen, 100)
+
+
+@answers("analyzed_branches", "GET", ADVSEC)
+def analyzed_branches(call: Call) -> object:
+    """The branches of which results were submitted; pull requests' are among them where they are asked for."""
+    repository = call.repository
+    if not _enabled(repository):
+        raise _not_enabled(repository)
+    parts = analyses(repository) if repository.part.security.code_scanning else []
+    found = [f"refs/heads/{repository.default_branch}"] if any(part.pull_request is None for part in parts) else []
+    if call.flag("includePullRequestBranches"):
+        numbers = sorted({part.pull_request for part in parts if part.pull_request is not None})
+        found += [f"refs/pull/{number}/merge" for number in numbers]
+    return continued(call, [{"name": name, "isPrivate": False, "deletedDate": None} for name in found], 100)
 
 
 @answers("audit_log", "GET", AUDIT)
