@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -12,20 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.options import InstantType
+from bot.engine.binding import State, Statement
 
 if TYPE_CHECKING:
     from bot.cli.judgement import Judging
     from bot.engine.ports import Provider
-    from bot.model.subjects import PullRequest, Subject
+    from bot.model.subjects import Branch, PullRequest, Subject
 
-
-@dataclass(frozen=True)
-class Line:
-    """One thing that was looked at."""
-
-    ok: bool | None
-    what: str
-    detail: str = ""
+SIGNS = {State.FINE: "✔", State.ADVICE: "!", State.NOTE: "•", State.UNKNOWN: "?", State.UNREADABLE: "✖"}
+MOST_PULL_REQUESTS = 100
+MOST_BRANCHES = 100
 
 
 @click.command("doctor")
@@ -35,7 +30,8 @@ class Line:
 def command(target: str, config: Path | None, now: datetime | None) -> int:
     """Say what the token may read, which rules will therefore be unknown, and whether the gate binds.
 
-    It reads what the rules would read, and posts nothing. Exit 3 where something cannot be read.
+    It reads what the rules would read, and posts nothing. Exit 0, also where the gate is advice only; 3 where a rule lacks
+    something that it needs, or where it cannot be told whether the gate binds.
     """
     from rich.console import Console
 
@@ -52,14 +48,17 @@ def command(target: str, config: Path | None, now: datetime | None) -> int:
         configuration = judging.configuration_for(provider, root)
         subjects = [*judging.below(provider, root, configuration), *_open_pull_request(provider, root)]
         judging.judge(configuration, provider, subjects, bar)
-        lines = [Line(True, f"{root.name} can be read"), *_readable(judging), *_binding(judging, root)]
+        statements = [
+            Statement(State.FINE, f"{root.name} can be read"),
+            *_readable(judging),
+            *_binding(judging, root),
+        ]
     console = Console(highlight=False, markup=False)
-    for line in lines:
-        mark = {True: "✔", False: "✖", None: "•"}[line.ok]
-        console.print(f"{mark} {plain(line.what)}")
-        if line.detail:
-            console.print(f"    {plain(line.detail)}")
-    return 3 if any(line.ok is False for line in lines) else 0
+    for one in statements:
+        console.print(f"{SIGNS[one.state]} {plain(one.what)}")
+        if one.detail:
+            console.print(f"    {plain(one.detail)}")
+    return 3 if any(one.state in (State.UNREADABLE, State.UNKNOWN) for one in statements) else 0
 
 
 def _open_pull_request(provider: Provider, root: Subject) -> Iterator[PullRequest]:
@@ -72,7 +71,7 @@ def _open_pull_request(provider: Provider, root: Subject) -> Iterator[PullReques
         )
 
 
-def _readable(judging: Judging) -> Iterator[Line]:
+def _readable(judging: Judging) -> Iterator[Statement]:
     """Each rule: judged, or unknown and why; reasons once."""
     from bot.model.results import Outcome
     from bot.model.subjects import PullRequest
@@ -82,60 +81,70 @@ def _readable(judging: Judging) -> Iterator[Line]:
         results = [result for result in judging.results if result.rule == rule]
         reasons = sorted({u.reason for result in results for u in result.unknown if result.outcome is Outcome.UNKNOWN})
         if reasons:
-            yield Line(False, f"{rule}: unknown", " · ".join(reasons))
+            yield Statement(State.UNREADABLE, f"{rule}: unknown", " · ".join(reasons))
         else:
-            yield Line(True, f"{rule}: everything it needs can be read")
+            yield Statement(State.FINE, f"{rule}: everything it needs can be read")
     if not rules:
-        yield Line(None, "no rule judges this kind of subject")
+        yield Statement(State.NOTE, "no rule judges this kind of subject")
     elif not any(isinstance(subject, PullRequest) for subject in judging.subjects):
-        yield Line(None, "no pull request is open, so what the rules on pull requests can read was not tried")
+        yield Statement(
+            State.NOTE, "no pull request is open, so what the rules on pull requests can read was not tried"
+        )
 
 
-def _binding(judging: Judging, root: Subject) -> Iterator[Line]:
-    """Whether the gate's check is required, and pinned to an app: otherwise it is advice."""
+def _binding(judging: Judging, root: Subject) -> Iterator[Statement]:
+    """Whether the gate binds on each branch that matters: the base of a pull request; of a repository the default branch,
+    those that open pull requests go into, and those that are protected.
+    """
+    import os
+
+    from bot.engine.binding import FACTS, authors, binding, is_protected
     from bot.engine.loading import Needs, load
     from bot.engine.ports import Known
-    from bot.engine.reach import reach
-    from bot.model.facts import FactRequest, Loaded, NotSupported, Unavailable
-    from bot.model.facts.protection import BranchRules, ClassicProtection
-    from bot.model.subjects import Branch, Platform
+    from bot.model.facts import FactRequest
 
-    branch = reach(root, Branch)
-    if not isinstance(branch, Branch) or root.platform is Platform.LOCAL:
+    provider = judging.provider_of(root)
+    mattering, others = _branches(provider, root)
+    branches = [*mattering, *others]
+    if not branches:
         return
-    known = Known()
-    needs = Needs()
-    for fact in (BranchRules, ClassicProtection):
-        needs.add(FactRequest(fact), [root])
-    load(needs, judging.provider_of(root), known)
-    context = next(iter(judging.configurations.values())).gate.context(branch.branch)
-    required = []
-    hidden = False
-    for fact in (BranchRules, ClassicProtection):
-        answer = known.answers[fact, branch.id]
-        if isinstance(answer, Unavailable):
-            hidden = True
-            yield Line(
-                None, f"whether the check {context!r} is required on {branch.branch} is not visible", answer.reason
-            )
-        elif not isinstance(answer, NotSupported) and isinstance(answer, Loaded):
-            value = answer.value
-            assert isinstance(value, BranchRules | ClassicProtection)
-            required += [
-                check for p in value.protections for check in p.checks if check.name in (context, f"almguard/{context}")
-            ]
-    if not required:
-        yield Line(
-            None,
-            f"advice only{', as far as this token sees' if hidden else ''}: "
-            f"the check {context!r} is not required on {branch.branch}",
-            "Make it a required check (GitHub: ruleset; Azure DevOps: status policy) and pin who may post it.",
-        )
-    elif not any(check.app for check in required):
-        yield Line(
-            None,
-            f"advice only: {context!r} is required, but anyone who can write may post it",
-            "Pin the required check to a GitHub App of its own; on Azure DevOps set the status policy's author.",
-        )
-    else:
-        yield Line(True, f"the check {context!r} is required on {branch.branch}, and pinned to who posts it")
+    known, needs = Known(), Needs()
+    for fact in FACTS:
+        needs.add(FactRequest(fact), branches)
+    load(needs, provider, known)
+    gate = next(iter(judging.configurations.values())).gate
+    shown = [*mattering, *(branch for branch in others if is_protected(branch, known))]
+    names = _names(provider, sorted({one for branch in shown for one in authors(branch, known)}))
+    for branch in shown:
+        context = gate.context(branch.branch)
+        yield from binding(branch, context, known, app_id=os.environ.get("ALMGUARD_APP_ID"), names=names)
+
+
+def _branches(provider: Provider, root: Subject) -> tuple[list[Branch], list[Branch]]:
+    """The branches whose protection matters, and those where it does if they have any."""
+    from bot.engine.reach import reach
+    from bot.model.subjects import Branch, Platform, PullRequest, Repository
+
+    first = reach(root, Branch)
+    if not isinstance(first, Branch) or root.platform is Platform.LOCAL:
+        return [], []
+    mattering = {first.id: first}
+    others: dict[str, Branch] = {}
+    if isinstance(root, Repository):
+        found = islice(provider.discover(root, frozenset({PullRequest})), MOST_PULL_REQUESTS)
+        mattering.update({one.base.id: one.base for one in found if isinstance(one, PullRequest)})
+        listed = islice(provider.discover(root, frozenset({Branch})), MOST_BRANCHES)
+        others = {one.id: one for one in listed if isinstance(one, Branch) and one.id not in mattering}
+    return list(mattering.values()), list(others.values())
+
+
+def _names(provider: Provider, ids: Sequence[str]) -> Mapping[str, str]:
+    """What people call those who may post statuses; on GitHub the required check says it itself."""
+    from bot.model.subjects import Platform
+
+    if provider.platform is not Platform.AZURE_DEVOPS:
+        return {}
+    from bot.platforms.azure_devops.provider import AzureDevOpsProvider
+
+    assert isinstance(provider, AzureDevOpsProvider)
+    return provider.display_names(ids)

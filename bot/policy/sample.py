@@ -44,6 +44,8 @@ WORDS: Mapping[str, str] = {
     "Person.name": "Ana",
     "Signature.name": "Ana",
     "RequiredCheck.name": "build",
+    "RequiredWorkflow.path": ".github/workflows/almguard.yml",
+    "RequiredWorkflow.ref": "refs/tags/v1",
     "Check.name": "build",
     "Check.state": "success",
     "ReviewerPermissions.levels": "write",

@@ -117,6 +117,12 @@ class RequiredCheckPart(Part):
     """The GitHub App slug that must report it; absent: any."""
     pipeline: str | None = None
     """The pipeline (by name) whose build validates it on Azure DevOps; absent: a status policy."""
+    genre: str | None = None
+    """Azure DevOps: the genre of the status; absent: the app's name."""
+    keeps_on_push: bool = False
+    """Azure DevOps: a status on an older push still counts."""
+    conditional: bool = False
+    """Azure DevOps: it is asked only of pull requests to which it was posted."""
 
 
 class ProtectionPart(Part):
@@ -143,6 +149,8 @@ class ProtectionPart(Part):
     work_items: bool | None = None
     """Azure DevOps' work item linking policy. GitHub has no such thing."""
     checks: list[RequiredCheckPart] = []
+    workflows: list[str] = []
+    """Workflows that must pass, ``organization/repository:path@ref``. GitHub, of an organisation's own alone."""
     strict_checks: bool | None = None
     enforce_admins: bool | None = None
     """Classic only."""

@@ -18,6 +18,21 @@ class RequiredCheck:
     """The app, or author, that must report it; None: anyone may."""
     pipeline_id: int | None = None
     """Azure DevOps: the build definition that a build validation runs."""
+    on_newest_push: bool | None = None
+    """Azure DevOps: whether a status counts for the newest push alone; None on GitHub, where checks belong to commits."""
+    only_when_posted: bool = False
+    """Azure DevOps: it is asked only of pull requests to which the status was posted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredWorkflow:
+    """GitHub: a workflow that a ruleset of an organisation runs and requires."""
+
+    path: str
+    repository_id: int
+    """Where it is, as GitHub numbers repositories."""
+    ref: str | None = None
+    """The branch, tag or commit that it is taken from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,7 @@ class Protection:
     signatures: bool | None = None
     work_items: bool | None = None
     checks: tuple[RequiredCheck, ...] = ()
+    workflows: tuple[RequiredWorkflow, ...] = ()
     strict_checks: bool | None = None
     """The branch must be up to date with its base."""
     forbids_force_push: bool | None = None

@@ -135,7 +135,13 @@ def _protection(policy: Json, page: str) -> Protection:
         case policy_types.STATUS:
             genre, name = settings.get("statusGenre"), str(settings.get("statusName") or "")
             author = settings.get("authorId")
-            check = RequiredCheck(f"{genre}/{name}" if genre else name, str(author) if author else None)
+            check = RequiredCheck(
+                f"{genre}/{name}" if genre else name,
+                str(author) if author else None,
+                on_newest_push=bool(settings.get("invalidateOnSourceUpdate")),
+                # Null, 0 or "default"; 1 or "conditional".
+                only_when_posted=str(settings.get("policyApplicability") or "").lower() in ("1", "conditional"),
+            )
             return replace(made, checks=(check,))
         case _:
             return made

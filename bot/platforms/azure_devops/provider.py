@@ -113,6 +113,14 @@ class AzureDevOpsProvider:
         self.reads = Reads(self.client, now or datetime.now(UTC), issue_reader)
         self._resolver = Resolver(self.reads)
 
+    def display_names(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """What people call these identities, by their ids; those that cannot be read are left out."""
+        try:
+            rows = access.identities(self.reads, "identityIds", ids) if ids else []
+        except PlatformError:
+            return {}
+        return {str(row["id"]): str(row.get("providerDisplayName") or "") for row in rows}
+
     def resolve(self, target: Target) -> Subject:
         """The subject that a target names."""
         return self._resolver.resolve(target)

@@ -18,6 +18,7 @@ from bot.model.facts.protection import (
     ClassicProtection,
     Protection,
     RequiredCheck,
+    RequiredWorkflow,
 )
 from bot.model.subjects import Branch, Subject
 from bot.platforms.github.client import Json, Refused
@@ -45,7 +46,8 @@ _RULES = Connection(
     "... on PullRequestParameters { requiredApprovingReviewCount dismissStaleReviewsOnPush requireCodeOwnerReview "
     "requireLastPushApproval requiredReviewThreadResolution } "
     "... on RequiredStatusChecksParameters { strictRequiredStatusChecksPolicy "
-    "requiredStatusChecks { context integrationId } } }",
+    "requiredStatusChecks { context integrationId } } "
+    "... on WorkflowsParameters { workflows { path ref repositoryId sha } } }",
     size=50,
 )
 _IN_FORCE = Connection("force_", "rules", "repositoryRuleset { id }", size=50)
@@ -217,6 +219,10 @@ def _ruleset(branch: Branch, ruleset: Json, rules: list[Json]) -> Protection:
         checks=tuple(
             RequiredCheck(str(one["context"]), _app(one.get("integrationId")))
             for one in (status or {}).get("requiredStatusChecks") or []
+        ),
+        workflows=tuple(
+            RequiredWorkflow(str(one["path"]), int(one["repositoryId"]), one.get("ref") or one.get("sha"))
+            for one in by_type.get("WORKFLOWS", {}).get("workflows") or []
         ),
         strict_checks=bool(status["strictRequiredStatusChecksPolicy"]) if status else None,
         forbids_force_push=True if "NON_FAST_FORWARD" in by_type else None,

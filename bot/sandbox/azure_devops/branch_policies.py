@@ -239,7 +239,7 @@ def _build_settings(
 
 
 def _status_settings(owner: Collection, check: RequiredCheckPart) -> Json:
-    genre = None if check.app in (None, "github-actions") else check.app
+    genre = check.genre or (None if check.app in (None, "github-actions") else check.app)
     author = None
     if check.app is not None:
         someone = owner.world.people.get(check.app)
@@ -248,8 +248,8 @@ def _status_settings(owner: Collection, check: RequiredCheckPart) -> Json:
         "statusName": check.name,
         "statusGenre": genre,
         "authorId": author,
-        "invalidateOnSourceUpdate": True,
+        "invalidateOnSourceUpdate": not check.keeps_on_push,
         "defaultDisplayName": check.name,
-        "policyApplicability": None,
+        "policyApplicability": 1 if check.conditional else None,
         "filenamePatterns": [],
     }

@@ -86,11 +86,24 @@ class Ruleset:
                     },
                 )
             )
+        if part.workflows:
+            found.append(("workflows", {"workflows": [_workflow(each) for each in part.workflows]}))
         return found
 
     def bypass(self, world: World) -> list[Bypass]:
         """Who may pass it by."""
         return [actor(world, name) for name in self.part.bypass]
+
+
+def _workflow(written: str) -> dict[str, object]:
+    place, _, ref = written.partition("@")
+    home, _, path = place.partition(":")
+    owner, _, name = home.partition("/")
+    return {
+        "path": path,
+        "repository_id": number("repository", owner, name),
+        "ref": f"refs/tags/{ref}" if ref else None,
+    }
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,10 @@ def test_rules_of_a_branch_come_from_all_active_rulesets(shop: Sandbox) -> None:
     assert ("pull_request", "acme") in rules("main")
     assert ("required_linear_history", "acme/pay") in rules("main")
     assert rules("release/1") == [("required_signatures", "acme/pay"), ("pull_request", "acme/pay")]
-    assert rules("main", "web") == [("pull_request", "acme")]  # what is only evaluated does not hold
+    assert rules("main", "web") == [
+        ("pull_request", "acme"),
+        ("workflows", "acme"),
+    ]  # what is only evaluated does not hold
 
 
 def test_alerts_of_a_pull_request_are_its_own_and_those_already_there(shop: Sandbox) -> None:

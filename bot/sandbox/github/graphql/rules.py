@@ -92,7 +92,7 @@ class RuleThing(Thing, of="RepositoryRule"):
 
     @property
     def parameters(self) -> dict[str, object] | None:
-        """Its parameters, for the two kinds that have any here."""
+        """Its parameters, for the kinds that have any here."""
         kind, said = self.rule
         part = self.ruleset.part
         if kind == "pull_request":
@@ -113,6 +113,16 @@ class RuleThing(Thing, of="RepositoryRule"):
                 "doNotEnforceOnCreate": False,
                 "requiredStatusChecks": [
                     {"context": check["context"], "integrationId": check.get("integration_id")} for check in checks
+                ],
+            }
+        if kind == "workflows" and said is not None:
+            named: Any = said["workflows"]
+            return {
+                "__typename": "WorkflowsParameters",
+                "doNotEnforceOnCreate": False,
+                "workflows": [
+                    {"path": one["path"], "ref": one["ref"], "repositoryId": one["repository_id"], "sha": None}
+                    for one in named
                 ],
             }
         return None
