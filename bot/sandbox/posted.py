@@ -92,6 +92,8 @@ class IssueComment:
     created_at: datetime
     updated_at: datetime
     posted: bool = False
+    editor: str = ""
+    """Who changed it last; empty where nobody has."""
 
 
 @dataclass(slots=True)
@@ -102,7 +104,7 @@ class Review:
     part: ReviewPart
     by: str
     state: str
-    """The scenario's word: approved, changes_requested, commented, dismissed, waiting."""
+    """The scenario's word: approved, suggestions, changes_requested, commented, dismissed, waiting."""
     sha: str
     push: int
     """From 1."""

@@ -68,6 +68,8 @@ class TeamPart(Part):
     organization: str = ""
     """Defaults to the first organisation."""
     members: list[str] = []
+    teams: list[str] = []
+    """Teams within it: child teams on GitHub, groups in the group on Azure DevOps. Their members are its members."""
 
 
 class TokenPart(Part):
@@ -194,11 +196,11 @@ class PushPart(Part):
 
 
 class ReviewPart(Part):
-    """A review (GitHub) or a vote (Azure DevOps: 10 approved, -10 changes_requested, -5 waiting, 0 commented)."""
+    """A review (GitHub) or a vote (Azure DevOps: 10 approved, 5 suggestions, -10 changes_requested, -5 waiting, else 0)."""
 
     by: str
-    state: Literal["approved", "changes_requested", "commented", "dismissed", "waiting"] = "approved"
-    """GitHub has no ``waiting``: it is served as a comment."""
+    state: Literal["approved", "suggestions", "changes_requested", "commented", "dismissed", "waiting"] = "approved"
+    """GitHub has no ``waiting``, which is served as a comment, and no ``suggestions`` (approved with), which is an approval."""
     at: Instant = timedelta(days=-1)
     push: int | None = None
     """Which push (from 1) it was made on; by default the newest one not younger than the review."""

@@ -50,7 +50,12 @@ class Team:
     name: str
     slug: str
     organization: str
+    own: tuple[str, ...]
+    """Those who are in it themselves."""
+    teams: tuple[str, ...]
+    """The names of the teams within it."""
     members: tuple[str, ...]
+    """Its own, and those of the teams within it."""
     id: int
     guid: str
 
@@ -200,7 +205,8 @@ class World:
             organization = team.organization or self.first_organization
             ident = number("team", organization, name)
             unique = guid("team", organization, name)
-            self.teams[name] = Team(name, slug, organization, tuple(team.members), ident, unique)
+            own, within, everyone = tuple(team.members), tuple(team.teams), tuple(_everyone(scenario, name))
+            self.teams[name] = Team(name, slug, organization, own, within, everyone, ident, unique)
         for repository in scenario.repositories:
             self.add(repository)
         for item in scenario.work_items:
@@ -343,6 +349,10 @@ class World:
 
     def problems(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Everything that the scenario refers to and does not have: where, and what is wrong."""
+        for name, team in self.scenario.teams.items():
+            for index, within in enumerate(team.teams):
+                if within not in self.scenario.teams:
+                    yield ("teams", name, "teams", index), f"there is no team {within!r}"
         for index, repository in enumerate(self.repositories):
             try:
                 _ = repository.history
@@ -395,3 +405,17 @@ class World:
         )
         self.work_items.append(item)
         return item
+
+
+def _everyone(scenario: Scenario, name: str) -> list[str]:
+    """The members of a team, and of the teams within it."""
+    found: dict[str, None] = {}
+    reached = {name: None}
+    waiting = [name]
+    while waiting:
+        team = scenario.teams[waiting.pop()]
+        found |= dict.fromkeys(team.members)
+        fresh = [each for each in team.teams if each in scenario.teams and each not in reached]
+        reached |= dict.fromkeys(fresh)
+        waiting.extend(fresh)
+    return list(found)

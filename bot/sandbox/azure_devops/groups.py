@@ -27,7 +27,13 @@ def groups(owner: Collection) -> list[Group]:
     """Every group of an organisation."""
     world = owner.world
     found = [
-        Group(team.name, team.guid, owner.organization.name, team.members)
+        Group(
+            team.name,
+            team.guid,
+            owner.organization.name,
+            team.own,
+            tuple(world.teams[name].guid for name in team.teams if name in world.teams),
+        )
         for team in world.teams_of(owner.organization.name)
     ]
     owners = tuple(owner.organization.part.owners)

@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.sandbox.identity import guid, person
+from bot.sandbox.identity import WEB_FLOW, guid, person
 
 if TYPE_CHECKING:
     from bot.sandbox.azure_devops.call import Json
@@ -127,5 +127,8 @@ def project_group(project: Project, name: str) -> str:
 
 
 def logins_of(collection: Collection) -> list[str]:
-    """Everybody whom the organisation knows: its members, service identities, and those who touched anything in it."""
-    return list(collection.world.people)
+    """Everybody whom the organisation knows: its members, service identities, and those who touched anything in it.
+
+    GitHub's own committer is nobody there.
+    """
+    return [login for login in collection.world.people if login != WEB_FLOW]

@@ -1,4 +1,4 @@
-"""Reviewers and votes: 10 approved, -5 waiting, -10 rejected, 0 none.
+"""Reviewers and votes: 10 approved, 5 approved with suggestions, -5 waiting, -10 rejected, 0 none.
 
 A pull request knows each reviewer's present vote, and nothing of when it was cast: that is in the system's threads. A
 policy that resets votes with every push has reset them here, too. A group's vote is that of those of its members who
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.sandbox.pull_requests import PullRequest
     from bot.sandbox.world import Repository
 
-VOTES = {"approved": 10, "changes_requested": -10, "waiting": -5, "commented": 0, "dismissed": 0}
+VOTES = {"approved": 10, "suggestions": 5, "changes_requested": -10, "waiting": -5, "commented": 0, "dismissed": 0}
 
 
 def current_reviews(pull_request: PullRequest) -> dict[str, Review]:

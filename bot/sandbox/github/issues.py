@@ -152,7 +152,7 @@ def edit_comment(call: Call, each: Repository, ident: str) -> Body:
     comment = _comment(each, ident)
     text = _text(call)
     with call.world.lock:
-        comment.body, comment.updated_at = text, call.world.clock()
+        comment.body, comment.updated_at, comment.editor = text, call.world.clock(), call.token.poster
     return comment_body(call, each, comment)
 
 

@@ -22,6 +22,7 @@ MINIMAL_FIELDS = ("id", "url", "name")
 
 REVIEW_STATES = {
     "approved": "APPROVED",
+    "suggestions": "APPROVED",
     "changes_requested": "CHANGES_REQUESTED",
     "commented": "COMMENTED",
     "waiting": "COMMENTED",

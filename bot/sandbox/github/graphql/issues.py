@@ -126,6 +126,11 @@ class CommentThing(Thing, of="IssueComment"):
         self.url = f"{c.html}/{repository.full_name}/{place}/{comment.number}#issuecomment-{comment.id}"
         self.viewer_did_author = comment.author == c.token.poster
         self.is_minimized = False
+        self.last_edited_at = self.updated_at if comment.editor else None
+
+    def editor(self) -> Any:
+        """Who changed it last."""
+        return actor(self.c, self.comment.editor) if self.comment.editor else None
 
     def author(self) -> Any:
         """Who said it."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.sandbox.world import Repository
 
 CHANGES = {"added": "ADDED", "removed": "DELETED", "modified": "MODIFIED", "renamed": "RENAMED"}
-OPINIONS = ("approved", "changes_requested", "dismissed")
+OPINIONS = ("approved", "suggestions", "changes_requested", "dismissed")
 WRITERS = ("write", "maintain", "admin")
 
 TIMELINE = {
@@ -149,7 +149,7 @@ class PullRequestThing(Thing, of="PullRequest"):
         opinions = [review for review in self._latest(OPINIONS) if self._may_push(review.by)]
         if any(review.state == "changes_requested" for review in opinions):
             return "CHANGES_REQUESTED"
-        approved = sum(review.state == "approved" for review in opinions)
+        approved = sum(REVIEW_STATES[review.state] == "APPROVED" for review in opinions)
         return "APPROVED" if approved >= required else "REVIEW_REQUIRED"
 
     def labels(self) -> Many:
