@@ -6,8 +6,9 @@ import difflib
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
-from bot.model.facts.change import Commit, Commits, Opinion, Reviews
+from bot.model.facts.change import Comments, Commit, Commits, Opinion, Pushes, Reviews
 
 MOST_HEADS = 3
 MOST_COMMITS = 50
@@ -19,16 +20,35 @@ _WITHOUT_MEANING = ("index ", "similarity index ", "dissimilarity index ")
 """Lines of a diff that name blobs, or count: a rebase changes them."""
 
 
-def heads_in_question(reviews: Reviews, commits: Commits) -> tuple[str, ...]:
+def heads_in_question(
+    reviews: Reviews, commits: Commits, comments: Comments | None = None, pushes: Pushes | None = None
+) -> tuple[str, ...]:
     """The heads that somebody's newest opinion approved and that are gone from the change's history, newest first.
 
-    Of an approval of what is still among the commits nothing has to be proven by patches.
+    Of an approval of what is still among the commits nothing has to be proven by patches. Comments were asked for where they
+    may approve: each of them, on the head of its time.
     """
     newest = {review.person.id: review for review in reviews.reviews if review.opinion is not Opinion.COMMENTED}
     approved = [one.commit for one in newest.values() if one.opinion is Opinion.APPROVED and one.commit]
+    approved = [*_commented_on(reviews, comments, pushes), *approved]
     present = {commit.sha for commit in commits.commits}
     gone = [sha for sha in dict.fromkeys(reversed(approved)) if sha not in present]
     return tuple(gone[:MOST_HEADS])
+
+
+def _commented_on(reviews: Reviews, comments: Comments | None, pushes: Pushes | None) -> Iterator[str]:
+    if comments is None:
+        return
+    for review in reviews.reviews:
+        if review.opinion is Opinion.COMMENTED and review.commit:
+            yield review.commit
+    for comment in comments.comments:
+        before = [push.head for push in (pushes.pushes if pushes else ()) if _no_later(push.at, comment.at)]
+        yield from before[-1:]
+
+
+def _no_later(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one <= other
 
 
 def may_be_a_rebase(former: Sequence[Commit], present: Sequence[Commit]) -> bool:

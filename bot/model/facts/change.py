@@ -14,7 +14,7 @@ from bot.model.subjects import Branch, PullRequest, Repository, WorkItem
 
 
 class Opinion(StrEnum):
-    """What a review says. Azure DevOps: 10 and 5 approve, -10 requests changes, -5 waits, 0 with words comments."""
+    """What a review says. Azure DevOps: 10 and 5 approve, -10 requests changes, -5 waits."""
 
     APPROVED = "approved"
     CHANGES_REQUESTED = "changes_requested"
@@ -49,6 +49,28 @@ class Reviews(Fact):
     reviews: tuple[Review, ...]
     requested: tuple[str, ...] = ()
     """Logins and team names that were asked for a review and have given none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """Something that was said of a pull request as a whole."""
+
+    person: Person
+    at: datetime | None
+    body: str
+    url: str = ""
+    edited_by_another: bool = False
+    """Somebody else has changed it since (on GitHub whoever may push can): these need not be its writer's words."""
+
+
+@dataclass(frozen=True)
+class Comments(Fact):
+    """What was said of a pull request as a whole, oldest first; what was said of a line, and by this program, is left out."""
+
+    subject: ClassVar = PullRequest
+    name: ClassVar = "comments"
+
+    comments: tuple[Comment, ...]
 
 
 @dataclass(frozen=True, slots=True)

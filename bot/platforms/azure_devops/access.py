@@ -11,6 +11,7 @@ from bot.model.facts.protection import BypassActor, BypassActors
 from bot.model.people import Permission, Person
 from bot.model.subjects import Branch, Organization, PullRequest, Repository
 from bot.platforms.azure_devops import endpoints
+from bot.platforms.azure_devops.change import comments
 from bot.platforms.azure_devops.client import Json, chunks, value
 from bot.platforms.azure_devops.loading import Ahead, Loader, Wanted
 from bot.platforms.azure_devops.reads import Reads
@@ -53,7 +54,9 @@ class Entry:
 
 
 def reviewer_permissions(wanted: Wanted) -> tuple[ReviewerPermissions, str]:
-    """What each person who is a reviewer may do to the repository, by themselves or through their groups.
+    """What each person who voted may do to the repository, by themselves or through their groups.
+
+    And each who commented, where comments were asked for: there they may approve.
 
     The lists hold what was said of an identity, not what its groups bring it: so every group that the person is in, through
     other groups as well, is asked about too.
@@ -61,7 +64,9 @@ def reviewer_permissions(wanted: Wanted) -> tuple[ReviewerPermissions, str]:
     subject: PullRequest = wanted.subject
     reads = wanted.reads
     held: dict[str, tuple[str, ...]] = {}
-    people = {person.id: person for person in _reviewers(reads, subject)}
+    people = {person.id: person for person in _voters(reads, subject)}
+    if subject.id in reads.heard:
+        people |= {one.person.id: one.person for one in comments(wanted)[0].comments}
     for some in chunks(sorted(people), AT_ONCE):
         for one in identities(reads, "identityIds", some, membership="expandedUp"):
             groups = (str(group) for group in one.get("memberOf") or ())
@@ -92,9 +97,9 @@ def level(entry: Entry) -> Permission:
     return Permission.READ if entry.permits(GENERIC_READ) else Permission.NONE
 
 
-def _reviewers(reads: Reads, subject: PullRequest) -> Iterable[Person]:
+def _voters(reads: Reads, subject: PullRequest) -> Iterable[Person]:
     for reviewer in reads.pull_request(subject).get("reviewers") or ():
-        if not reviewer.get("isContainer"):
+        if reviewer.get("vote") and not reviewer.get("isContainer"):
             yield reads.subjects.person(reviewer)
 
 

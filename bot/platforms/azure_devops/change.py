@@ -12,6 +12,8 @@ from bot.model.facts.change import (
     Change,
     ChangedFile,
     ChangedFiles,
+    Comment,
+    Comments,
     Commit,
     Commits,
     Opinion,
@@ -36,13 +38,15 @@ LINE_MARKER = "Almguard.Line"
 """The property that marks our own thread; it is not somebody's comment."""
 MOST_COMMITS = 10_000
 MOST_FILES = 100_000
+MOST_ADDRESSES = 30
+"""E-mail addresses of one change that are looked up; more stay those of no known account."""
 CO_AUTHOR = re.compile(
     r"^co-authored-by:[ \t]*(?P<name>[^<\n]{0,200}?)[ \t]*<(?P<email>[^<>\s]{1,320})>[ \t]*$", re.I | re.M
 )
 
 
 def reviews(wanted: Wanted) -> tuple[Reviews, str]:
-    """Votes as they stand, each with the time and head that the thread about it tells; and what people said."""
+    """Votes as they stand, each with the time and head that the thread about it tells."""
     subject: PullRequest = wanted.subject
     reads = wanted.reads
     document = reads.pull_request(subject)
@@ -73,7 +77,6 @@ def reviews(wanted: Wanted) -> tuple[Reviews, str]:
             requested.append(name)
         elif not reviewer.get("hasDeclined"):
             requested.append(name)
-    found += _comments(reads, threads, iterations, subject)
     oldest_first = sorted(found, key=lambda review: (review.at is not None, review.at or subject.created_at))
     return Reviews(tuple(oldest_first), tuple(requested)), subject.url
 
@@ -134,29 +137,32 @@ def _head_at(iterations: list[Json], at: datetime | None) -> str | None:
     return None if head is None else str(head)
 
 
-def _comments(reads: Reads, threads: list[Json], iterations: list[Json], subject: PullRequest) -> Iterable[Review]:
-    for thread in threads:
-        if thread.get("isDeleted") or any(thread_property(thread, sign) for sign in (MARKER, LINE_MARKER)):
-            continue
-        for comment in thread.get("comments") or ():
-            if comment.get("commentType") != "text" or comment.get("isDeleted") or not comment.get("author"):
-                continue
-            at = instant(comment.get("publishedDate"))
-            yield Review(
-                reads.subjects.person(comment["author"]),
-                Opinion.COMMENTED,
-                at,
-                _head_at(iterations, at),
-                f"{subject.url}?discussionId={thread.get('id')}",
-                body=str(comment.get("content") or ""),
-            )
+def comments(wanted: Wanted) -> tuple[Comments, str]:
+    """What people said, each of which only its writer can change. A thread on a line of a file is about that line."""
+    subject: PullRequest = wanted.subject
+    found = [
+        Comment(
+            wanted.reads.subjects.person(comment["author"]),
+            instant(comment.get("publishedDate")),
+            str(comment.get("content") or ""),
+            f"{subject.url}?discussionId={thread.get('id')}",
+        )
+        for thread in wanted.reads.threads(subject)
+        if not thread.get("isDeleted") and not thread.get("threadContext")
+        if not any(thread_property(thread, sign) for sign in (MARKER, LINE_MARKER))
+        for comment in thread.get("comments") or ()
+        if comment.get("commentType") == "text" and not comment.get("isDeleted") and comment.get("author")
+    ]
+    found.sort(key=lambda one: (one.at is not None, one.at or subject.created_at))
+    return Comments(tuple(found)), subject.url
 
 
 def commits(wanted: Wanted) -> tuple[Commits, str]:
-    """The commits, oldest first. Their people are names and e-mails only: matched to those whom the pull request names."""
+    """The commits, oldest first. Their people are names and e-mails only: matched to the accounts whose addresses these are."""
     subject: PullRequest = wanted.subject
-    people = known_people(wanted.reads, subject)
-    found = [_commit(subject, document, people) for document in commit_documents(wanted.reads, subject)]
+    documents = commit_documents(wanted.reads, subject)
+    people = _behind(wanted.reads, subject, documents)
+    found = [_commit(subject, document, people) for document in documents]
     return Commits(with_update_merges(wanted.reads, subject, found)), f"{subject.url}?_a=commits"
 
 
@@ -218,6 +224,34 @@ def known_people(reads: Reads, subject: PullRequest) -> dict[str, Person]:
     named += [iteration.get("author") for iteration in reads.iterations(subject)]
     people = [reads.subjects.person(one) for one in named if isinstance(one, dict) and not one.get("isContainer")]
     return {email: person for person in reversed(people) for email in person.emails}
+
+
+def _behind(reads: Reads, subject: PullRequest, documents: Iterable[Json]) -> dict[str, Person]:
+    """The accounts behind the commits' addresses. An address need not be a sign-in name: such a one is looked up."""
+    named = known_people(reads, subject)
+    unmatched = sorted(dict.fromkeys(_addresses(documents)).keys() - named.keys())[:MOST_ADDRESSES]
+    accounts = reads.client.transport.gather([lambda one=one: _account(reads, one) for one in unmatched])  # type: ignore[misc]
+    found = {address: account for address, account in zip(unmatched, accounts, strict=True) if account is not None}
+    return found | named
+
+
+def _addresses(documents: Iterable[Json]) -> Iterable[str]:
+    for document in documents:
+        yield from (str(value(document, role, "email") or "").lower() for role in ("author", "committer"))
+        yield from (match["email"].lower() for match in CO_AUTHOR.finditer(str(document.get("comment") or "")))
+
+
+def _account(reads: Reads, address: str) -> Person | None:
+    """Whose mail address it is. Where that cannot be read, it is nobody's who is known."""
+    if "@" not in address:
+        return None
+    query = {"searchFilter": "MailAddress", "filterValue": address, "queryMembership": "none"}
+    try:
+        rows = reads.once(("address", address), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query))
+    except PlatformError:
+        return None
+    accounts = [reads.subjects.member(row) for row in rows if row and not row.get("isContainer")]
+    return next((one for one in accounts if address in one.emails), None)
 
 
 def pushes(wanted: Wanted) -> tuple[Pushes, str]:
@@ -297,12 +331,17 @@ def _reviews_ahead(wanted: Wanted) -> Ahead:
     return (*_document_ahead(wanted), lambda: wanted.reads.threads(wanted.subject))
 
 
+def _comments_ahead(wanted: Wanted) -> Ahead:
+    return (lambda: wanted.reads.threads(wanted.subject),)
+
+
 def _files_ahead(wanted: Wanted) -> Ahead:
     subject = wanted.subject
     return (lambda: wanted.reads.once((subject.id, "files"), lambda: _entries(wanted.reads, subject)),)
 
 
 REVIEWS = Loader(reviews, _reviews_ahead)
+COMMENTS = Loader(comments, _comments_ahead)
 COMMITS = Loader(commits, _document_ahead)
 PUSHES = Loader(pushes, _document_ahead)
 FILES = Loader(changed_files, _files_ahead)

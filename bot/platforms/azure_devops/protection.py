@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.engine.ports import PlatformError
@@ -18,6 +18,7 @@ from bot.platforms.azure_devops.checks import evaluations
 from bot.platforms.azure_devops.client import Json, chunks, value
 from bot.platforms.azure_devops.endpoints import Host
 from bot.platforms.azure_devops.loading import Ahead, Loader, NoSuchThing, Wanted
+from bot.platforms.azure_devops.path_filters import patterns
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.sdk import Refused
 from bot.platforms.azure_devops.subjects import ident
@@ -183,19 +184,6 @@ def _owners(reads: Reads, ids: Sequence[str]) -> dict[str, str]:
             group = f"{reads.client.organization}/{name.rpartition(chr(92))[2]}"
             found[str(one["id"]).lower()] = group if one.get("isContainer") else person.login or name
     return found
-
-
-def patterns(filters: Iterable[str]) -> tuple[str, ...]:
-    """A policy's path filters as gitignore writes them: a leading ``/`` is the root, ``*`` spans folders, ``!`` excludes."""
-    found = []
-    for raw in filters:
-        excluded, pattern = raw.startswith("!"), raw.strip().lstrip("!")
-        if not pattern:
-            continue
-        if pattern.startswith("/") and pattern.endswith("/*"):
-            pattern = f"{pattern[:-2]}/**"
-        found.append(f"!{pattern}" if excluded else pattern)
-    return tuple(found)
 
 
 def triggers(reads: Reads, branch: Branch, definition: int) -> tuple[Trigger, ...]:

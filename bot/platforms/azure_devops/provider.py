@@ -55,6 +55,7 @@ from bot.policy.references import Fetched, Reference
 
 LOADERS: Mapping[type[Fact], Loader] = {
     change_facts.Reviews: change.REVIEWS,
+    change_facts.Comments: change.COMMENTS,
     change_facts.Commits: change.COMMITS,
     change_facts.FormerCommits: rebasing.FORMER_COMMITS,
     change_facts.Pushes: change.PUSHES,
@@ -227,6 +228,8 @@ class AzureDevOpsProvider:
                     self.reads.want(subject, request.spec.paths)
                 elif request.type is pipeline_facts.Pipelines:
                     self.reads.parsed.add(subject.id)
+                elif request.type is change_facts.Comments:
+                    self.reads.heard.add(subject.id)
                 elif len(subjects) > 1 and isinstance(subject, Repository):
                     self.reads.scanned.add(ident(subject.organization))
 

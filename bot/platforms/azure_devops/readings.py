@@ -9,6 +9,7 @@ from bot.model.facts.change import (
     ChangedFiles,
     Checks,
     CodeOwners,
+    Comments,
     Commits,
     FormerCommits,
     LinkedWorkItems,
@@ -100,11 +101,18 @@ _KEPT = "whether it can still be fetched is unknown"
 
 READINGS: Readings = {
     Reviews: FactReading((_PULL_REQUEST, _ITERATIONS, _list(endpoints.THREADS, Per.PULL_REQUEST))),
+    Comments: FactReading((_list(endpoints.THREADS, Per.PULL_REQUEST),)),
     Commits: FactReading(
         (
             _PULL_REQUEST,
             _ITERATIONS,
             *_LONG,
+            _list(
+                endpoints.IDENTITIES,
+                Per.COMMIT,
+                "whose address is no sign-in name that the pull request tells",
+                "such an address belongs to no known account",
+            ),
             _list(endpoints.COMMIT_DIFFS, Per.COMMIT, "where the service has merged the target in"),
         )
     ),

@@ -37,6 +37,8 @@ class Reads:
         """Projects of which many repositories are asked about."""
         self.parsed: set[str] = set()
         """Branches of which pipelines will be read, with other files."""
+        self.heard: set[str] = set()
+        """Pull requests of which comments matter."""
 
     def once(self, key: Hashable, read: Callable[[], T]) -> T:
         """The read's answer (or failure), had once."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import Fact, Loaded, UnknownKind
-from bot.model.facts.change import Commit, Commits, FormerCommits, Reviews
+from bot.model.facts.change import Comments, Commit, Commits, FormerCommits, Pushes, Reviews
 from bot.model.people import Person, Signature
 from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops import endpoints
@@ -147,7 +147,8 @@ def former_commits(wanted: Wanted) -> tuple[FormerCommits, str]:
     assert isinstance(present, Commits)
     former: dict[str, tuple[Commit, ...]] = {}
     compared: dict[str, Commit] = {}
-    for head in heads_in_question(reviews, present):
+    comments, pushes = wanted.known.value(Comments, subject), wanted.known.value(Pushes, subject)
+    for head in heads_in_question(reviews, present, comments, pushes):
         commits = _former(reads, subject, head)
         if not 0 < len(commits) <= MOST_COMMITS:
             continue

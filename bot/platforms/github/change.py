@@ -14,6 +14,8 @@ from bot.model.facts.change import (
     Check,
     Checks,
     CheckState,
+    Comment,
+    Comments,
     Commit,
     Commits,
     Opinion,
@@ -37,6 +39,8 @@ _MOST_MERGES = 10
 
 _CO_AUTHOR = re.compile(r"^co-authored-by:[ \t]*(?P<name>[^<\n]*)<(?P<email>[^>\n]+)>", re.IGNORECASE | re.MULTILINE)
 _SUGGESTION = re.compile(r"^Apply suggestions? from (?:code review|@\S+)", re.IGNORECASE)
+_OWN = "<!-- almguard:"
+"""How the comment begins that this program keeps up to date."""
 _NO_REPLY = re.compile(r"^(?P<id>\d+)\+(?P<login>[A-Za-z0-9-]+(?:\[bot\])?)@users\.noreply\.")
 
 
@@ -89,6 +93,31 @@ def _review(host: str, node: Json) -> Review:
         commit=str(node["commit"]["oid"]) if node.get("commit") else None,
         url=str(node.get("url") or ""),
         body=str(node.get("body") or ""),
+    )
+
+
+def comments(context: Context, _request: FactRequest, subject: Subject) -> Reading:
+    """``Comments``."""
+    assert isinstance(subject, PullRequest)
+    listed = Connection("said_", "comments", f"body url createdAt lastEditedAt author {{ {ACTOR} }} editor {{ login }}")
+
+    def parse(found: Found) -> Comments:
+        nodes = [node for node in found.all(listed) if not str(node["body"]).startswith(_OWN)]
+        return Comments(tuple(_comment(context.host, node) for node in nodes))
+
+    return Reading(Piece(place(subject), connections=(listed,)), parse, subject.url, needs(Comments))
+
+
+def _comment(host: str, node: Json) -> Comment:
+    author = node.get("author") or {}
+    editor = node.get("editor") or {}
+    return Comment(
+        person=person(host, node.get("author")) or ghost(host),
+        at=optional_instant(node.get("createdAt")),
+        body=str(node.get("body") or ""),
+        url=str(node.get("url") or ""),
+        # An account that is gone has edited it, too, where there is a time and no editor.
+        edited_by_another=bool(node.get("lastEditedAt")) and editor.get("login") != author.get("login"),
     )
 
 

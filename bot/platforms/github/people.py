@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bot.model.facts import Answer, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.change import (
     CodeOwners,
+    Comments,
     Opinion,
     Push,
     Pushes,
@@ -100,8 +101,13 @@ def _permissions(context: Context, subject: Subject) -> Answer:
         return known or Unavailable(UnknownKind.TRANSIENT, "the reviews were not read", subject.url)
     reviews = known.value
     assert isinstance(reviews, Reviews)
-    counting = (Opinion.APPROVED, Opinion.CHANGES_REQUESTED)
-    people = {review.person.id: review.person for review in reviews.reviews if review.opinion in counting}
+    counting = {Opinion.APPROVED, Opinion.CHANGES_REQUESTED}
+    comments = context.known.value(Comments, subject)
+    if comments is not None:
+        counting.add(Opinion.COMMENTED)  # Comments are asked for where what they say can approve.
+    voices = [review.person for review in reviews.reviews if review.opinion in counting]
+    voices += [one.person for one in comments.comments] if comments is not None else []
+    people = {one.id: one for one in voices}
     can_push = context.memory.can_push.get(subject.id, {})
     levels = {
         # GitHub knows no level of a bot; whether it may push it does say.

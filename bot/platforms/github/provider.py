@@ -17,6 +17,7 @@ from bot.model.facts.change import (
     ChangedFiles,
     Checks,
     CodeOwners,
+    Comments,
     Commits,
     FormerCommits,
     LinkedWorkItems,
@@ -66,6 +67,7 @@ Plan = Callable[[Context, FactRequest, Sequence[Subject]], "list[Task]"]
 
 GRAPHQL: Mapping[type[Fact], Read] = {
     Reviews: change.reviews,
+    Comments: change.comments,
     Commits: change.commits,
     ChangedFiles: change.changed_files,
     Checks: change.checks,

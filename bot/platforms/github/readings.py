@@ -8,6 +8,7 @@ from bot.model.facts.change import (
     ChangedFiles,
     Checks,
     CodeOwners,
+    Comments,
     Commits,
     FormerCommits,
     LinkedWorkItems,
@@ -88,6 +89,7 @@ READINGS: Readings = {
             _graph("repository.pullRequest.reviewRequests", PULL_REQUESTS),
         )
     ),
+    Comments: FactReading((_graph("repository.pullRequest.comments", PULL_REQUESTS),)),
     Commits: FactReading(
         (
             _graph("repository.pullRequest.commits", PULL_REQUESTS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.model.facts import Answer, FactRequest, Loaded, Unavailable, UnknownKind
-from bot.model.facts.change import Commit, Commits, FormerCommits, Reviews
+from bot.model.facts.change import Comments, Commit, Commits, FormerCommits, Pushes, Reviews
 from bot.model.people import Signature
 from bot.model.subjects import PullRequest, Subject
 from bot.platforms.github.client import Json, Refused
@@ -39,7 +39,8 @@ def _read(context: Context, subject: PullRequest) -> Answer:
     assert reviews is not None
     assert present is not None
     former: dict[str, tuple[Commit, ...]] = {}
-    for head in heads_in_question(reviews, present):
+    comments, pushes = context.known.value(Comments, subject), context.known.value(Pushes, subject)
+    for head in heads_in_question(reviews, present, comments, pushes):
         commits = _former(context, subject, head)
         if may_be_a_rebase(commits, present.commits):
             former[head] = commits

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, TypeVar
 
 import re2
@@ -14,6 +13,7 @@ from bot.model.facts import Fact, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.change import (
     ChangedFiles,
     CodeOwners,
+    Comments,
     Commits,
     FormerCommits,
     Opinion,
@@ -25,14 +25,14 @@ from bot.model.facts.change import (
     TeamSpec,
 )
 from bot.model.findings import Evidence, Finding, Statement, Unknown
-from bot.model.prose import said_by_the_writer
 from bot.model.subjects import PullRequest
 from bot.rules import RuleParams, Tighter, needs, rule
 from bot.rules.approve.contributors import authors, committed, committers, pushed_last, unmatched_emails, wrote_it
 from bot.rules.approve.eligibility import Eligibility, From, Missing
 from bot.rules.approve.freshness import Keep, outdated
+from bot.rules.approve.opinions import approves, compiled, newest_opinions
 from bot.rules.approve.ownership import Owned, named, owners_of
-from bot.rules.approve.standing import Doubt, Objection, Standing
+from bot.rules.approve.standing import Doubt, Objection, Standing, at_least, joint
 
 F = TypeVar("F", bound=Fact)
 
@@ -59,8 +59,8 @@ class Params(RuleParams):
     """Logins whose commits make nobody a committer, where author and committer are both among them and the platform has
     verified the commit's signature. Azure DevOps verifies none, so there nothing is ignored."""
     comment_pattern: Annotated[str | None, Tighter.NEVER] = None
-    """A regular expression (RE2); a review that only comments and contains it approves. Code, HTML comments and quoted lines
-    are not read."""
+    """A regular expression (RE2): a comment on the pull request as a whole that contains it approves, and on GitHub a review
+    that only comments. Code, HTML comments and quoted lines are not read, nor a comment that somebody else has edited."""
     request_review: Annotated[bool, Tighter.NEVER] = False
     """Whether the finding tells whom to ask for a review, leaving out those who were asked, and who has yet to answer."""
     strict_identity: Annotated[bool, Tighter.TRUE] = False
@@ -71,20 +71,13 @@ class Params(RuleParams):
     def _regex(cls, pattern: str | None) -> str | None:
         if pattern is not None:
             try:
-                _compiled(pattern)
+                compiled(pattern)
             except re2.error as error:
                 reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
                 raise ValueError(
                     f"not a regular expression as RE2 reads it (it has no lookaround): {reason}"
                 ) from error
         return pattern
-
-
-@lru_cache(maxsize=64)
-def _compiled(pattern: str) -> re2._Regexp:
-    options = re2.Options()
-    options.log_errors = False  # The mistake is told with its place; the library would write it to stderr as well.
-    return re2.compile(pattern, options)
 
 
 def _permissions_matter(params: Params) -> bool | None:
@@ -106,6 +99,10 @@ def _pushes_matter(params: Params) -> bool | None:
 def _team_spec(params: Params) -> TeamSpec | None:
     source = params.from_
     return TeamSpec(source.teams, source.code_owners) if source.teams or source.code_owners else None
+
+
+def _comments_matter(params: Params) -> bool | None:
+    return params.comment_pattern is not None or None
 
 
 def _owners_matter(params: Params) -> bool | None:
@@ -131,6 +128,7 @@ def _owners_matter(params: Params) -> bool | None:
 def approvals(
     pr: PullRequest,
     reviews: Reviews,
+    comments: Annotated[Comments | Unavailable | NotSupported | None, needs(_comments_matter)],
     commits: Annotated[Commits | Unavailable | NotSupported | None, needs(_commits_matter)],
     pushes: Annotated[Pushes | Unavailable | NotSupported | None, needs(_pushes_matter)],
     former: Annotated[FormerCommits | Unavailable | NotSupported | None, needs(_rebases_matter)],
@@ -175,29 +173,38 @@ def approvals(
         pr, _asked(commits), _asked(pushes), _asked(former), params, _strangers(pr, reviews, commits, params)
     )
     who = Eligibility(params.from_, permissions, teams, code_owners, files)
-    newest = _newest_opinions(reviews, params.comment_pattern)
+    statements = _judged(change, reviews, newest_opinions(reviews, comments, params.comment_pattern), who)
+    yield from _whatever_was_said(statements, comments) if isinstance(comments, Unavailable) else statements
+
+
+def _judged(change: Change, reviews: Reviews, newest: Sequence[Review], who: Eligibility) -> Iterator[Statement]:
+    params = change.params
     given = [
         Approval(review, _standing(review, change, who))
         for review in newest
-        if _approves(review, params.comment_pattern)
+        if approves(review, params.comment_pattern)
     ]
     yield from _requests_for_changes(newest, who)
     counted = [approval for approval in given if approval.standing is None]
     doubts = [approval.standing for approval in given if isinstance(approval.standing, Doubt)]
-    if not _enough(len(counted), doubts, params.minimum):
-        if len(counted) + len(doubts) < params.minimum:
-            yield missing_approvals(change, reviews, given, who)
-            return
+    if len(counted) + len(doubts) < params.minimum:
+        yield missing_approvals(change, reviews, given, who)
+        return
+    uncovered = list(_uncovered(change, reviews, given, who)) if params.minimum else []
+    if at_least(len(counted), doubts) < params.minimum:
         yield from (Unknown(each.kind, each.reason) for each in dict.fromkeys(doubts))
-    elif params.minimum:
-        yield from _uncovered(change, reviews, given, who)
+        uncovered = [each for each in uncovered if isinstance(each, Finding)]
+    yield from uncovered
     yield from evidence(given, change.strangers)
 
 
-def _enough(counted: int, doubts: Sequence[Doubt], minimum: int) -> bool:
-    """Whether there are enough, whatever the doubts turn out to be: somebody pushed last, but only one did."""
-    of_one = sum(doubt.of_one for doubt in doubts)
-    return counted + max(of_one - 1, 0) >= minimum
+def _whatever_was_said(statements: Iterator[Statement], comments: Unavailable) -> Iterator[Statement]:
+    """Comments that could not be read may approve, and take back a request for changes: they can cure, and not harm."""
+    listed = list(statements)
+    if any(isinstance(one, Finding) for one in listed):
+        yield Unknown(comments.kind, f"whether a comment approves is not known: {comments.reason}")
+        listed = [one for one in listed if not isinstance(one, Finding)]
+    yield from listed
 
 
 def _uncovered(
@@ -207,14 +214,20 @@ def _uncovered(
     lacking: list[Owned] = []
     doubts: dict[Doubt, None] = {}
     for owned in who.owned():
-        standings = [
-            approval.standing or who.standing(approval.review.person, owned)
+        # Of those whose approval may count, by what stands against their speaking for these paths.
+        pairs = [
+            (approval.standing, who.standing(approval.review.person, owned))
             for approval in given
             if not isinstance(approval.standing, Objection)
         ]
-        if None in standings or sum(isinstance(each, Doubt) and each.of_one for each in standings) > 1:
+        standings = [
+            joint([each for each in pair if isinstance(each, Doubt)])
+            for pair in pairs
+            if not isinstance(pair[1], Objection)
+        ]
+        unsure = [each for each in standings if each is not None]
+        if None in standings or at_least(0, unsure):
             continue
-        unsure = [each for each in standings if isinstance(each, Doubt)]
         doubts.update(dict.fromkeys(unsure))
         if not unsure:
             lacking.append(owned)
@@ -228,24 +241,6 @@ def _uncovered(
     yield from (Unknown(each.kind, f"whether an owner has approved: {each.reason}") for each in doubts)
 
 
-def _newest_opinions(reviews: Reviews, comment_pattern: str | None) -> list[Review]:
-    """The newest review of each person that says anything for or against; a comment leaves the opinion as it was."""
-    newest: dict[str, Review] = {}
-    for review in reviews.reviews:
-        if review.opinion is not Opinion.COMMENTED or _approves(review, comment_pattern):
-            newest[review.person.id] = review
-    return list(newest.values())
-
-
-def _approves(review: Review, comment_pattern: str | None) -> bool:
-    if review.opinion is Opinion.COMMENTED:
-        return (
-            comment_pattern is not None
-            and _compiled(comment_pattern).search(said_by_the_writer(review.body)) is not None
-        )
-    return review.opinion is Opinion.APPROVED
-
-
 def _standing(review: Review, change: Change, who: Eligibility) -> Standing:
     """What stands against an approval. Anything certain comes before any doubt."""
     doubts = []
@@ -254,8 +249,7 @@ def _standing(review: Review, change: Change, who: Eligibility) -> Standing:
             return standing
         if standing is not None:
             doubts.append(standing)
-    # Of two doubts the one that can come true of several people decides.
-    return min(doubts, key=lambda each: each.of_one, default=None)
+    return joint(doubts)
 
 
 def _standings(review: Review, change: Change, who: Eligibility) -> Iterator[Standing]:
@@ -271,7 +265,7 @@ def _standings(review: Review, change: Change, who: Eligibility) -> Iterator[Sta
             reason = (
                 f"the commit e-mail {emails} belongs to no known account and may be an approver's: declare it under "
             )
-            yield Doubt(UnknownKind.UNREADABLE, f"{reason}identities")
+            yield Doubt(UnknownKind.UNREADABLE, f"{reason}identities", most=len(change.strangers))
     if not params.count_last_pusher:
         yield pushed_last(person, change.pr, change.pushes)
     if params.dismiss_on_push:
@@ -385,11 +379,7 @@ def _who_can(change: Change, reviews: Reviews, given: Sequence[Approval], candid
         others = [name for name in others if name.removeprefix("team ").casefold() not in {a.casefold() for a in asked}]
     names = (again + others)[:5]
     verb = "Ask for a review by" if change.params.request_review else "Can still approve:"
-    said = (
-        [f"{verb} {', '.join(names)}."]
-        if names
-        else ["Nobody whom the policy names can still approve: change the policy."]
-    )
+    said = [f"{verb} {', '.join(names)}."] if names else ["Nobody whom this entry names can still approve."]
     if asked:
         said.append(f"Asked, and has not answered: {', '.join(asked)}.")
     return " ".join(said)

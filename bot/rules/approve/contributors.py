@@ -75,12 +75,12 @@ def pushed_last(person: Person, pr: PullRequest, pushes: Pushes | Unavailable | 
     what = f"who pushed {pr.head_sha[:10]} is not known"
     if not isinstance(pushes, Pushes):
         found = doubt(pushes, what)
-        return Doubt(found.kind, found.reason, of_one=True)
+        return Doubt(found.kind, found.reason, most=1)
     if not pushes.pushes or pushes.pushes[-1].head != pr.head_sha:
-        return Doubt(UnknownKind.TRANSIENT, f"{what}: the platform does not list that push (yet)", of_one=True)
+        return Doubt(UnknownKind.TRANSIENT, f"{what}: the platform does not list that push (yet)", most=1)
     pusher = pushes.pushes[-1].person
     if pusher is None:
-        return Doubt(UnknownKind.UNREADABLE, f"{what}: the platform names nobody", of_one=True)
+        return Doubt(UnknownKind.UNREADABLE, f"{what}: the platform names nobody", most=1)
     return Objection("pushed last") if same_person(person, pusher) else None
 
 

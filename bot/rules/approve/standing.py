@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.model.facts import NotSupported, Unavailable, UnknownKind
@@ -23,8 +24,23 @@ class Doubt:
 
     kind: UnknownKind
     reason: str
-    of_one: bool = False
-    """It can come true of one person at most: somebody pushed last, and only one did."""
+    most: int | None = None
+    """Of how many people it can come true: only one pushed last. None: of any number."""
+
+
+def at_least(counted: int, doubts: Sequence[Doubt]) -> int:
+    """How many count whatever the doubts turn out to be: of three, one of whom pushed last, two do."""
+    bounded = [each for each in doubts if each.most is not None]
+    return counted + max(0, len(bounded) - sum(each.most or 0 for each in set(bounded)))
+
+
+def joint(doubts: Sequence[Doubt]) -> Doubt | None:
+    """Several doubts about one person as one: as many people can be struck by it as by any of them."""
+    if len(doubts) < 2:
+        return next(iter(doubts), None)
+    unbounded = next((each for each in doubts if each.most is None), None)
+    reason = "; ".join(each.reason for each in doubts)
+    return unbounded or Doubt(doubts[0].kind, reason, sum(each.most or 0 for each in doubts))
 
 
 Standing = Objection | Doubt | None

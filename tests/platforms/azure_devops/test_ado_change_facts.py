@@ -10,6 +10,7 @@ from bot.model.facts.change import (
     ChangedFiles,
     Checks,
     CheckState,
+    Comments,
     Commits,
     LinkedWorkItems,
     LinkForm,
@@ -62,13 +63,15 @@ def test_votes_get_their_time_and_head_from_the_threads_about_them(reader: Reade
     reviews = reader.value(Reviews, pull_request)
     pushes = reader.value(Pushes, pull_request)
     first, second = (push.head for push in pushes.pushes)
-    votes = [one for one in reviews.reviews if one.opinion is not Opinion.COMMENTED]
-    assert [(one.person.login, one.opinion, one.at, one.commit) for one in votes] == [
+    assert [(one.person.login, one.opinion, one.at, one.commit) for one in reviews.reviews] == [
         ("dee@example.com", Opinion.CHANGES_REQUESTED, at(30, 0), first),
         ("ben@example.com", Opinion.APPROVED, at(31), second),
     ]
     assert reviews.requested == ("cid@example.com",), "the team has voted, through Ben"
-    said = [one for one in reviews.reviews if one.opinion is Opinion.COMMENTED]
+
+
+def test_comments_are_what_people_said_of_the_whole(reader: Reader, pull_request):
+    said = reader.value(Comments, pull_request).comments
     assert [(one.person.login, one.body) for one in said] == [("ben@example.com", "Why?")]
 
 
@@ -216,14 +219,20 @@ def test_a_change_of_many_files_and_commits_is_read_whole():
         provider.close()
 
 
-def test_what_reviewers_may_do_comes_through_groups_too(reader: Reader, pull_request):
+def test_what_those_may_do_who_have_not_voted_is_not_asked(reader: Reader, pull_request):
+    document = reader.provider.reads.pull_request(pull_request)
+    assert [one["vote"] for one in document["reviewers"] if one["uniqueName"].startswith("cid")] == [0]
+    assert len(reader.value(ReviewerPermissions, pull_request).levels) == 2, "nobody who has not voted matters"
+
+
+def test_what_voters_may_do_comes_through_groups_too(reader: Reader, pull_request):
+    for one in reader.provider.reads.pull_request(pull_request)["reviewers"]:
+        one["vote"] = one["vote"] or 5
     levels = reader.value(ReviewerPermissions, pull_request).levels
     people = {one.person.login: one.person.id for one in reader.value(Reviews, pull_request).reviews}
     assert levels[people["ben@example.com"]] is Permission.WRITE
     assert levels[people["dee@example.com"]] is Permission.READ
-    assert Permission.WRITE in [level for who, level in levels.items() if who not in people.values()], (
-        "Cid, by his team"
-    )
+    assert levels[people["cid@example.com"]] is Permission.WRITE, "by his team"
 
 
 def test_what_reviewers_may_do_takes_two_requests(reader: Reader, pull_request, sandbox):

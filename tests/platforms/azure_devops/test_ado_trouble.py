@@ -19,6 +19,7 @@ from bot.model.facts import FactRequest, Loaded, Unavailable, UnknownKind
 from bot.model.facts.change import (
     ChangedFiles,
     Checks,
+    Comments,
     Commits,
     LinkedWorkItems,
     Pushes,
@@ -195,7 +196,7 @@ def test_nonsense_is_not_a_crash(reader_for, break_down):
         match="GET .*/threads", kind="status", status=200, body='{"value": [{"id": 1, "comments": [5]}]}', times=None
     )
     reader = reader_for()
-    answer = reader.ask(Reviews, reader.subject())
+    answer = reader.ask(Comments, reader.subject())
     assert isinstance(answer, Unavailable)
     assert answer.kind is UnknownKind.UNREADABLE
 
