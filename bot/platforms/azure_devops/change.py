@@ -40,6 +40,8 @@ MOST_COMMITS = 10_000
 MOST_FILES = 100_000
 MOST_ADDRESSES = 30
 """E-mail addresses of one change that are looked up; more stay those of no known account."""
+GITHUB_ITSELF = "noreply@github.com"
+"""What commits have that were made on GitHub's pages, before their repository came here: nobody's address."""
 CO_AUTHOR = re.compile(
     r"^co-authored-by:[ \t]*(?P<name>[^<\n]{0,200}?)[ \t]*<(?P<email>[^<>\s]{1,320})>[ \t]*$", re.I | re.M
 )
@@ -243,7 +245,7 @@ def _addresses(documents: Iterable[Json]) -> Iterable[str]:
 
 def _account(reads: Reads, address: str) -> Person | None:
     """Whose mail address it is. Where that cannot be read, it is nobody's who is known."""
-    if "@" not in address:
+    if "@" not in address or address == GITHUB_ITSELF:
         return None
     query = {"searchFilter": "MailAddress", "filterValue": address, "queryMembership": "none"}
     try:
