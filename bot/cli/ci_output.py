@@ -15,16 +15,28 @@ import click
 
 if TYPE_CHECKING:
     from bot.cli.judgement import Judging
+    from bot.model.annotations import Annotation
     from bot.model.results import Gate, Run
 
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes that GitHub takes of a step's summary: of a longer one it shows nothing at all."""
 
 
+def for_the_log(
+    judging: Judging, run: Run, gates: Sequence[Gate], environ: Mapping[str, str]
+) -> tuple[Annotation, ...]:
+    """The findings at lines that nothing else shows; to be found out while the platform can still be asked."""
+    from bot.cli.annotating import annotations_of
+    from bot.cli.ci import in_ci
+
+    unseen = [gate for gate in gates if gate.target.id not in judging.annotated] if in_ci(environ) else []
+    return tuple(one for gate in unseen for one in annotations_of(judging, run, gate))
+
+
 def tell_job(
-    judging: Judging,
     run: Run,
     gates: Sequence[Gate],
+    in_log: Sequence[Annotation],
     outputs: Sequence[tuple[str, Path]],
     environ: Mapping[str, str],
     *,
@@ -35,20 +47,20 @@ def tell_job(
     """Tell the job of GitHub Actions or Azure Pipelines that this is; anywhere else nothing."""
     from bot.cli.ci import on_azure, on_github
 
-    report = next((str(path.absolute()) for kind, path in outputs if kind == "json"), None)
     lines: list[str] = []
     if on_github(environ):
-        lines += _github(judging, run, gates, environ, code)
+        lines += _github(run, gates, in_log, environ, code)
     if on_azure(environ):
-        lines += _azure(judging, run, gates, environ, code, report, dry_run=dry_run)
+        lines += _azure(run, gates, in_log, outputs, environ, code, dry_run=dry_run)
     if lines:
         # Both systems read both streams. A report that a program reads is on stdout, and stays whole.
         sys.stdout.flush()
         click.echo("\n".join(lines), err=format_ != "terminal")
 
 
-def _github(judging: Judging, run: Run, gates: Sequence[Gate], environ: Mapping[str, str], code: int) -> Iterator[str]:
-    from bot.cli.annotating import annotations_of
+def _github(
+    run: Run, gates: Sequence[Gate], in_log: Sequence[Annotation], environ: Mapping[str, str], code: int
+) -> Iterator[str]:
     from bot.report.json_report import one_line
     from bot.report.log_commands import github_annotations
 
@@ -56,39 +68,38 @@ def _github(judging: Judging, run: Run, gates: Sequence[Gate], environ: Mapping[
         _append(Path(path), _summary(run, SUMMARY_LIMIT - _size(Path(path))))
     if path := environ.get("GITHUB_OUTPUT"):
         _append(Path(path), f"summary={one_line(run, gates, code)}\n")
-    unseen = [gate for gate in gates if gate.target.id not in judging.annotated]
-    yield from github_annotations([one for gate in unseen for one in annotations_of(judging, run, gate)])
+    yield from github_annotations(in_log)
 
 
 def _azure(
-    judging: Judging,
     run: Run,
     gates: Sequence[Gate],
+    in_log: Sequence[Annotation],
+    outputs: Sequence[tuple[str, Path]],
     environ: Mapping[str, str],
     code: int,
-    report: str | None,
     *,
     dry_run: bool,
 ) -> Iterator[str]:
-    from bot.cli.annotating import annotations_of
     from bot.cli.output import write_whole
     from bot.report.json_report import one_line
     from bot.report.log_commands import azure_command, azure_issues, azure_variable
 
-    yield from azure_issues([one for gate in gates for one in annotations_of(judging, run, gate)])
+    yield from azure_issues(in_log)
     if folder := environ.get("AGENT_TEMPDIRECTORY"):
         path = Path(folder).absolute() / f"almguard-{run.id}" / "almguard.md"
         write_whole(path, _summary(run, SUMMARY_LIMIT))
         yield azure_command("task.uploadsummary", str(path))
     verdict = run.gate.verdict.value if run.gate is not None else ""
     # A classic release is no build, and has no tags.
-    if not dry_run and environ.get("SYSTEM_HOSTTYPE", "build") == "build":
+    if not dry_run and verdict and environ.get("SYSTEM_HOSTTYPE", "build") == "build":
         yield azure_command("build.addbuildtag", f"almguard-{verdict}")
     yield azure_variable("verdict", verdict)
     yield azure_variable("exitCode", str(code))
     yield azure_variable("summary", one_line(run, gates, code))
-    if report is not None:
-        yield azure_variable("report", report)
+    for kind, path in outputs:
+        if kind == "json":
+            yield azure_variable("report", str(path.absolute()))
 
 
 def _summary(run: Run, limit: int) -> str:

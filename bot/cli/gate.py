@@ -75,7 +75,7 @@ def command(
     import os
 
     from bot.cli.beginning import Beginning
-    from bot.cli.ci_output import tell_job
+    from bot.cli.ci_output import for_the_log, tell_job
     from bot.cli.explaining import explain_run
     from bot.cli.judgement import Judging, given_configuration
     from bot.cli.output import emit
@@ -124,6 +124,8 @@ def command(
                 for action in post_releases(opened, judging, run, judged, event):
                     click.echo(f"almguard: {action}", err=True)
                 run = replace(judging.run(), id=run.id)
+            gates = [gate for _, gate in judged]
+            in_log = () if wanted.every else for_the_log(judging, run, gates, os.environ)
     except NothingToJudge as nothing:
         click.echo(f"almguard: {nothing}", err=True)
         return 0
@@ -136,8 +138,8 @@ def command(
     else:
         emit(run, format_, outputs, verbose=verbose)
     code = judging.exit_code(exit_zero=exit_zero)
-    gates = [gate for _, gate in judged]
-    tell_job(judging, run, gates, outputs, os.environ, code=code, format_=format_, dry_run=dry_run)
+    quiet = dry_run or watch
+    tell_job(run, gates, in_log, outputs, os.environ, code=code, format_=format_, dry_run=quiet)
     return code
 
 

@@ -130,6 +130,7 @@ def _post(
 ) -> tuple[str, ...]:
     """Post to one pull request: the check tells the decisive verdict, the comment its own."""
     from bot.cli.annotating import annotations_of
+    from bot.engine.review_requests import review_request
     from bot.policy.configuration import Annotations, Comment
     from bot.report import markdown
 
@@ -155,6 +156,7 @@ def _post(
         # A merge group's commit has lines of its own, which nobody reads.
         annotations=() if check.in_queue else annotations_of(judging, run, check.gate),
         line_threads=settings.annotations is Annotations.THREADS,
+        ask=None if check.in_queue else review_request(check.gate, run.results, settings.request_reviews),
     )
     try:
         published = opened.publisher(check.target).publish(publication)

@@ -10,6 +10,7 @@ from bot.engine.posted import Posted
 from bot.engine.targets import Search, Target
 from bot.model.annotations import Annotation
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
+from bot.model.findings import Reviewer
 from bot.model.results import Gap, Verdict
 from bot.model.subjects import Platform, PullRequest, Release, Subject
 from bot.policy.references import Fetched, Reference
@@ -130,6 +131,16 @@ class Provider(FactSource, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """Who is to be asked for a review of a pull request."""
+
+    candidates: tuple[Reviewer, ...]
+    """Those to choose from, the first of them first. Whoever was ever asked for this one is not asked again."""
+    most: int
+    """How many of them to ask."""
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """What a gate has to say on the platform. All texts are rendered, and safe, already."""
 
@@ -154,6 +165,7 @@ class Publication:
     """Azure DevOps: whether each of them is a thread on its line."""
     look_again: bool = False
     """Whether to look, once it is posted, whether the pull request moved while it was judged."""
+    ask: ReviewRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,28 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Somebody whose review would count, as the policy or the code owners name them."""
+
+    name: str
+    """A login or a unique name; a team's name."""
+    is_team: bool = False
+
+    def __str__(self) -> str:
+        return f"team {self.name}" if self.is_team else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewWanted:
+    """Whose review would cure a finding."""
+
+    candidates: tuple[Reviewer, ...]
+    """Those who were not asked and have not answered, the most particular first."""
+    asked: int = 0
+    """How many were asked and have yet to answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing wrong."""
 
@@ -53,6 +75,8 @@ class Finding:
     """Time or people can cure it without a change: an approval, a running check."""
     discriminator: str = ""
     """What tells this finding from others of its rule and subject when words change: a path, a check's name."""
+    review: ReviewWanted | None = None
+    """Whose review would cure it."""
     checks: tuple[str, ...] = ()
     """Where it awaits checks and not people: their names, or globs of them."""
 

@@ -78,6 +78,8 @@ class GateSettings:
     """Where findings at a line of a changed file are shown."""
     wait: timedelta = timedelta(0)
     """How long to wait for running checks, where nothing else is missing."""
+    request_reviews: int = 0
+    """How many people and teams are asked for a review at the same time."""
 
     def context(self, branch: str) -> str:
         """The name of the check on pull requests into that branch."""

@@ -215,7 +215,12 @@ def _gate(gate: models.Gate) -> GateSettings:
     contexts = {"**": gate.context} if isinstance(gate.context, str) else gate.context
     unknown: dict[UnknownKind, OnUnknown] = {kind: OnUnknown(word) for kind, word in gate.on_unknown.items()}
     return GateSettings(
-        tuple(contexts.items()), Comment(gate.comment), unknown, Annotations(gate.annotations), duration(gate.wait)
+        tuple(contexts.items()),
+        Comment(gate.comment),
+        unknown,
+        Annotations(gate.annotations),
+        duration(gate.wait),
+        gate.request_reviews,
     )
 
 

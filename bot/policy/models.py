@@ -291,6 +291,9 @@ class Gate(Strict):
     log of the build (Azure Pipelines). `threads`: on Azure DevOps as a thread on each line, too."""
     wait: Duration = "0s"
     """How long a gate waits for checks that are still running, where nothing else is missing, before it posts: `10m`."""
+    request_reviews: Annotated[int, Field(ge=0, le=10)] = 0
+    """How many of those who can still approve are asked for a review at the same time, once only people are missing; with 0
+    nobody is asked."""
     on_unknown: dict[UnknownKind, Literal["block", "warn"]] = {}
     """By the kind of unknown, whether it blocks; everything blocks that is not named here."""
 

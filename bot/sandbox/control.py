@@ -106,6 +106,7 @@ def _posted(repository: Repository, *, everything: bool) -> dict[str, object]:
             "labels": pull_request.labels,
             "ado_labels": pull_request.ado_labels,
             "ado_statuses": [_plain(asdict(each)) for each in pull_request.ado_statuses if everything or each.posted],
+            "requested_reviewers": list(pull_request.part.requested_reviewers),
             "ado_threads": [_plain(asdict(each)) for each in pull_request.ado_threads if everything or each.posted],
         }
         for pull_request in repository.pull_requests.values()

@@ -113,6 +113,18 @@ class Review:
 
 
 @dataclass(slots=True)
+class ReviewRequested:
+    """Somebody was asked for a review, or no longer is."""
+
+    id: int
+    who: str
+    """A login, or ``team:NAME``."""
+    by: str
+    at: datetime
+    removed: bool = False
+
+
+@dataclass(slots=True)
 class ReviewThread:
     """A discussion of a line of the change (GitHub)."""
 

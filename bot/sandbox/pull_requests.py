@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.sandbox.git_objects import Change, Commit, GitRepository
-    from bot.sandbox.posted import AdoStatus, AdoThread, Review, ReviewThread
+    from bot.sandbox.posted import AdoStatus, AdoThread, Review, ReviewRequested, ReviewThread
     from bot.sandbox.scenario import PullRequestPart
 
 
@@ -47,6 +47,8 @@ class PullRequest:
     labels: list[str] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     review_threads: list[ReviewThread] = field(default_factory=list)
+    requests: list[ReviewRequested] = field(default_factory=list)
+    """Who was asked for a review by clients, and who no longer is, oldest first."""
     ado_threads: list[AdoThread] = field(default_factory=list)
     ado_statuses: list[AdoStatus] = field(default_factory=list)
     ado_labels: list[str] = field(default_factory=list)
@@ -78,3 +80,11 @@ class PullRequest:
     def changes(self) -> list[Change]:
         """The changed files, against where the change forked off."""
         return self.git.diff(self.merge_base, self.head)
+
+    def ask(self, request: ReviewRequested) -> None:
+        """Ask somebody for a review, or take that back."""
+        names = [name for name in self.part.requested_reviewers if name != request.who]
+        if not request.removed:
+            names.append(request.who)
+        self.part = self.part.model_copy(update={"requested_reviewers": names})
+        self.requests.append(request)

@@ -105,6 +105,18 @@ COMMENTS = Endpoint(
     _PULL_REQUEST + "/threads/{threadId}/comments/{commentId}",
     "vso.threads_full",
 )
+PROPERTIES = Endpoint(
+    "48a52185-5b9e-4736-9dc1-bb1e2feac80b",
+    _PULL_REQUEST + "/properties",
+    "vso.code",
+    "7.1-preview.1",
+)
+REVIEWERS = Endpoint(
+    "4b6702c7-aa35-4b89-9c96-b9abf6d3e540",
+    _PULL_REQUEST + "/reviewers/{reviewerId}",
+    "vso.code",
+    "7.1-preview.1",
+)
 THREADS = Endpoint(
     "ab6e2e5d-a0b7-4153-b64a-a4efe0d49449",
     _PULL_REQUEST + "/threads/{threadId}",

@@ -21,6 +21,7 @@ from bot.platforms.azure_devops.endpoints import Host
 from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.line_threads import LineThreads
 from bot.platforms.azure_devops.provider import AzureDevOpsProvider
+from bot.platforms.azure_devops.review_requests import request_reviews
 from bot.platforms.azure_devops.sdk import Refused
 
 GENRE = "almguard"
@@ -60,6 +61,10 @@ class AzureDevOpsPublisher:
                 "vso.threads_full, and the permission 'Contribute to pull requests'."
             )
         self._lines(publication, author, actions, refused)
+        if publication.ask is not None:
+            asked, not_asked = request_reviews(self._reads, publication.subject, publication.ask)
+            actions += asked
+            refused += not_asked
         if len(actions) > 1:
             self._reads.drop((publication.subject.id, "threads"))
         moved = self._overtaken(publication) if publication.look_again else ()

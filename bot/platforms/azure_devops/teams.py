@@ -27,7 +27,7 @@ def team_members(wanted: Wanted) -> tuple[TeamMembers, str]:
     members: dict[str, tuple[Person, ...]] = {}
     missing: set[str] = set()
     for name in sorted(spec.teams | (_owners(wanted) if spec.owners else frozenset())):
-        group = _group(wanted.reads, subject.organization, name.rpartition("/")[2])
+        group = group_named(wanted.reads, subject.organization, name.rpartition("/")[2])
         if group is None:
             missing.add(name)
         else:
@@ -47,7 +47,7 @@ def _owners(wanted: Wanted) -> frozenset[str]:
     return frozenset(found)
 
 
-def _group(reads: Reads, project: Organization, name: str) -> Json | None:
+def group_named(reads: Reads, project: Organization, name: str) -> Json | None:
     """The project's group of that name, else the organisation's, else the only one that there is."""
     query = {"searchFilter": "General", "filterValue": name, "queryMembership": "expandedDown"}
     rows = reads.once(("group", name), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query))

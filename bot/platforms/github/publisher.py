@@ -37,6 +37,7 @@ from bot.platforms.github.client import GitHubClient, Json, Refused
 from bot.platforms.github.memory import Memory, SeenRun
 from bot.platforms.github.query import Connection, Piece, Unanswerable, ask, batches
 from bot.platforms.github.reading import denied
+from bot.platforms.github.review_requests import request_reviews
 
 LONGEST = 65_535
 _LONGEST_DESCRIPTION = 140
@@ -83,6 +84,8 @@ class GitHubPublisher:
         tasks: list[Callable[[], Published]] = [lambda: self._check(publication, found_checks[0])]
         if publication.comment is not None:
             tasks += self._comment_tasks(publication, publication.comment, found_comments[0])
+        if (ask := publication.ask) is not None:
+            tasks.append(lambda: request_reviews(self._client, publication.subject, ask))
         done = self._client.transport.gather(tasks)
         if publication.look_again:
             done = [*done, self._look_again(publication)]

@@ -24,9 +24,10 @@ from bot.model.facts.change import (
     TeamMembers,
     TeamSpec,
 )
-from bot.model.findings import Evidence, Finding, Statement, Unknown
+from bot.model.findings import Evidence, Finding, Reviewer, ReviewWanted, Statement, Unknown
 from bot.model.subjects import PullRequest
 from bot.rules import RuleParams, Tighter, needs, rule
+from bot.rules.approve.asking import review_wanted
 from bot.rules.approve.contributors import authors, committed, committers, pushed_last, unmatched_emails, wrote_it
 from bot.rules.approve.eligibility import Eligibility, From, Missing
 from bot.rules.approve.freshness import Keep, outdated
@@ -237,6 +238,7 @@ def _uncovered(
             _who_can(change, reviews, given, list(owners_of(lacking))),
             awaiting=True,
             discriminator="owners",
+            review=_wanted(change, reviews, owners_of(lacking)),
         )
     yield from (Unknown(each.kind, f"whether an owner has approved: {each.reason}") for each in doubts)
 
@@ -358,14 +360,21 @@ def missing_approvals(change: Change, reviews: Reviews, given: Sequence[Approval
         said.append(f"Commit e-mail of no known account: {', '.join(change.strangers)}.")
     return Finding(
         " ".join(said),
-        _who_can(change, reviews, given, list(who.candidates())),
+        _who_can(change, reviews, given, list(who.candidates()), list(who.anyone())),
         evidence(given, change.strangers),
         awaiting=True,
         discriminator="missing",
+        review=_wanted(change, reviews, who.candidates()),
     )
 
 
-def _who_can(change: Change, reviews: Reviews, given: Sequence[Approval], candidates: Sequence[str]) -> str:
+def _who_can(
+    change: Change,
+    reviews: Reviews,
+    given: Sequence[Approval],
+    candidates: Sequence[Reviewer],
+    anyone: Sequence[str] = (),
+) -> str:
     """Up to five people or teams who can still approve; those of an older head first, they know the change."""
     again = [
         f"{approval.review.person} (again)"
@@ -373,11 +382,12 @@ def _who_can(change: Change, reviews: Reviews, given: Sequence[Approval], candid
         if isinstance(approval.standing, Objection) and approval.standing.curable
     ]
     out = {str(approval.review.person).casefold() for approval in given} | _excluded(change)
-    others = [name for name in candidates if name.casefold() not in out]
+    others = [one for one in candidates if str(one).casefold() not in out]
     asked = [name for name in reviews.requested if name.casefold() not in out]
     if change.params.request_review:
-        others = [name for name in others if name.removeprefix("team ").casefold() not in {a.casefold() for a in asked}]
-    names = (again + others)[:5]
+        waiting = {name.casefold() for name in asked}
+        others = [one for one in others if one.name.casefold() not in waiting]
+    names = [*again, *map(str, others), *anyone][:5]
     verb = "Ask for a review by" if change.params.request_review else "Can still approve:"
     said = [f"{verb} {', '.join(names)}."] if names else ["Nobody whom this entry names can still approve."]
     if asked:
@@ -395,3 +405,14 @@ def _excluded(change: Change) -> set[str]:
     if not params.count_last_pusher and isinstance(change.pushes, Pushes) and change.pushes.pushes:
         found.add(str(change.pushes.pushes[-1].person).casefold())
     return found if params.count_author else found | own
+
+
+def _wanted(change: Change, reviews: Reviews, candidates: Iterator[Reviewer]) -> ReviewWanted:
+    """Those whose review would count and who have not been asked, nor said anything yet."""
+    params = change.params
+    out = [*authors(change.pr), *(review.person for review in reviews.reviews)]
+    if not params.count_committers and isinstance(change.commits, Commits):
+        out += committers(change.commits, params.ignore_commits_by)
+    if not params.count_last_pusher and isinstance(change.pushes, Pushes) and change.pushes.pushes:
+        out += [person for person in (change.pushes.pushes[-1].person,) if person is not None]
+    return review_wanted(candidates, out, reviews.requested)

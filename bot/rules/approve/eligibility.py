@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from bot.model.facts import NotSupported, Unavailable, UnknownKind
 from bot.model.facts.change import ChangedFiles, CodeOwners, ReviewerPermissions, TeamMembers
+from bot.model.findings import Reviewer
 from bot.model.people import Permission, Person
 from bot.rules import RuleParams, Tighter
 from bot.rules.approve.ownership import Owned, owned_paths, owners_of
@@ -81,12 +82,15 @@ class Eligibility:
         """The named teams that do not exist."""
         return tuple(sorted(self.teams.missing)) if isinstance(self.teams, TeamMembers) else ()
 
-    def candidates(self) -> Iterator[str]:
+    def candidates(self) -> Iterator[Reviewer]:
         """People and teams who may approve, the most particular first."""
-        yield from sorted(self.source.users)
+        yield from (Reviewer(user) for user in sorted(self.source.users))
         gone = set(self.missing_teams())
-        yield from (f"team {team}" for team in sorted(self.source.teams) if team not in gone)
+        yield from (Reviewer(team, is_team=True) for team in sorted(self.source.teams) if team not in gone)
         yield from owners_of(self.owned())
+
+    def anyone(self) -> Iterator[str]:
+        """Who else may approve, in words, where a permission is enough."""
         if self.source.least is not None:
             yield f"anyone with {self.source.least} permission or more"
 
@@ -99,7 +103,7 @@ class Eligibility:
         return owned_paths(self.code_owners, self.files)
 
     def _is_named(self, person: Person) -> bool:
-        return _is_one_of(person, self.source.users)
+        return is_one_of(person, self.source.users)
 
     def _ways(self, person: Person, owned: Owned | None) -> Iterator[Standing]:
         if self.source.users:
@@ -141,13 +145,14 @@ class Eligibility:
         if not isinstance(self.code_owners, CodeOwners) or not isinstance(self.files, ChangedFiles):
             raise TypeError("code owners were not asked for")
         owners = dict.fromkeys(owner for one in owned for owner in one.owners)
-        if _is_one_of(person, owners):
+        if is_one_of(person, owners):
             return None
         teams = tuple(owner for owner in owners if "/" in owner)
         found = self._in_teams(person, teams, "CODEOWNERS") if teams else None
         return found if teams and not isinstance(found, Objection) else Objection("owns none of the changed files")
 
 
-def _is_one_of(person: Person, names: Iterable[str]) -> bool:
+def is_one_of(person: Person, names: Iterable[str]) -> bool:
+    """Whether one of the names is a login or an e-mail of the person."""
     own = {person.login.casefold(), *(email.casefold() for email in person.emails)}
     return any(name.casefold() in own for name in names)

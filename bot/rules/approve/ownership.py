@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.model import globs
 from bot.model.facts.change import ChangedFiles, CodeOwners
+from bot.model.findings import Reviewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,10 @@ def owned_paths(code_owners: CodeOwners, files: ChangedFiles) -> tuple[Owned, ..
     return tuple(Owned(owners, tuple(paths)) for owners, paths in found.items())
 
 
-def owners_of(owned: Sequence[Owned]) -> Iterator[str]:
-    """The owners of any of these, each once, teams marked as such."""
+def owners_of(owned: Sequence[Owned]) -> Iterator[Reviewer]:
+    """The owners of any of these, each once."""
     for owner in dict.fromkeys(owner for one in owned for owner in one.owners):
-        yield f"team {owner}" if "/" in owner else owner
+        yield Reviewer(owner, is_team="/" in owner)
 
 
 def named(owned: Sequence[Owned]) -> str:

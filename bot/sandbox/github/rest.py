@@ -33,6 +33,7 @@ FAMILIES = (
     "pulls",
     "releases",
     "repositories",
+    "review_requests",
     "security",
     "service",
 )

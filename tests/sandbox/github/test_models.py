@@ -162,3 +162,9 @@ def test_what_is_posted_has_the_models_form_too(shop: Sandbox, rest: Any) -> Non
     edited = rest.issues.update_comment(**R, comment_id=comment.id, body="two").parsed_data
     assert (edited.id, edited.body, edited.user.login) == (comment.id, "two", "almguard[bot]")
     assert rest.issues.delete_comment(**R, comment_id=comment.id).status_code == 204
+    asked = rest.pulls.request_reviewers(**R, pull_number=4, team_reviewers=["ops"]).parsed_data
+    assert [team.slug for team in asked.requested_teams] == ["ops"]
+    removed = rest.pulls.remove_requested_reviewers(**R, pull_number=4, reviewers=[], team_reviewers=["ops"])
+    assert removed.parsed_data.requested_teams == []
+    events = rest.issues.list_events(**R, issue_number=4).parsed_data
+    assert [one.event for one in events] == ["review_requested", "review_request_removed"]

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import problems
-from bot.sandbox.azure_devops.call import Call, Json, collection, page
-from bot.sandbox.azure_devops.people import identity, stamp
+from bot.sandbox.azure_devops.call import Answer, Call, Json, collection, page
+from bot.sandbox.azure_devops.people import anyone, identity, logins_of, stamp
 from bot.sandbox.azure_devops.push_events import push_events
 from bot.sandbox.azure_devops.routing import answers
-from bot.sandbox.azure_devops.scopes import CODE
+from bot.sandbox.azure_devops.scopes import CODE, CODE_WRITE
 from bot.sandbox.azure_devops.surfaces.commits import CHANGE_TYPES, commit_document, commit_reference
 from bot.sandbox.azure_devops.surfaces.pull_requests import pull_request_url
 from bot.sandbox.azure_devops.votes import reviewers
+from bot.sandbox.posted import ReviewRequested
 
 if TYPE_CHECKING:
+    from bot.sandbox.azure_devops.collection import Collection
     from bot.sandbox.git_objects import Commit
     from bot.sandbox.pull_requests import PullRequest, Push
     from bot.sandbox.world import Repository
@@ -35,6 +37,43 @@ def list_reviewers(call: Call) -> object:
             )
         return found
     return collection(rows)
+
+
+@answers("reviewers", "PUT", CODE_WRITE)
+def add_reviewer(call: Call) -> object:
+    """Ask somebody for a review; a vote that the body has is the caller's own, and nobody else's can be given."""
+    owner, pull_request = call.collection, call.pull_request
+    if not owner.at_least("read", call.repository, call):
+        raise problems.permission_missing(call.person.name, "PullRequestContribute", "repository")
+    body, wanted = call.document(), call.values["reviewerid"].lower()
+    who = next((name for name in _everyone(owner) if str(anyone(owner, name)["id"]).lower() == wanted), None)
+    if who is None:
+        raise problems.missing(
+            f"VS403371: The identity with id {wanted} could not be found.", "IdentityNotFoundException"
+        )
+    if body.get("vote") and wanted != call.person.guid:
+        raise problems.access_denied(call.person.name, "vote for", wanted)
+    with call.world.lock:
+        if who not in pull_request.part.requested_reviewers:
+            pull_request.ask(ReviewRequested(call.world.next_id(), who, call.token.login, call.world.clock()))
+    return next(row for row in reviewers(owner, call.repository, pull_request) if row["id"] == wanted)
+
+
+@answers("reviewers", "DELETE", CODE_WRITE)
+def remove_reviewer(call: Call) -> object:
+    """Ask somebody no longer."""
+    owner, pull_request, wanted = call.collection, call.pull_request, call.values["reviewerid"].lower()
+    for who in list(pull_request.part.requested_reviewers):
+        if str(anyone(owner, who)["id"]).lower() == wanted:
+            with call.world.lock:
+                now = call.world.clock()
+                pull_request.ask(ReviewRequested(call.world.next_id(), who, call.token.login, now, removed=True))
+    return Answer(None)
+
+
+def _everyone(owner: Collection) -> list[str]:
+    teams = owner.world.teams_of(owner.organization.name)
+    return [*logins_of(owner), *(f"team:{team.name}" for team in teams)]
 
 
 @answers("iterations", "GET", CODE)
