@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -132,6 +132,8 @@ def judge_all(
         if open_only and isinstance(subject, PullRequest) and subject.state is not PullRequestState.OPEN:
             click.echo(f"almguard: {subject.name} is closed: there is nothing left to gate.", err=True)
             continue
+        if isinstance(subject, Release):
+            subject = replace(subject, deploying=True)
         configuration = None
         try:
             configuration = judging.configuration_for(provider, subject)

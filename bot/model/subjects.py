@@ -182,6 +182,8 @@ class Release(Subject):
     author: Person | None = field(default=None, compare=False)
     run_id: int | None = field(default=None, compare=False)
     """Azure DevOps: the run, or the classic release, that it is."""
+    deploying: bool = field(default=False, compare=False)
+    """It is about to be deployed, in a gate: what it would be rolled back to is what runs there now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,12 @@ def served(world: Callable[[dict[str, Any]], World]) -> Callable[..., World]:
         payments["deployments"].append(
             {"environment": "production", "release": "v1.5.0", "run": 815, "at": "-1h", "status": "waiting"}
         )
+        # Once told to be a token, a word is taken out of every text of this process: they are no words of any other.
         made["tokens"] = {
             "sandbox-token": {},
-            "reads": {"kind": "actions", "github": {**READS, "pull_requests": "read"}},
-            "few": {"github": {**READS, "deployments": "write"}},
-            "workflow": {"kind": "actions"},
+            "token-that-reads": {"kind": "actions", "github": {**READS, "pull_requests": "read"}},
+            "token-for-few": {"github": {**READS, "deployments": "write"}},
+            "token-of-a-workflow": {"kind": "actions"},
         }
         change(payments)
         return world(made)
@@ -152,7 +153,7 @@ def test_a_commit_may_be_named_by_hand(served: Callable[..., World]) -> None:
 
 def test_a_token_that_only_reads_leaves_the_verdict_as_it_is(served: Callable[..., World]) -> None:
     world = served()
-    ended = world.call("gate", environ={**deployed(world, "v1.5.0"), "GITHUB_TOKEN": "reads"})
+    ended = world.call("gate", environ={**deployed(world, "v1.5.0"), "GITHUB_TOKEN": "token-that-reads"})
     assert ended.code == 0, ended.out + ended.err
     assert "checks: write or statuses: write" in " ".join(ended.out.split())
     assert checks(world) == []
@@ -206,7 +207,7 @@ def test_what_is_empty_is_rejected(served: Callable[..., World]) -> None:
 
 def test_what_cannot_be_read_leaves_it_waiting(served: Callable[..., World]) -> None:
     world = served()
-    ended = world.call("gate", environ={**rule(world), "GITHUB_TOKEN": "few"})
+    ended = world.call("gate", environ={**rule(world), "GITHUB_TOKEN": "token-for-few"})
     assert ended.code == 3, ended.out + ended.err
     (review,) = reviews(world)
     assert review["state"] is None
@@ -239,7 +240,7 @@ def test_a_dry_run_answers_nothing(served: Callable[..., World]) -> None:
 
 def test_only_the_app_may_answer(served: Callable[..., World]) -> None:
     world = served()
-    ended = world.call("gate", environ={**rule(world), "GITHUB_TOKEN": "workflow"})
+    ended = world.call("gate", environ={**rule(world), "GITHUB_TOKEN": "token-of-a-workflow"})
     assert ended.code == 2
     assert "Only the GitHub App whose rule it is may answer" in " ".join(ended.err.split())
 
@@ -266,3 +267,29 @@ def test_no_address_but_the_apis_is_called(served: Callable[..., World]) -> None
     ended = world.call("gate", environ=rule(world, deployment_callback_url=evil))
     assert ended.code == 2
     assert world.ledger() == []
+
+
+PUT_BACK = {"github": "github:acme/payments@v1.3.0", "azure-devops": "ado:acme/Payments/payments@v1.3.0"}
+
+
+@pytest.mark.parametrize("platform", PUT_BACK)
+def test_an_older_release_that_is_put_back_is_judged_by_what_it_replaces(
+    served: Callable[..., World], platform: str
+) -> None:
+    world = served(", with: {require: [previous, artifacts, procedure, migrations]}")
+    options = (PUT_BACK[platform], "--environment", "production", "--format", "json")
+    ended = world.call("gate", *options, "--dry-run")
+    assert ended.code == 0, ended.out + ended.err
+    (result,) = ended.json()["results"]
+    assert next(one for one in result["evidence"] if one["what"] == "previous")["value"].startswith(
+        "v1.4.0, deployed on"
+    )
+    # As it stands it is what it was: the first.
+    ended = world.call("audit", *options)
+    assert "no earlier release was deployed successfully" in ended.out
+    # What runs there already is judged by what was before it.
+    ended = world.call("gate", options[0].replace("v1.3.0", "v1.4.0"), *options[1:], "--dry-run")
+    (result,) = ended.json()["results"]
+    assert next(one for one in result["evidence"] if one["what"] == "previous")["value"].startswith(
+        "v1.3.0, deployed on"
+    )

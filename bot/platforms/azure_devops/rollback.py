@@ -35,12 +35,18 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 def previous_release(wanted: Wanted) -> tuple[PreviousRelease, str]:
-    """The newest success of another commit before this release's own deployment, and whether it can still be fetched."""
+    """The newest success of another commit before this release's own deployment, and whether it can still be fetched.
+
+    Where the release is about to take the place of another, it is that one.
+    """
     subject: Release = wanted.subject
     known = deployed(wanted)
     others = [one for one in known if one.commit != subject.commit]
     own = [one.at for one in known if one.commit == subject.commit]
     before = min(own) if own else None
+    standing = next((one for one in reversed(known) if one.state is DeploymentState.SUCCEEDED), None)
+    if subject.deploying and standing is not None and standing.commit != subject.commit:
+        before = None
     candidates = [
         one
         for one in others

@@ -96,11 +96,17 @@ class Way:
 
 
 def way(subject: Release, known: Sequence[Deployment]) -> Way:
-    """The newest successful deployment of another commit before this release's own first one."""
+    """The newest successful deployment of another commit before this release's own first one; or, where the release is about
+    to take the place of another, that one: an older release that is put back is judged by what it replaces.
+    """
     own = [one for one in known if is_own(subject, one)]
     began: datetime | None = min((one.at for one in own), default=None)
     places = {one.environment for one in own} if subject.environment is None else {subject.environment}
     others = [one for one in known if not is_own(subject, one) and (not places or one.environment in places)]
+    there = [one for one in (*own, *others) if one.state is DeploymentState.SUCCEEDED]
+    standing = max(there, key=lambda one: one.at, default=None)
+    if subject.deploying and standing is not None and not is_own(subject, standing):
+        began = None
     before = [one for one in others if one.state is DeploymentState.SUCCEEDED and (began is None or one.at < began)]
     return Way(max(before, key=lambda one: one.at, default=None), not others)
 
