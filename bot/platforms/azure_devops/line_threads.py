@@ -28,49 +28,50 @@ class LineThreads:
     def __init__(self, client: Client, subject: PullRequest, context: str, author: str | None) -> None:
         self._client = client
         self._subject = subject
-        self._prefix = f"{context}:"
+        self._context = context
         self._author = author
         self._done: Counter[str] = Counter()
 
     def update(self, annotations: Sequence[Annotation], threads: Sequence[Json]) -> tuple[list[str], list[str]]:
         """Make the threads say what is found; gives what was done, and what was not. Raises ``PlatformError``.
 
-        A finding whose thread somebody has settled as won't fix or by design is left in peace.
+        A finding whose thread somebody has settled as won't fix or by design is left in peace. A draft gets no new threads.
         """
         told = {one.key: one for one in annotations if one.level in STATUS}
         ours: dict[str, Json] = {}
-        twice: list[Json] = []
+        outdated: list[Json] = []
         for thread in threads:
-            if (key := self._key(thread)) is not None:
-                if key in ours:
-                    twice.append(thread)  # two runs at once
-                ours.setdefault(key, thread)
-        left: list[str] = []
-        try:
-            for key in ours.keys() & told.keys():
-                self._keep(ours[key], told[key])
-            for thread in (*(ours[key] for key in ours.keys() - told.keys()), *twice):
-                if str(thread.get("status") or "").lower() != GONE:
-                    self._settle(thread, GONE, "closed")
-            room = MOST - sum(key in told for key in ours)
-            new = [one for key, one in told.items() if key not in ours]
-            for one in new[: max(room, 0)]:
-                self._open(one)
-            if len(new) > room:
-                left.append(f"{len(new) - max(room, 0)} findings beyond {MOST} have no thread on their lines.")
-        finally:
-            done = [f"{amount} {what}" for what, amount in self._done.items()]
-        return ([f"Threads on lines: {', '.join(done)}."] if done else []), left
+            if (key := self._key(thread)) is None:
+                continue
+            if key not in told or key in ours:  # gone, or opened twice by two runs at once
+                outdated.append(thread)
+            else:
+                ours[key] = thread
+        for key, thread in ours.items():
+            self._keep(thread, told[key])
+        for thread in outdated:
+            if _status(thread) != GONE:
+                self._settle(thread, GONE, "closed")
+        room = max(MOST - len(ours), 0)
+        new = [one for key, one in told.items() if key not in ours and not self._subject.draft]
+        for one in new[:room]:
+            self._open(one)
+        done = ", ".join(f"{amount} {what}" for what, amount in self._done.items())
+        left = [f"{len(new) - room} findings beyond {MOST} have no thread on their lines."] if len(new) > room else []
+        return ([f"Threads on lines: {done}."] if done else []), left
 
     def _key(self, thread: Json) -> str | None:
         """Which finding a thread of ours is about."""
         named = thread_property(thread, LINE_MARKER)
-        if named is None or thread.get("isDeleted") or not named.startswith(self._prefix):
+        if named is None or thread.get("isDeleted"):
+            return None
+        context, _, key = named.rpartition(":")
+        if context != self._context:
             return None
         # A thread that somebody else has marked is not ours to speak in.
         if self._author is not None and value(_first(thread), "author", "id") != self._author:
             return None
-        return named.removeprefix(self._prefix)
+        return key
 
     def _open(self, one: Annotation) -> None:
         from azure.devops.v7_1.git.models import Comment, CommentPosition, CommentThreadContext
@@ -81,7 +82,7 @@ class LineThreads:
             place.right_file_start = place.right_file_end = CommentPosition(line=one.line, offset=1)
         thread = Thread(
             comments=[Comment(comment_type="text", content=one.markdown, parent_comment_id=0)],
-            properties={LINE_MARKER: {"$type": "System.String", "$value": f"{self._prefix}{one.key}"}},
+            properties={LINE_MARKER: {"$type": "System.String", "$value": f"{self._context}:{one.key}"}},
             status=STATUS[one.level],
             thread_context=place,
         )
@@ -105,7 +106,7 @@ class LineThreads:
             )
             self._done["updated"] += 1
         # What is said to be fixed is not, while it is found.
-        if str(thread.get("status") or "").lower() == GONE and STATUS[one.level] != "closed":
+        if _status(thread) == GONE and STATUS[one.level] != "closed":
             self._settle(thread, STATUS[one.level], "opened again")
 
     def _settle(self, thread: Json, status: str, done: str) -> None:
@@ -125,3 +126,7 @@ class LineThreads:
 def _first(thread: Json) -> Json:
     comments: list[Json] = thread.get("comments") or [{}]
     return comments[0]
+
+
+def _status(thread: Json) -> str:
+    return str(thread.get("status") or "").lower()

@@ -119,3 +119,30 @@ def test_a_refusal_is_told_and_does_not_undo_the_status(post, sandbox, break_dow
     done = post(annotation(1))
     assert "threads on lines" in done.refused[0]
     assert any("Posted the status" in one for one in done.actions)
+
+
+def test_a_draft_gets_no_new_thread_and_keeps_what_stands(post, sandbox):
+    post(annotation(1), annotation(2))
+    pull_request = sandbox.world.repository("acme", "payments").pull_requests[12]
+    pull_request.part = pull_request.part.model_copy(update={"draft": True})
+    post(annotation(2), annotation(3))
+    assert lines(sandbox) == [(1, "fixed"), (2, "active")]
+
+
+def test_of_two_threads_for_one_finding_one_is_closed(post, sandbox):
+    post(annotation(1))
+    pull_request = sandbox.world.repository("acme", "payments").pull_requests[12]
+    (first,) = [one for one in pull_request.ado_threads if one.path]
+    second = replace(first, id=first.id + 1, comments=list(first.comments))
+    pull_request.ado_threads.append(second)
+    post(annotation(1))
+    assert lines(sandbox) == [(1, "active"), (1, "fixed")]
+
+
+def test_threads_of_a_check_of_another_name_are_its_own(post, sandbox):
+    post(annotation(1))
+    pull_request = sandbox.world.repository("acme", "payments").pull_requests[12]
+    (thread,) = [one for one in pull_request.ado_threads if one.path]
+    thread.properties = {"Almguard.Line": "almguard:other:k1-1"}
+    post()
+    assert lines(sandbox) == [(1, "active")]
