@@ -80,8 +80,8 @@ class TokenPart(Part):
     kind: Literal["pat", "app", "actions"] = "app"
     """``pat`` may not create check runs; ``actions`` is a workflow's own GITHUB_TOKEN (no organisation access)."""
     github: Literal["all"] | dict[str, Access] = "all"
-    """Fine-grained permissions: metadata, contents, pull_requests, issues, checks, statuses, actions, administration,
-    code_scanning_alerts (security_events), secret_scanning_alerts, dependabot_alerts, members, deployments,
+    """Fine-grained permissions: metadata, contents, pull_requests, issues, discussions, checks, statuses, actions,
+    administration, code_scanning_alerts (security_events), secret_scanning_alerts, dependabot_alerts, members, deployments,
     environments, organization_administration."""
     azure: Literal["all"] | list[str] = "all"
     """OAuth scopes: vso.code, vso.code_write, vso.code_status, vso.threads_full, vso.work, vso.build, vso.build_execute,
@@ -477,6 +477,8 @@ class RepositoryPart(Part):
     actions: ActionsPart = ActionsPart()
     files: dict[str, str] = {}
     """The first commit of the default branch. A text ``@REPOSITORY:PATH`` copies another repository's file."""
+    discussions: list[int] = []
+    """Their numbers, which they share with issues and pull requests. GitHub."""
     commits: list[CommitPart] = []
     """Further commits of the default branch, oldest first."""
     branches: dict[str, list[CommitPart]] = {}

@@ -13,8 +13,8 @@ from bot.model.references import Reference, find_references
 from bot.model.subjects import Platform, PullRequest, Subject, WorkItem
 from bot.platforms.github.client import Json, Refused
 from bot.platforms.github.query import Piece, ask, repository
-from bot.platforms.github.reading import Context, Task, guarded, refused
-from bot.platforms.github.readings import ISSUES
+from bot.platforms.github.reading import Context, Task, denied, guarded, refused
+from bot.platforms.github.readings import DISCUSSIONS, ISSUES
 from bot.platforms.github.subjects import instant, optional_instant
 from bot.platforms.jira.links import jira_links
 
@@ -33,6 +33,8 @@ class _End:
     missing: bool = False
     unreadable: str = ""
     kind: UnknownKind = UnknownKind.SCOPE
+    is_discussion: bool = False
+    """The number is a discussion's: nobody has named an item."""
 
 
 def linked_work_items(context: Context, request: FactRequest, subjects: Sequence[Subject]) -> list[Task]:
@@ -72,6 +74,8 @@ def _links(context: Context, spec: LinkSpec, subject: PullRequest) -> Answer:
             found.append(issues[link.where, reference])
             continue
         end = target if isinstance(target, _End) else ends.get(target, _TOO_MANY)
+        if end.is_discussion:
+            continue
         found.append(
             replace(
                 link,
@@ -170,7 +174,9 @@ def _ends(
     found: dict[Target, _End] = {}
     counts = _pull_requests_of(context, issues) if spec.count_pull_requests and issues else {}
     looked = context.client.transport.gather([lambda one=one: _issue(context, subject, *one) for one in issues])  # type: ignore[misc]
+    lacking = _discussions(context, [issue for issue, end in zip(issues, looked, strict=True) if end.missing])
     for (name, number), end in zip(issues, looked, strict=True):
+        end = lacking.get((name, number), end)
         if end.item is not None and (name, number) in counts:
             end = replace(end, item=replace(end.item, linked_pull_requests=counts[name, number]))
         found["issue", name, number] = end
@@ -214,6 +220,29 @@ def _issue(context: Context, subject: PullRequest, name: str, number: int) -> _E
     except PlatformError as wrong:
         return _End(unreadable=str(wrong), kind=wrong.kind or UnknownKind.SCOPE)
     return _End(item=work_item(context.host, name, node))
+
+
+def _discussions(context: Context, issues: Sequence[Issue]) -> dict[Issue, _End]:
+    """Those of the numbers without an issue that are discussions', which share them, or that may be. REST has none of them."""
+    pieces = [
+        Piece(
+            (repository(name),),
+            f"hasDiscussionsEnabled d{number}_: discussion(number: {number}) {{ id }}",
+            keys=(f"d{number}_",),
+            may_lack=True,
+        )
+        for name, number in issues
+    ]
+    found: dict[Issue, _End] = {}
+    for (name, number), one in zip(issues, ask(context.client, pieces) if pieces else [], strict=True):
+        if one.failure is not None:
+            found[name, number] = _End(unreadable=str(one.failure), kind=one.failure.kind or UnknownKind.SCOPE)
+        elif one.node and one.node.get(f"d{number}_"):
+            found[name, number] = _End(is_discussion=True)
+        elif one.errors and one.node and one.node.get("hasDiscussionsEnabled"):
+            reason = denied(one.errors, DISCUSSIONS)
+            found[name, number] = _End(unreadable=reason.reason, kind=reason.kind)
+    return found
 
 
 def _sees(context: Context, name: str) -> bool:

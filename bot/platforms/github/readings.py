@@ -35,6 +35,7 @@ METADATA = "metadata: read"
 CONTENTS = "contents: read"
 PULL_REQUESTS = "pull requests: read"
 ISSUES = "issues: read"
+DISCUSSIONS = "discussions: read"
 CHECKS = "checks: read"
 STATUSES = "commit statuses: read"
 ACTIONS = "actions: read"
@@ -139,6 +140,13 @@ READINGS: Readings = {
                 Per.WORK_ITEM,
                 when="where an issue of another repository is not found",
                 without="whether it exists is unknown",
+            ),
+            _graph(
+                "repository.discussion",
+                DISCUSSIONS,
+                per=Per.PULL_REQUEST,
+                when="where an issue is not found, and the repository has discussions",
+                without="whether the number is a discussion's is unknown",
             ),
             _graph(
                 "repository.issue.closedByPullRequestsReferences",

@@ -215,7 +215,7 @@ def repository(call: Call, each: Repository) -> Body:
         "has_projects": True,
         "has_wiki": False,
         "has_pages": False,
-        "has_discussions": False,
+        "has_discussions": bool(each.part.discussions),
         "has_downloads": True,
         "archived": part.archived,
         "disabled": False,

@@ -146,3 +146,22 @@ def test_a_transferred_issue_is_found_by_its_old_number(build) -> None:
     assert first.item is not None
     assert (first.item.name, first.item.scope, first.item.number) == ("acme/backlog#70", "acme/backlog", "70")
     assert second.missing
+
+
+def test_the_number_of_a_discussion_names_no_item(build) -> None:
+    scenario = {
+        "tokens": {"all": {}, "some": {"github": {"metadata": "read", "contents": "read", "pull_requests": "read",
+                                                  "issues": "read"}}},
+        "repositories": [
+            {"name": "app", "discussions": [7], "pull_requests": [{"number": 1, "author": "ana", "body": "See #7 and #9"}]},
+            {"name": "quiet", "pull_requests": [{"number": 1, "author": "ana", "body": "See #7"}]},
+        ],
+    }  # fmt: skip
+    house = build(scenario)
+    (only,) = value(house.provider("all"), "github:acme/app#1", LinkedWorkItems).links
+    assert (only.text, only.missing) == ("#9", True)
+    hidden, _ = value(house.provider("some"), "github:acme/app#1", LinkedWorkItems).links
+    assert not hidden.missing
+    assert (hidden.unreadable_kind, "discussions: read" in hidden.unreadable) == (UnknownKind.SCOPE, True)
+    (wrong,) = value(house.provider("some"), "github:acme/quiet#1", LinkedWorkItems).links
+    assert wrong.missing, "without discussions a number that is no issue's is nobody's"

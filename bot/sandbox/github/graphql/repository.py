@@ -48,6 +48,7 @@ class RepositoryThing(Thing, of="Repository"):
         self.auto_merge_allowed = self.allow_update_branch = self.web_commit_signoff_required = False
         self.forking_allowed = part.visibility == "public"
         self.has_issues_enabled = True
+        self.has_discussions_enabled = bool(repository.part.discussions)
         self.has_wiki_enabled = False
         self.has_vulnerability_alerts_enabled = part.security.dependency_alerts
         self.viewer_can_administer = c.access.administers(repository)
@@ -291,6 +292,15 @@ class RepositoryThing(Thing, of="Repository"):
         if self.c.world.issue(self.it, number) is None:
             raise Denied("NOT_FOUND", f"Could not resolve to an issue or pull request with the number of {number}.")
         return self.issue(number)
+
+    def discussion(self, number: int) -> Any:
+        """A discussion."""
+        if number not in self.it.part.discussions:
+            raise Denied("NOT_FOUND", f"Could not resolve to a Discussion with the number of {number}.")
+        self.c.need("discussions", "read", self.it)
+        url = f"{self.c.html}/{self.it.full_name}/discussions/{number}"
+        ident = encode("Discussion", self.it.full_name, number)
+        return {"__typename": "Discussion", "id": ident, "number": number, "title": "Talk", "url": url}
 
     def issues(
         self,
