@@ -44,11 +44,7 @@ def judge_open(
                 raise
             judging.failures.append((str(target), failure))
             continue
-        found = [
-            one
-            for one in _open(judging, provider, root, progress)
-            if one.id not in done and base in (None, one.base.branch)
-        ]
+        found = [one for one in _open(judging, provider, root, progress, base) if one.id not in done]
         done |= {one.id for one in found}
         judged += judge_together(judging, provider, found, progress, uninvited=isinstance(root, Repository))
     return judged
@@ -94,7 +90,10 @@ def _must_hold_pull_requests(target: Target, root: Subject) -> None:
         )
 
 
-def _open(judging: Judging, provider: Provider, root: Subject, progress: Progress) -> Iterator[PullRequest]:
+def _open(
+    judging: Judging, provider: Provider, root: Subject, progress: Progress, base: str | None
+) -> Iterator[PullRequest]:
+    """The open ones into a branch, or into any; stacked ones where they are followed to."""
     progress.total("pull requests", None)
     try:
         for item in provider.discover(root, frozenset({PullRequest})):
@@ -103,7 +102,13 @@ def _open(judging: Judging, provider: Provider, root: Subject, progress: Progres
                 judging.incomplete = True
             elif isinstance(item, PullRequest):
                 progress.advance("pull requests")
-                yield item
+                try:
+                    landed = judging.landed(provider, item)
+                except click.ClickException as failure:
+                    judging.failures.append((item.name, failure))
+                    continue
+                if base in (None, item.base.branch, landed.base.branch):
+                    yield landed
     except PlatformError as error:
         judging.failures.append((root.name, from_platform(error)))
 

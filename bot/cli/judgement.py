@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +27,7 @@ from bot.model.annotations import Annotation
 from bot.model.facts import Answer, FactRequest, Loaded, UnknownKind
 from bot.model.facts.change import ChangedFiles
 from bot.model.results import Enforcement, Gap, Gate, Result, Run, Verdict
-from bot.model.subjects import Branch, Organization, PullRequest, Release, Repository, Subject
+from bot.model.subjects import Branch, Organization, PullRequest, PullRequestState, Release, Repository, Subject
 
 if TYPE_CHECKING:
     from bot.policy.configuration import Configuration
@@ -79,7 +79,34 @@ class Judging:
         except PlatformError as error:
             raise from_platform(error) from None
         self._providers[subject.id] = provider
-        return provider, subject
+        return provider, self.landed(provider, subject) if isinstance(subject, PullRequest) else subject
+
+    def landed(self, provider: Provider, subject: PullRequest) -> PullRequest:
+        """A stacked pull request as one into the branch where the stack lands, where the configuration there says so.
+
+        It is read there, and not on the base: that is another pull request's branch, whose author could decide otherwise.
+        """
+        if subject.state is not PullRequestState.OPEN:
+            return subject
+        floor = self.configuration
+        try:
+            landing = provider.landing(subject)
+            if landing is None:
+                return subject
+            there = replace(subject, base=landing)
+            follows = floor is not None and floor.gate.follow_stack
+            if not follows:
+                own = loaded(lambda: self._own(provider, there))
+                follows = own is not None and own.gate.follow_stack
+        except PlatformError as error:
+            raise from_platform(error) from None
+        if not follows:
+            return subject
+        self.notices.append(
+            f"{subject.name} is stacked on {subject.base.branch}: it is judged by the policy of {landing.branch}, where it "
+            "will land."
+        )
+        return there
 
     def provider_of(self, root: Subject) -> Provider:
         """Who resolved a subject."""

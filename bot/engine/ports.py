@@ -12,7 +12,7 @@ from bot.model.annotations import Annotation
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
 from bot.model.findings import Reviewer
 from bot.model.results import Gap, Verdict
-from bot.model.subjects import Platform, PullRequest, Release, Subject
+from bot.model.subjects import Branch, Platform, PullRequest, Release, Subject
 from bot.policy.references import Fetched, Reference
 
 F = TypeVar("F", bound=Fact)
@@ -99,6 +99,13 @@ class Provider(FactSource, Protocol):
         """The other open pull requests of the repository that have the same head commit: one check stands for all of them.
 
         Empty where a verdict is posted to each pull request by itself (Azure DevOps). Raises ``PlatformError``.
+        """
+        ...
+
+    def landing(self, subject: PullRequest) -> Branch | None:
+        """The branch that a stacked pull request will land in: its base is another open one's branch. None: its own base.
+
+        A default branch lands nowhere else, and a ring of pull requests nowhere. Raises ``PlatformError``.
         """
         ...
 

@@ -80,6 +80,8 @@ class GateSettings:
     """How long to wait for running checks, where nothing else is missing."""
     request_reviews: int = 0
     """How many people and teams are asked for a review at the same time."""
+    follow_stack: bool = False
+    """Whether a stacked pull request is judged as if it went where the stack lands."""
 
     def context(self, branch: str) -> str:
         """The name of the check on pull requests into that branch."""

@@ -30,6 +30,7 @@ def under(floor: Configuration, own: Configuration) -> Configuration:
             floor.gate,
             on_unknown={**floor.gate.on_unknown, **stricter},
             wait=max(floor.gate.wait, own.gate.wait),
+            follow_stack=floor.gate.follow_stack or own.gate.follow_stack,
         ),
         sources=(*floor.sources, *(source for source in own.sources if source.name in names)),
         digest=hashlib.sha256(f"{floor.digest}\n{own.digest}".encode()).hexdigest(),

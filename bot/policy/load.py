@@ -221,6 +221,7 @@ def _gate(gate: models.Gate) -> GateSettings:
         Annotations(gate.annotations),
         duration(gate.wait),
         gate.request_reviews,
+        gate.follow_stack,
     )
 
 

@@ -294,6 +294,9 @@ class Gate(Strict):
     request_reviews: Annotated[int, Field(ge=0, le=10)] = 0
     """How many of those who can still approve are asked for a review at the same time, once only people are missing; with 0
     nobody is asked."""
+    follow_stack: bool = False
+    """Whether a pull request into another open one's branch is judged as if it went where that one will land. It is read where
+    the stack lands."""
     on_unknown: dict[UnknownKind, Literal["block", "warn"]] = {}
     """By the kind of unknown, whether it blocks; everything blocks that is not named here."""
 

@@ -67,6 +67,9 @@ class MemoryProvider:
         """No other."""
         return ()
 
+    def landing(self, subject: PullRequest) -> None:
+        """Nothing is stacked."""
+
     def find(self, search: Search) -> Sequence[Target]:
         """None."""
         return ()

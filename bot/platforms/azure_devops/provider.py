@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.engine.ports import ConfigurationFile, Known, PlatformError
+from bot.engine.stacks import landing_branch
 from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts import alerts as alert_facts
@@ -48,7 +49,7 @@ from bot.platforms.azure_devops.loading import Loader, NoSuchThing, Wanted
 from bot.platforms.azure_devops.readings import READINGS
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.resolving import Resolver
-from bot.platforms.azure_devops.subjects import ident
+from bot.platforms.azure_devops.subjects import ident, short
 from bot.platforms.jira.issues import IssueReader
 from bot.platforms.transport import Transport
 from bot.policy.references import Fetched, Reference
@@ -175,15 +176,28 @@ class AzureDevOpsProvider:
         if isinstance(subject, PullRequest):
             return self.reads.configuration(branch, paths)
         for path in paths:
-            text = content(self.client, branch.repository, _version(subject, branch), path)
+            text = content(self.client, branch.repository, self._version(subject, branch), path)
             if text is not None:
                 return {path: text}
         return {}
+
+    def _version(self, subject: Subject, branch: Branch) -> Version:
+        """The base as a pull request was read with it, else the branch's tip: that of a stack's landing, too."""
+        if isinstance(subject, PullRequest) and subject.base_sha:
+            document = self.reads.pull_request(subject)
+            if short(document.get("targetRefName")) == branch.branch:
+                return Version(subject.base_sha, "commit")
+        return Version(branch.branch, "branch")
 
     def same_head(self, subject: PullRequest) -> Sequence[Target]:
         """None: a status is posted to one pull request."""
         del subject
         return ()
+
+    def landing(self, subject: PullRequest) -> Branch | None:
+        """The branch that a stacked pull request will land in. Raises ``PlatformError``."""
+        landing = landing_branch(subject, functools.partial(searching.under, self.reads, subject.repository))
+        return None if landing is None else subject.repository.branch(landing)
 
     def find(self, search: Search) -> Sequence[Target]:
         """The pull requests that an event is about and does not name. Raises ``PlatformError``."""
@@ -192,7 +206,7 @@ class AzureDevOpsProvider:
     def paths(self, subject: Subject) -> Sequence[str]:
         """Every path on the base branch."""
         branch = _base(subject)
-        return () if branch is None else tree(self.client, branch.repository, _version(subject, branch))
+        return () if branch is None else tree(self.client, branch.repository, self._version(subject, branch))
 
     def fetch(self, reference: Reference) -> Fetched:
         """One file of any repository of the organisation. Raises ``PlatformError``."""
@@ -269,13 +283,6 @@ def _portions(
     """So many at once that a long scan's answers stream."""
     for start in range(0, len(wanted), size):
         yield wanted[start : start + size]
-
-
-def _version(subject: Subject, branch: Branch) -> Version:
-    """The base as a pull request was read with it, else the branch's tip."""
-    if isinstance(subject, PullRequest) and subject.base_sha:
-        return Version(subject.base_sha, "commit")
-    return Version(branch.branch, "branch")
 
 
 def _base(subject: Subject) -> Branch | None:

@@ -8,11 +8,13 @@ from urllib.parse import unquote
 
 from bot.engine.ports import PlatformError
 from bot.engine.targets import Search, Target
-from bot.model.subjects import Platform
+from bot.model.subjects import Platform, Repository
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.client import Json, rows_of, value
+from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.sdk import Refused
+from bot.platforms.azure_devops.subjects import short
 
 _LINK = re.compile(r"^vstfs:///Git/PullRequestId/([0-9a-f-]{36})/([0-9a-f-]{36})/([1-9]\d{0,9})$", re.IGNORECASE)
 _MERGE_REF = re.compile(r"^refs/pull/([1-9]\d{0,9})/merge$")
@@ -28,6 +30,18 @@ def find(reads: Reads, search: Search) -> Sequence[Target]:
     if search.head is not None:
         return tuple(_headed(reads, search, search.head))
     raise PlatformError(f"{search.home}: Azure Repos has no merge queue.")
+
+
+def under(reads: Reads, repository: Repository, branch: str) -> Sequence[tuple[int, str]]:
+    """The open pull requests whose branch this is: numbers, and the branches that they go into. Asked once a branch."""
+    query = {"searchCriteria.status": "active", "searchCriteria.sourceRefName": f"refs/heads/{branch}"}
+    route = repository_route(repository)
+    rows: list[Json] = reads.once(
+        ("under", repository.id, branch),
+        lambda: reads.client.skipping(endpoints.PULL_REQUESTS, route, query, size=100),
+    )
+    own = [row for row in rows if not row.get("forkSource")]  # a fork's branch of that name is another
+    return [(int(row["pullRequestId"]), short(row.get("targetRefName"))) for row in own]
 
 
 def _linked_to(reads: Reads, search: Search, number: int) -> Iterator[Target]:

@@ -31,6 +31,10 @@ class SeenPullRequest:
     closing: tuple[tuple[str, int], ...]
     """Issues that it is linked to: ``owner/name`` and number."""
     closing_total: int
+    base: str = ""
+    """The branch that it is into."""
+    under: tuple[tuple[int, str], ...] = ()
+    """The open pull requests whose branch that is: number and base."""
     files: dict[str, str | None] = field(default_factory=dict)
     """Configuration candidates at the base's tip; None: not there."""
     comments: tuple[Json, ...] | None = None
@@ -89,4 +93,10 @@ def seen_pull_request(node: Json) -> SeenPullRequest:
             if issue
         ),
         closing_total=int(closing.get("totalCount") or 0),
+        base=str(node.get("baseRefName") or ""),
+        under=tuple(
+            (int(one["number"]), str(one["baseRefName"]))
+            for one in ((node.get("baseRef") or {}).get("under") or {}).get("nodes") or []
+            if one
+        ),
     )

@@ -239,7 +239,9 @@ class GitHubProvider:
             return None
         seen = self.memory.pull_requests.get(subject.id)
         texts = (
-            seen.files if seen is not None and all(path in seen.files for path in paths) else self._texts(branch, paths)
+            seen.files
+            if seen is not None and seen.base == branch.branch and all(path in seen.files for path in paths)
+            else self._texts(branch, paths)
         )
         for path in paths:
             content = texts[path]
@@ -250,6 +252,10 @@ class GitHubProvider:
     def same_head(self, subject: PullRequest) -> Sequence[Target]:
         """The other open pull requests of the repository that have the same head commit. Raises ``PlatformError``."""
         return self._resolver.same_head(subject)
+
+    def landing(self, subject: PullRequest) -> Branch | None:
+        """The branch that a stacked pull request will land in. Raises ``PlatformError``."""
+        return self._resolver.landing(subject)
 
     def find(self, search: Search) -> Sequence[Target]:
         """The open pull requests that an event is about and does not name. Raises ``PlatformError``."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from bot.engine.ports import PlatformError
+from bot.engine.stacks import landing_branch
 from bot.engine.targets import Search, Target
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.results import Gap
@@ -191,6 +192,31 @@ class Resolver:
         asked = f"Whether other pull requests have the head of {subject.name} cannot be told"
         headed = self._headed(subject.repository.name, subject.head_sha, asked)
         return tuple(number for number in headed if number != subject.number)
+
+    def landing(self, subject: PullRequest) -> Branch | None:
+        """Where a stack lands. The first step came with the pull request; the others are asked for where there is one."""
+        home, seen = subject.repository, self._memory.pull_requests.get(subject.id)
+
+        def under(branch: str) -> Sequence[tuple[int, str]]:
+            return seen.under if seen is not None and branch == seen.base else self._under(subject, branch)
+
+        landing = landing_branch(subject, under)
+        return None if landing is None else home.branch(landing)
+
+    def _under(self, subject: PullRequest, branch: str) -> Sequence[tuple[int, str]]:
+        home = subject.repository.name
+        listed = Connection("under_", "associatedPullRequests", "number baseRefName", "states: [OPEN]", size=10)
+        piece = Piece(
+            (repository_field(home), f"ref(qualifiedName: {text(f'refs/heads/{branch}')})"), connections=(listed,)
+        )
+        asked = (
+            f"Whether {branch} of {home}, which {subject.name} is stacked on, is another pull request's cannot be told"
+        )
+        try:
+            found = self._all(piece, listed, asked, "pull requests: read and contents: read")
+        except _NotShown:  # deleted since
+            return ()
+        return [(int(one["number"]), str(one["baseRefName"])) for one in found]
 
     def find(self, search: Search) -> tuple[Target, ...]:
         """The open pull requests that a search means."""

@@ -33,7 +33,8 @@ REPOSITORY = (
 
 PULL_REQUEST = (
     "number title body url state isDraft createdAt headRefName headRefOid baseRefName baseRefOid isCrossRepository "
-    "headRepository { nameWithOwner } baseRef { target { oid } } "
+    "headRepository { nameWithOwner } "
+    "baseRef { target { oid } under: associatedPullRequests(first: 10, states: [OPEN]) { nodes { number baseRefName } } } "
     f"author {{ {ACTOR} }} assignees(first: 20) {{ nodes {{ {USER} }} }} labels(first: 50) {{ nodes {{ name }} }} "
     "closingIssuesReferences(first: 50) { totalCount nodes { number repository { nameWithOwner } } }"
 )

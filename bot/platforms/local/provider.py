@@ -130,6 +130,9 @@ class LocalProvider:
         del subject
         return ()
 
+    def landing(self, subject: PullRequest) -> None:
+        """Nothing is stacked."""
+
     def find(self, search: Search) -> Sequence[Target]:
         """None: a checkout has no pull requests."""
         del search
