@@ -53,6 +53,7 @@ def served(world: Callable[[dict[str, Any]], World]) -> Callable[..., World]:
             "token-that-reads": {"kind": "actions", "github": {**READS, "pull_requests": "read"}},
             "token-for-few": {"github": {**READS, "deployments": "write"}},
             "token-of-a-workflow": {"kind": "actions"},
+            "token-without-contents": {"github": {"metadata": "read", "deployments": "read", "actions": "read"}},
         }
         change(payments)
         return world(made)
@@ -133,13 +134,39 @@ def test_a_commit_without_a_tag_is_refused_with_what_to_do(served: Callable[...,
     assert "almguard gate github:acme/payments@v1.2.3 --environment production" in " ".join(ended.err.split())
 
 
-def test_of_several_tags_the_releases_is_taken(served: Callable[..., World]) -> None:
-    def rename(payments: dict[str, Any]) -> None:
-        payments["releases"].append({"version": "v1", "commit": "r15", "draft": True, "created_at": "-2h"})
+def test_of_several_tags_the_releases_is_taken_then_the_most_exact(served: Callable[..., World]) -> None:
+    def tag(payments: dict[str, Any]) -> None:
+        payments["tags"] = {"v1": "r15", "build-2026-11-24-1": "r15", "v1.3": "r13"}
+        payments["annotated_tags"] = {"v1.3.0.1": "r13"}
+        payments["releases"] = [one for one in payments["releases"] if one["version"] != "v1.3.0"]
+        payments["deployments"] = [one for one in payments["deployments"] if one["release"] != "v1.3.0"]
 
-    world = served("", rename)
+    world = served("", tag)
     ended = world.call("gate", "--format", "json", environ=deployed(world, "main"))
     assert ended.json()["gate"]["target"]["name"] == "acme/payments@v1.5.0 in production"
+    sha = github(world, "commits/v1.3")["sha"]
+    ended = world.call("gate", f"github:acme/payments@{sha}", "--dry-run", "--format", "json")
+    assert ended.json()["gate"]["target"]["name"] == "acme/payments@v1.3.0.1", ended.err
+
+
+def test_a_tag_is_found_behind_hundreds_of_newer_ones(served: Callable[..., World]) -> None:
+    def nightly(payments: dict[str, Any]) -> None:
+        payments["releases"] += [
+            {"version": f"nightly-{number}", "commit": "r15", "created_at": "-1h"} for number in range(130)
+        ]
+
+    world = served("", nightly)
+    sha = github(world, "commits/v1.3.0")["sha"]
+    ended = world.call("gate", f"github:acme/payments@{sha}", "--dry-run", "--format", "json")
+    assert ended.json()["gate"]["target"]["name"].startswith("acme/payments@v1.3.0"), ended.err
+
+
+def test_tags_that_may_not_be_read_are_unread_and_not_missing(served: Callable[..., World]) -> None:
+    world = served()
+    environ = {**deployed(world, "main"), "GITHUB_TOKEN": "token-without-contents"}
+    ended = world.call("gate", environ=environ)
+    assert ended.code == 3, ended.out + ended.err
+    assert "contents: read" in ended.err
 
 
 def test_a_commit_may_be_named_by_hand(served: Callable[..., World]) -> None:
@@ -223,6 +250,8 @@ def test_what_cannot_be_judged_at_all_leaves_it_waiting_and_says_why(served: Cal
         )
 
     world = served("", untagged)
+    assert world.call("gate", "--dry-run", environ=rule(world)).code == 2
+    assert "acme/payments" not in world.state()["repositories"] or reviews(world) == []
     ended = world.call("gate", environ=rule(world))
     assert ended.code == 2, ended.out
     assert "no tag of acme/payments points at" in " ".join(ended.err.split())
