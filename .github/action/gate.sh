@@ -39,6 +39,12 @@ fi
 if [ -n "${ALMGUARD_INPUT_ENVIRONMENT:-}" ]; then
   arguments+=(--environment "$ALMGUARD_INPUT_ENVIRONMENT")
 fi
+if [ -n "${ALMGUARD_INPUT_SARIF:-}" ]; then
+  read -r -a sarif <<<"$ALMGUARD_INPUT_SARIF"
+  for file in ${sarif[@]+"${sarif[@]}"}; do
+    arguments+=(--sarif "$(absolute "$file")")
+  done
+fi
 if [ "$dry_run" = true ]; then
   arguments+=(--dry-run)
 fi

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import click
 
+from bot.cli.failures import Refusal
 from bot.cli.options import common
+from bot.cli.sarif_files import SARIF, given_results
 
 
 @click.command("audit")
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @click.option("--environment", help="Judge the release for this environment.")
+@SARIF
 @common
 def command(
     targets: tuple[str, ...],
     environment: str | None,
+    sarif: tuple[Path, ...],
     config: Path | None,
     format_: str,
     outputs: tuple[tuple[str, Path], ...],
@@ -35,8 +39,11 @@ def command(
     from bot.cli.session import session
 
     parsed = [target(text, environment) for text in targets or (".",)]
+    if sarif and len(parsed) > 1:
+        raise Refusal("--sarif is about one commit: audit one target with it.")
+    around = given_results(sarif)
     with session(now) as opened, progress() as bar:
-        judging = Judging(opened, "audit", given_configuration(config, opened.fetcher()))
+        judging = Judging(opened, "audit", given_configuration(config, opened.fetcher()), around)
         for one in parsed:
             provider, root = judging.resolve(one)
             configuration = judging.configuration_for(provider, root)

@@ -12,6 +12,7 @@ import click
 
 from bot.cli.failures import Refusal, harmless
 from bot.cli.options import DurationType, common
+from bot.cli.sarif_files import SARIF, given_results
 
 if TYPE_CHECKING:
     from bot.cli.judgement import Judging
@@ -50,6 +51,7 @@ MOST_ROUNDS = 3
     is_flag=True,
     help="Show what stands in the way: what is missing, who can help, which line of the policy asks. Posts nothing.",
 )
+@SARIF
 @common
 def command(
     targets: tuple[str, ...],
@@ -60,6 +62,7 @@ def command(
     wait: timedelta | None,
     watch: bool,
     explain: bool,
+    sarif: tuple[Path, ...],
     config: Path | None,
     format_: str,
     outputs: tuple[tuple[str, Path], ...],
@@ -101,7 +104,8 @@ def command(
         wanted = what_is_wanted(targets, environment, all_open=all_open, event_file=event_file)
         event = wanted.event
         with session(now) as opened, progress() as bar, telling(opened, event, dry_run=dry_run):
-            judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()))
+            around = given_results(sarif, wanted)
+            judging = Judging(opened, "gate", given_configuration(config, opened.fetcher()), around)
             beginning = Beginning(opened, event, dry_run=dry_run or watch)
             judged: Sequence[tuple[Target, Gate]] = judge_wanted(judging, wanted, bar, beginning)
             if not wanted.every:
@@ -171,7 +175,7 @@ def _again(
     from bot.engine.ports import Silence
 
     judging.session.renew(now or datetime.now(UTC))
-    anew = Judging(judging.session, judging.command, judging.configuration)
+    anew = Judging(judging.session, judging.command, judging.configuration, judging.around)
     return anew, judge_all(anew, [target for target, _ in judged], Silence())
 
 

@@ -16,6 +16,7 @@ from bot.cli.ci_event import own_run
 from bot.cli.failures import Refusal, Unread, from_platform
 from bot.cli.governing import Governing
 from bot.cli.places import CONFIG_PATHS, Folder, root_of
+from bot.cli.sarif_files import Around, as_is, asks_for_alerts
 from bot.cli.session import Session
 from bot.engine.judging import Judged, judge, kinds_judged
 from bot.engine.ports import Known, PlatformError, Progress, Provider
@@ -42,6 +43,8 @@ class Judging:
     command: str
     configuration: Configuration | None = None
     """Given by --config; None: each target's own."""
+    around: Around = as_is
+    """What stands in front of the platform, and answers in its place: the results of SARIF files."""
     notices: list[str] = field(default_factory=list)
     subjects: list[Subject] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
@@ -242,7 +245,7 @@ class Judging:
         judged = self.judged = judge(
             configuration,
             subjects,
-            provider,
+            self.around(provider, self.session.now),
             values,
             progress,
             own_checks,
@@ -250,6 +253,8 @@ class Judging:
             whole=whole and self.command == "scan",
             besides=self._besides(subjects),
         )
+        if self.around is not as_is and not asks_for_alerts(judged.known):
+            self.notices.append("No rule asks for alerts, so nobody went by the SARIF files: code-alerts does.")
         self.subjects.extend(self._counted(judged.subjects, judged.results))
         self.results.extend(judged.results)
         self.gaps.extend(judged.gaps)

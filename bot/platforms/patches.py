@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from bot.model.facts.change import Comments, Commit, Commits, Opinion, Pushes, Reviews
+from bot.model.facts.lines import LineRange
 
 MOST_HEADS = 3
 MOST_COMMITS = 50
@@ -84,3 +85,21 @@ def difference(old: str, new: str) -> Iterator[str] | None:
     if max(len(before), len(after)) > MOST_LINES:
         return None
     return itertools.islice(difflib.unified_diff(before, after, lineterm=""), 2, None)  # after the names of the files
+
+
+def written_lines(hunks: Iterable[str]) -> tuple[LineRange, ...]:
+    """The lines that a diff's hunks have added or changed, as the new text counts them. Raises ``ValueError``."""
+    found: list[LineRange] = []
+    at = 0
+    for line in hunks:
+        if line.startswith("@@ "):
+            at = int(line.split("+", 1)[1].split(" ", 1)[0].split(",", 1)[0])
+        elif line.startswith("+"):
+            if found and found[-1].last == at - 1:
+                found[-1] = LineRange(found[-1].first, at)
+            else:
+                found.append(LineRange(at, at))
+            at += 1
+        elif not line.startswith(("-", "\\")):
+            at += 1
+    return tuple(found)

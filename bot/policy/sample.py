@@ -134,6 +134,7 @@ KEYS: Mapping[str, str] = {
     "inputs": "fetch-depth",
     "levels": "github.com/user/1",
     "members": "payments-team",
+    "parts": "src/refunds.py",
     "patch_ids": SHA,
     "texts": "README.md",
     "values": "tier",

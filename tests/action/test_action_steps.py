@@ -144,6 +144,16 @@ def test_a_pull_request_that_was_closed_leaves_nothing_to_judge(machine: Machine
     assert ran.commands("error") == []
 
 
+def test_sarif_files_are_looked_for_in_the_workspace(machine: Machine) -> None:
+    workspace = machine.world.folder / "workspace"
+    workspace.mkdir(exist_ok=True)
+    (workspace / "good.sarif").write_text('{"version": "2.1.0", "runs": []}')
+    assert machine.on_pull_request(14, dry_run="true", sarif="good.sarif").code == 0
+    ran = machine.on_pull_request(14, dry_run="true", sarif="good.sarif none.sarif")
+    assert (ran.code, ran.outputs["verdict"]) == (2, "error")
+    assert f"{workspace}/none.sarif: it cannot be read" in " ".join(ran.log.split())
+
+
 def test_a_dry_run_posts_nothing_and_is_the_verdict(machine: Machine) -> None:
     ran = machine.on_pull_request(12, dry_run="true")
     assert (ran.code, ran.outputs["verdict"]) == (1, "blocked"), ran.log

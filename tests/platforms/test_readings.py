@@ -44,6 +44,7 @@ TARGETS = {
 SPECS = {
     "teams": TeamSpec(frozenset({"payments-team"}), owners=True),
     "contents": PathSpec(frozenset({"README.md", "src/app.py"})),
+    "changed_lines": PathSpec(frozenset({"src/later.py", "src/main.py", "src/app.py"})),
     "release_changes": GlobSpec(frozenset({"**/*.py"})),
     "work_items": LinkSpec(count_pull_requests=True),
 }

@@ -281,8 +281,12 @@ def pushes(wanted: Wanted) -> tuple[Pushes, str]:
 def changed_files(wanted: Wanted) -> tuple[ChangedFiles, str]:
     """What the newest iteration changes against the merge base."""
     subject: PullRequest = wanted.subject
-    entries = wanted.reads.once((subject.id, "files"), lambda: _entries(wanted.reads, subject))
-    return ChangedFiles(tuple(_changed(entries))), f"{subject.url}?_a=files"
+    return ChangedFiles(tuple(_changed(entries(wanted.reads, subject)))), f"{subject.url}?_a=files"
+
+
+def entries(reads: Reads, subject: PullRequest) -> list[Json]:
+    """What the newest iteration changes, as the service lists it."""
+    return reads.once((subject.id, "files"), lambda: _entries(reads, subject))
 
 
 def _entries(reads: Reads, subject: PullRequest) -> list[Json]:
@@ -305,9 +309,9 @@ def _entries(reads: Reads, subject: PullRequest) -> list[Json]:
         skip = following
 
 
-def _changed(entries: list[Json]) -> Iterable[ChangedFile]:
+def _changed(listed: list[Json]) -> Iterable[ChangedFile]:
     """A rename is one entry with both paths; the separate deletion that the service lists for it adds nothing."""
-    for entry in entries:
+    for entry in listed:
         item = entry.get("item") or {}
         kinds = {kind.strip() for kind in str(entry.get("changeType") or "").lower().split(",")}
         if item.get("isFolder") or item.get("gitObjectType") == "tree" or "sourcerename" in kinds:
@@ -338,8 +342,7 @@ def _comments_ahead(wanted: Wanted) -> Ahead:
 
 
 def _files_ahead(wanted: Wanted) -> Ahead:
-    subject = wanted.subject
-    return (lambda: wanted.reads.once((subject.id, "files"), lambda: _entries(wanted.reads, subject)),)
+    return (lambda: entries(wanted.reads, wanted.subject),)
 
 
 REVIEWS = Loader(reviews, _reviews_ahead)

@@ -12,6 +12,7 @@ from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts import alerts as alert_facts
 from bot.model.facts import change as change_facts
+from bot.model.facts import lines as line_facts
 from bot.model.facts import pipelines as pipeline_facts
 from bot.model.facts import protection as protection_facts
 from bot.model.facts import release as release_facts
@@ -31,6 +32,7 @@ from bot.platforms.azure_devops import (
     alerts,
     change,
     checks,
+    lines,
     pipelines,
     protection,
     rebasing,
@@ -72,6 +74,7 @@ LOADERS: Mapping[type[Fact], Loader] = {
     protection_facts.SecretScanning: protection.SECRET_SCANNING,
     alert_facts.IntroducedAlerts: alerts.INTRODUCED_ALERTS,
     alert_facts.CodeAlerts: alerts.CODE_ALERTS,
+    line_facts.ChangedLines: lines.CHANGED_LINES,
     repository_facts.Properties: protection.PROPERTIES,
     repository_facts.RepositoryPaths: pipelines.REPOSITORY_PATHS,
     pipeline_facts.Pipelines: pipelines.PIPELINES,

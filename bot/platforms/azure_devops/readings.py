@@ -18,6 +18,7 @@ from bot.model.facts.change import (
     Reviews,
     TeamMembers,
 )
+from bot.model.facts.lines import ChangedLines
 from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
 from bot.model.facts.protection import BranchRules, BypassActors, ClassicProtection, SecretScanning
 from bot.model.facts.release import (
@@ -216,6 +217,12 @@ READINGS: Readings = {
     ),
     IntroducedAlerts: FactReading((_ANALYZED, replace(_ALERTS, per=Per.PULL_REQUEST))),
     CodeAlerts: FactReading((_ANALYZED, _ALERTS)),
+    ChangedLines: FactReading(
+        (
+            _list(endpoints.ITERATION_CHANGES, Per.PULL_REQUEST),
+            _post(endpoints.BLOBS, Per.PULL_REQUEST, "where one of the files is changed"),
+        )
+    ),
     Properties: FactReading((_list(endpoints.PROJECT_PROPERTIES, Per.PROJECT),)),
     RepositoryPaths: FactReading((_list(endpoints.ITEMS, Per.BRANCH),)),
     Deployments: FactReading(_DEPLOYED),

@@ -26,6 +26,7 @@ from bot.model.facts.change import (
     Reviews,
     TeamMembers,
 )
+from bot.model.facts.lines import ChangedLines
 from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
 from bot.model.facts.protection import BranchRules, BypassActors, ClassicProtection, SecretScanning
 from bot.model.facts.release import (
@@ -44,6 +45,7 @@ from bot.platforms.github import (
     change,
     deployments,
     files,
+    lines,
     links,
     people,
     protection,
@@ -91,6 +93,7 @@ REST: Mapping[type[Fact], Plan] = {
     SecretScanning: settings.secret_scanning,
     IntroducedAlerts: alerts.introduced_alerts,
     CodeAlerts: alerts.code_alerts,
+    ChangedLines: lines.changed_lines,
     Properties: settings.properties,
     RepositoryPaths: files.repository_paths,
     PreviousRelease: deployments.previous_release,

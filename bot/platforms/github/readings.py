@@ -17,6 +17,7 @@ from bot.model.facts.change import (
     Reviews,
     TeamMembers,
 )
+from bot.model.facts.lines import ChangedLines
 from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
 from bot.model.facts.protection import BranchRules, BypassActors, ClassicProtection, SecretScanning
 from bot.model.facts.release import (
@@ -236,6 +237,7 @@ READINGS: Readings = {
             _rest(HOME + "/commits/{ref}", CONTENTS, Per.PULL_REQUEST, when="of the tried merge that was analysed"),
         )
     ),
+    ChangedLines: FactReading((_rest(HOME + "/pulls/{number}/files", PULL_REQUESTS, Per.PULL_REQUEST),)),
     CodeAlerts: FactReading((_rest(HOME + "/code-scanning/alerts", CODE_SCANNING, Per.REPOSITORY),)),
     Properties: FactReading(
         (
