@@ -123,6 +123,7 @@ def test_a_pull_request(tmp_path: Path) -> None:
         base_branch="main",
         can_write=True,
         run_url="https://github.com/acme/payments/actions/runs/77",
+        fresh=True,
     )
     assert (made.target.organization, made.target.repository, made.target.pull_request) == ("acme", "payments", 12)
 

@@ -305,7 +305,7 @@ def test_what_cannot_be_written_is_usage_and_leaves_nothing_behind(acme: World, 
         assert f"{path}: it cannot be written" in ended.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.json"]
     assert (tmp_path / "file").read_text(encoding="utf-8") == "kept"
-    ended = acme.call("audit", "github:acme/payments", "--output", "report.xml")
+    ended = acme.call("audit", "github:acme/payments", "--output", "report.pdf")
     assert ended.code == 2
     assert "name the format" in ended.err
 
