@@ -49,7 +49,7 @@ def tell_job(
 
     lines: list[str] = []
     if on_github(environ):
-        lines += _github(run, gates, in_log, environ, code)
+        lines += _github(run, gates, in_log, outputs, environ, code)
     if on_azure(environ):
         lines += _azure(run, gates, in_log, outputs, environ, code, dry_run=dry_run)
     if lines:
@@ -59,7 +59,12 @@ def tell_job(
 
 
 def _github(
-    run: Run, gates: Sequence[Gate], in_log: Sequence[Annotation], environ: Mapping[str, str], code: int
+    run: Run,
+    gates: Sequence[Gate],
+    in_log: Sequence[Annotation],
+    outputs: Sequence[tuple[str, Path]],
+    environ: Mapping[str, str],
+    code: int,
 ) -> Iterator[str]:
     from bot.report.json_report import one_line
     from bot.report.log_commands import github_annotations
@@ -67,7 +72,15 @@ def _github(
     if path := environ.get("GITHUB_STEP_SUMMARY"):
         _append(Path(path), _summary(run, SUMMARY_LIMIT - _size(Path(path))))
     if path := environ.get("GITHUB_OUTPUT"):
-        _append(Path(path), f"summary={one_line(run, gates, code)}\n")
+        told = {
+            "verdict": _verdict(run),
+            "exit-code": str(code),
+            "report": next(_reports(outputs), ""),
+            "summary": one_line(run, gates, code),
+        }
+        # A value of several lines would be several outputs.
+        lines = (f"{name}={value}\n" for name, value in told.items() if len(value.splitlines()) == 1)
+        _append(Path(path), "".join(lines))
     yield from github_annotations(in_log)
 
 
@@ -90,16 +103,24 @@ def _azure(
         path = Path(folder).absolute() / f"almguard-{run.id}" / "almguard.md"
         write_whole(path, _summary(run, SUMMARY_LIMIT))
         yield azure_command("task.uploadsummary", str(path))
-    verdict = run.gate.verdict.value if run.gate is not None else ""
+    verdict = _verdict(run)
     # A classic release is no build, and has no tags.
     if not dry_run and verdict and environ.get("SYSTEM_HOSTTYPE", "build") == "build":
         yield azure_command("build.addbuildtag", f"almguard-{verdict}")
     yield azure_variable("verdict", verdict)
     yield azure_variable("exitCode", str(code))
     yield azure_variable("summary", one_line(run, gates, code))
-    for kind, path in outputs:
-        if kind == "json":
-            yield azure_variable("report", str(path.absolute()))
+    for report in _reports(outputs):
+        yield azure_variable("report", report)
+
+
+def _verdict(run: Run) -> str:
+    return run.gate.verdict.value if run.gate is not None else ""
+
+
+def _reports(outputs: Sequence[tuple[str, Path]]) -> Iterator[str]:
+    """Where the JSON report is."""
+    return (str(path.absolute()) for kind, path in outputs if kind == "json")
 
 
 def _summary(run: Run, limit: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.cli.conftest import World
+from tests.cli.conftest import World, demo_scenario
 
 GITHUB, AZURE = "github:acme/payments#12", "ado:acme/Payments/payments!12"
 LOCATED = """
@@ -70,3 +70,52 @@ def test_elsewhere_or_unwanted_it_stays_in_the_summary(demo: World, location: st
     (run,) = check_runs(demo)
     assert run["output"]["annotations_count"] == 0
     assert location.replace(".", "") in run["output"]["summary"].replace(".", "")
+
+
+ALERTS = """
+apiVersion: almguard/v1
+kind: Config
+policies: [alerts-policy.yml]
+gate: {annotations: threads}
+"""
+ALERTS_POLICY = """
+apiVersion: almguard/v1
+kind: Policy
+metadata: {name: alerts}
+rules: [{rule: code-alerts, enforce: block}]
+"""
+
+
+@pytest.fixture
+def alerts(world: Any) -> World:
+    """Pull request 12 brings two alerts, one of them in a file that it does not change."""
+    scenario = demo_scenario()
+    alert = {"kind": "code", "pull_request": 12, "rule": "py/injection", "line": 1}
+    scenario["repositories"][0]["alerts"] = [
+        {**alert, "number": 71, "path": "src/retry.py"},
+        {**alert, "number": 72, "path": "src/app.py", "line": 2},
+    ]
+    served: World = world(scenario)
+    served.write("alerts-policy.yml", ALERTS_POLICY)
+    return served
+
+
+def test_code_alerts_are_shown_at_their_lines_on_github(alerts: World) -> None:
+    ended = alerts.call("gate", GITHUB, "--config", alerts.write("alerts.yml", ALERTS))
+    assert ended.code == 1, ended.out + ended.err
+    (run,) = check_runs(alerts)
+    (said,) = annotations(alerts, run)
+    assert (said["path"], said["start_line"], said["annotation_level"]) == ("src/retry.py", 1, "failure")
+    assert "py/injection (high) at src/retry.py:1" in said["message"]
+    assert "src/app" in run["output"]["summary"].replace("\\", "")
+
+
+def test_code_alerts_are_shown_at_their_lines_on_azure_devops(alerts: World) -> None:
+    job = {"TF_BUILD": "True", "SYSTEM_HOSTTYPE": "build"}
+    ended = alerts.call("gate", AZURE, "--config", alerts.write("alerts.yml", ALERTS), environ=job)
+    assert ended.code == 1, ended.out + ended.err
+    (issue,) = [line for line in ended.out.splitlines() if line.startswith("##vso[task.logissue ")]
+    assert "sourcepath=src/retry.py;linenumber=1;columnnumber=1;code=alerts/code-alerts;]" in issue
+    pulls = alerts.state()["repositories"]["acme/payments"]["pull_requests"]
+    threads = [thread for pull in pulls for thread in pull["ado_threads"] if thread["path"]]
+    assert [(thread["path"], thread["line"], thread["status"]) for thread in threads] == [("src/retry.py", 1, "active")]

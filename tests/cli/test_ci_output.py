@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import World
+from tests.cli.conftest import World, demo_scenario
 from tests.cli.test_annotations import AZURE, GITHUB, check_runs, configuration
 
 ERROR = (
@@ -40,9 +40,11 @@ def commands(text: str) -> list[str]:
 
 
 def test_on_github_actions_the_check_run_shows_the_findings(demo: World) -> None:
-    environ = actions(demo)
-    ended = demo.call("gate", GITHUB, "--config", configuration(demo), environ=environ)
+    environ, report = actions(demo), demo.folder / "almguard.json"
+    ended = demo.call("gate", GITHUB, "--config", configuration(demo), "--output", f"json:{report}", environ=environ)
     assert ended.code == 1
+    told = outputs(environ)
+    assert (told["verdict"], told["exit-code"], told["report"]) == ("blocked", "1", str(report))
     assert "::" not in ended.out + ended.err
     assert check_runs(demo)[0]["output"]["annotations_count"] == 1
     told = json.loads(outputs(environ)["summary"])
@@ -53,8 +55,6 @@ def test_on_github_actions_the_check_run_shows_the_findings(demo: World) -> None
 
 @pytest.mark.parametrize("how", ["no check run for this token", "nothing is posted"])
 def test_where_no_check_run_shows_them_the_log_does(world: Any, how: str) -> None:
-    from tests.cli.conftest import demo_scenario
-
     scenario = demo_scenario() | {"tokens": {"sandbox-token": {"kind": "pat", "person": "olga"}}}
     served: World = world(scenario)
     options = ["--dry-run"] if how == "nothing is posted" else []
@@ -118,6 +118,22 @@ def test_threads_are_on_their_lines(demo: World) -> None:
         if thread["path"]
     ]
     assert (found["path"], found["status"]) == ("src/retry.py", "active")
+
+
+def test_no_title_makes_a_command(world: Any) -> None:
+    scenario = demo_scenario()
+    (twelve,) = [one for one in scenario["repositories"][0]["pull_requests"] if one["number"] == 12]
+    twelve["title"] = "a ##vso[task.complete result=Succeeded;]x %0A::error::boom ]; ##[error]y"
+    served: World = world(scenario)
+    ended = served.call("gate", AZURE, "--config", configuration(served), "--dry-run", environ=pipelines(served))
+    names = [line.partition("[")[2].split(" ")[0].partition("]")[0] for line in commands(ended.out)]
+    assert names == ["task.logissue", "task.uploadsummary", *["task.setvariable"] * 3]
+    assert ended.out.count("##vso[") == len(names)
+    assert "##[" not in ended.out
+    ended = served.call("gate", GITHUB, "--config", configuration(served), "--dry-run", environ=actions(served))
+    assert [line for line in ended.out.splitlines() if "::" in line] == [
+        line for line in ended.out.splitlines() if line.startswith("::error file=src/retry.py,")
+    ]
 
 
 def test_a_full_summary_takes_one_line_more(demo: World) -> None:
