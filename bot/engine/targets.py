@@ -56,9 +56,9 @@ class Search:
     base: str | None = None
     """Those into this branch."""
     head: str | None = None
-    """Those whose head is this commit."""
+    """GitHub: those whose head is this commit."""
     queued: str | None = None
-    """Those that a merge queue into ``base`` has put into this commit, on top of ``on_top_of``."""
+    """GitHub: those that a merge queue into ``base`` has put into this commit, on top of ``on_top_of``."""
     on_top_of: str | None = None
     work_item: int | None = None
     """Azure DevOps: those that are linked to this work item."""

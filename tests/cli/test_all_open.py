@@ -176,3 +176,20 @@ def test_where_none_is_open_there_is_nothing_to_judge(world: Callable[[dict[str,
 
 def happen(world: World, **event: Any) -> None:
     requests.post(f"{world.sandbox.url}/_sandbox/events", json=event, timeout=10).raise_for_status()
+
+
+def test_what_several_need_is_asked_for_once(world: Callable[[dict[str, Any]], World]) -> None:
+    made = demo_scenario()
+    pulls = made["repositories"][0]["pull_requests"]
+    for pull in pulls:
+        pull["reviews"] = [{"by": "cleo", "state": "approved", "at": "-1h"}]
+    for number, item in ((13, 101), (14, 102)):
+        (one,) = [pull for pull in pulls if pull["number"] == number]
+        one |= {"body": "", "links": {"work_items": [item]}}
+    served = world(made)
+    asked = {}
+    for platform, target in REPOSITORY.items():
+        all_open(served, target)
+        asked[platform] = [one["path"].lower() for one in served.ledger()]
+    assert sum(path.endswith("/collaborators/cleo/permission") for path in asked["github"]) == 1
+    assert sum(path.endswith("/workitemsbatch") for path in asked["azure-devops"]) == 1

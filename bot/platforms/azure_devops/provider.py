@@ -149,6 +149,11 @@ class AzureDevOpsProvider:
             for subject in subjects
         ]
         self._foresee(needs)
+        for request, subjects in needs.items():
+            changes = [subject for subject in subjects if isinstance(subject, PullRequest)]
+            if request.type is change_facts.LinkedWorkItems and len(changes) > 1:
+                counted = request.spec is not None and request.spec.count_pull_requests
+                work_items.read_together(self.reads, changes, relations=counted)
         for some in _portions(wanted):
             first: list[Callable[[], Answer | None]] = [
                 functools.partial(_in_advance, read)

@@ -1,4 +1,4 @@
-"""The pull requests that an event is about and does not name: by a work item, a build or a commit."""
+"""The pull requests that an event is about and does not name, and those under a stacked one."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def find(reads: Reads, search: Search) -> Sequence[Target]:
         return tuple(_linked_to(reads, search, search.work_item))
     if search.build is not None:
         return tuple(_built_by(reads, search, search.build))
-    if search.head is not None:
-        return tuple(_headed(reads, search, search.head))
-    raise PlatformError(f"{search.home}: Azure Repos has no merge queue.")
+    raise PlatformError(f"{search.home}: on Azure DevOps pull requests are found by a work item or a build.")
 
 
 def under(reads: Reads, repository: Repository, branch: str) -> Sequence[tuple[int, str]]:
@@ -68,15 +66,6 @@ def _built_by(reads: Reads, search: Search, number: int) -> Iterator[Target]:
     repository = value(build, "repository", "id")
     if found is not None and repository and str(value(build, "repository", "type") or "").lower() == _AZURE_REPOS:
         yield _target(search, str(value(build, "project", "id") or project), str(repository), int(found[1]))
-
-
-def _headed(reads: Reads, search: Search, head: str) -> Iterator[Target]:
-    """The open ones of a repository whose source branch ends in a commit."""
-    project, repository = search.home.project or "", search.home.repository or ""
-    route = {"project": project, "repositoryId": repository}
-    for row in reads.client.skipping(endpoints.PULL_REQUESTS, route, {"searchCriteria.status": "active"}, size=100):
-        if str(value(row, "lastMergeSourceCommit", "commitId") or "").lower() == head.lower():
-            yield _target(search, project, repository, int(row["pullRequestId"]))
 
 
 def _target(search: Search, project: str, repository: str, number: int) -> Target:

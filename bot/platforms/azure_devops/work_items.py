@@ -102,7 +102,9 @@ def _link(source: LinkSource, form: LinkForm, text: str, where: str, item: Item)
 def read_items(reads: Reads, numbers: Iterable[int], *, relations: bool = False) -> Mapping[int, Item]:
     """The items of these numbers, of whatever project."""
     found: dict[int, Item] = {}
-    for some in chunks(sorted(set(numbers)), AT_ONCE):
+    read = {number: reads.peek(_key(number, relations)) for number in set(numbers)}
+    found.update({number: made for number, made in read.items() if made is not None})
+    for some in chunks(sorted(number for number, made in read.items() if made is None), AT_ONCE):
         try:
             documents = reads.once(("work items", tuple(some), relations), partial(_batch, reads, some, relations))
         except PlatformError as wrong:
@@ -113,6 +115,22 @@ def read_items(reads: Reads, numbers: Iterable[int], *, relations: bool = False)
             document = by_number.get(number)
             found[number] = None if document is None else _item(reads, document)
     return found
+
+
+def read_together(reads: Reads, subjects: Sequence[PullRequest], *, relations: bool) -> None:
+    """Read the items that many pull requests are linked to, so that each of them need not ask; a failure is met again there."""
+    numbers = {
+        int(ref["id"])
+        for subject in subjects
+        for ref in (reads.peek((subject.id, "document")) or {}).get("workItemRefs") or ()
+    }
+    for number, item in read_items(reads, numbers, relations=relations).items():
+        if isinstance(item, WorkItem):
+            reads.keep(_key(number, relations), item)
+
+
+def _key(number: int, relations: bool) -> tuple[str, int, bool]:
+    return ("work item", number, relations)
 
 
 def _batch(reads: Reads, numbers: Sequence[int], relations: bool) -> list[Json]:
