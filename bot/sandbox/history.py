@@ -259,7 +259,7 @@ class History:
         platform = WEB_FLOW if commit.merge == "base" else ""
         committer = self._signature(commit.committer or platform) if commit.committer or platform else who
         # GitHub signs what it commits itself; its e-mail address alone is anybody's to claim.
-        verified = commit.verified or WEB_FLOW in (commit.committer, platform)
+        verified = commit.verified or (commit.committer or platform) == WEB_FLOW
         sha = self.git.add_commit(files, parents, who, committer, at, message, verified=verified)
         if commit.id:
             self.git.names[commit.id] = sha

@@ -339,6 +339,8 @@ class TeamSpec:
     teams: frozenset[str] = frozenset()
     owners: bool = False
     """Also every team that CODEOWNERS (or a required-reviewer policy) of the default branch names."""
+    whole: bool = True
+    """Every member; else, where that is cheaper, only those of them who have said something of what is judged."""
 
     @classmethod
     def naming(cls, names: frozenset[str]) -> Self:
@@ -347,7 +349,7 @@ class TeamSpec:
 
     def unite(self, other: Self) -> Self:
         """All of them."""
-        return type(self)(self.teams | other.teams, self.owners or other.owners)
+        return type(self)(self.teams | other.teams, self.owners or other.owners, self.whole or other.whole)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from bot.model.facts.change import ReviewerPermissions
@@ -63,14 +63,10 @@ def reviewer_permissions(wanted: Wanted) -> tuple[ReviewerPermissions, str]:
     """
     subject: PullRequest = wanted.subject
     reads = wanted.reads
-    held: dict[str, tuple[str, ...]] = {}
-    people = {person.id: person for person in _voters(reads, subject)}
-    if subject.id in reads.heard:
-        people |= {one.person.id: one.person for one in comments(wanted)[0].comments}
-    for some in chunks(sorted(people), AT_ONCE):
-        for one in identities(reads, "identityIds", some, membership="expandedUp"):
-            groups = (str(group) for group in one.get("memberOf") or ())
-            held[reads.subjects.member(one).id] = tuple(dict.fromkeys((str(one["descriptor"]), *groups)))
+    held = {
+        person.id: tuple(dict.fromkeys((descriptor, *groups)))
+        for person, descriptor, groups in with_groups(reads, voices(wanted, subject))
+    }
     entries = _entries_for(reads, subject.repository, sorted({name for names in held.values() for name in names}))
     levels: dict[str, Permission] = {}
     for person, names in held.items():
@@ -95,6 +91,21 @@ def level(entry: Entry) -> Permission:
     if entry.permits(GENERIC_CONTRIBUTE) and entry.permits(PULL_REQUEST_CONTRIBUTE):
         return Permission.WRITE
     return Permission.READ if entry.permits(GENERIC_READ) else Permission.NONE
+
+
+def voices(wanted: Wanted, subject: PullRequest) -> list[str]:
+    """The ids of those who have voted; and of those who have commented, where comments were asked for."""
+    found = [person.id for person in _voters(wanted.reads, subject)]
+    if subject.id in wanted.reads.heard:
+        found += [one.person.id for one in comments(replace(wanted, subject=subject))[0].comments]
+    return sorted(set(found))
+
+
+def with_groups(reads: Reads, ids: Sequence[str]) -> Iterator[tuple[Person, str, tuple[str, ...]]]:
+    """People by their ids, each with the descriptor and those of all groups that the person is in, through others as well."""
+    for some in chunks(ids, AT_ONCE):
+        for one in identities(reads, "identityIds", some, membership="expandedUp"):
+            yield reads.subjects.member(one), str(one["descriptor"]), tuple(map(str, one.get("memberOf") or ()))
 
 
 def _voters(reads: Reads, subject: PullRequest) -> Iterable[Person]:

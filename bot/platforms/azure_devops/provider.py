@@ -250,6 +250,8 @@ class AzureDevOpsProvider:
                     self.reads.want(subject, request.spec.paths)
                 elif request.type is pipeline_facts.Pipelines:
                     self.reads.parsed.add(subject.id)
+                elif request.type is change_facts.Reviews and isinstance(subject, PullRequest):
+                    self.reads.reviewed[subject.id] = subject
                 elif request.type is change_facts.Comments:
                     self.reads.heard.add(subject.id)
                 elif len(subjects) > 1 and isinstance(subject, Repository):

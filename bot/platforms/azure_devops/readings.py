@@ -172,6 +172,7 @@ READINGS: Readings = {
     TeamMembers: FactReading(
         (
             _list(endpoints.IDENTITIES, Per.TEAM),
+            _list(endpoints.IDENTITIES, Per.PULL_REQUEST, "of each 25 people who have voted or commented"),
             _list(endpoints.POLICIES, Per.PROJECT, "where code owners matter, but for a judged pull request's target"),
             _list(endpoints.EVALUATIONS, Per.PULL_REQUEST, "where code owners matter, for its target"),
         )

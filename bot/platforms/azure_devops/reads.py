@@ -37,6 +37,8 @@ class Reads:
         """Projects of which many repositories are asked about."""
         self.parsed: set[str] = set()
         """Branches of which pipelines will be read, with other files."""
+        self.reviewed: dict[str, PullRequest] = {}
+        """Pull requests of which reviews matter, by their ids."""
         self.heard: set[str] = set()
         """Pull requests of which comments matter."""
 

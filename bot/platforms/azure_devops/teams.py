@@ -10,7 +10,7 @@ from bot.model.facts.change import TeamMembers, TeamSpec
 from bot.model.people import Person
 from bot.model.subjects import Organization, Repository
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.access import AT_ONCE, identities
+from bot.platforms.azure_devops.access import AT_ONCE, identities, voices, with_groups
 from bot.platforms.azure_devops.client import Json, chunks
 from bot.platforms.azure_devops.loading import Loader, Wanted
 from bot.platforms.azure_devops.protection import code_owners
@@ -21,17 +21,28 @@ DEEPEST = 8
 
 
 def team_members(wanted: Wanted) -> tuple[TeamMembers, str]:
-    """The people in groups and teams of the project, or of the organisation, groups within groups followed."""
+    """The people in groups and teams of the project, or of the organisation, groups within groups followed.
+
+    Where not all of them are wanted, those who speak are asked for their groups, and no group for its people.
+    """
     subject: Repository = wanted.subject
     spec: TeamSpec = wanted.spec or TeamSpec()
     members: dict[str, tuple[Person, ...]] = {}
     missing: set[str] = set()
+    judged = [one for one in wanted.reads.reviewed.values() if one.repository.id == subject.id]
+    whole = spec.whole or not judged
+    ids = sorted({each for one in judged for each in voices(wanted, one)})
+    speakers = [] if whole else list(with_groups(wanted.reads, ids))
     for name in sorted(spec.teams | (_owners(wanted) if spec.owners else frozenset())):
-        group = group_named(wanted.reads, subject.organization, name.rpartition("/")[2])
+        group = group_named(wanted.reads, subject.organization, name.rpartition("/")[2], whole=whole)
         if group is None:
             missing.add(name)
-        else:
+        elif whole:
             members[name] = _people(wanted.reads, group)
+        else:
+            descriptor = str(group.get("descriptor")).lower()
+            within = (person for person, _, groups in speakers if descriptor in map(str.lower, groups))
+            members[name] = tuple(within)
     return TeamMembers(members, frozenset(missing)), f"{subject.organization.url}/_settings/teams"
 
 
@@ -47,10 +58,11 @@ def _owners(wanted: Wanted) -> frozenset[str]:
     return frozenset(found)
 
 
-def group_named(reads: Reads, project: Organization, name: str) -> Json | None:
+def group_named(reads: Reads, project: Organization, name: str, *, whole: bool = False) -> Json | None:
     """The project's group of that name, else the organisation's, else the only one that there is."""
-    query = {"searchFilter": "General", "filterValue": name, "queryMembership": "expandedDown"}
-    rows = reads.once(("group", name), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query))
+    membership = "expandedDown" if whole else "none"
+    query = {"searchFilter": "General", "filterValue": name, "queryMembership": membership}
+    rows = reads.once(("group", name, membership), lambda: reads.client.listing(endpoints.IDENTITIES, {}, query))
     groups = {str(row.get("providerDisplayName") or "").lower(): row for row in rows if row and row.get("isContainer")}
     scopes = (project.project or "", reads.client.organization)
     for scope in scopes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bot.model.facts import FactRequest, Unavailable, UnknownKind
@@ -72,6 +72,7 @@ def reviews(context: Context, _request: FactRequest, subject: Subject) -> Readin
             review = _review(context.host, node)
             may_push[review.person.id] = bool(node.get("authorCanPushToRepository"))
             read.append(review)
+        _heard(context, subject, (review.person for review in read))
         read.sort(key=lambda review: (review.at is None, review.at))
         requested = [node["requestedReviewer"] for node in found.all(asked) if node.get("requestedReviewer")]
         return Reviews(tuple(read), tuple(str(one.get("combinedSlug") or one.get("login")) for one in requested))
@@ -103,9 +104,16 @@ def comments(context: Context, _request: FactRequest, subject: Subject) -> Readi
 
     def parse(found: Found) -> Comments:
         nodes = [node for node in found.all(listed) if not str(node["body"]).startswith(_OWN)]
-        return Comments(tuple(_comment(context.host, node) for node in nodes))
+        read = tuple(_comment(context.host, node) for node in nodes)
+        _heard(context, subject, (comment.person for comment in read))
+        return Comments(read)
 
     return Reading(Piece(place(subject), connections=(listed,)), parse, subject.url, needs(Comments))
+
+
+def _heard(context: Context, subject: PullRequest, people: Iterable[Person]) -> None:
+    """Note who speaks: of a large team, these alone are looked up."""
+    context.memory.voices.setdefault(subject.repository.id, {}).update((one.id, one) for one in people)
 
 
 def _comment(host: str, node: Json) -> Comment:

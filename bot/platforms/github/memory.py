@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from bot.model.people import Permission
+from bot.model.people import Permission, Person
 from bot.platforms.github.client import Json
 
 
@@ -56,6 +56,8 @@ class Memory:
     pull_requests: dict[str, SeenPullRequest] = field(default_factory=dict)
     can_push: dict[str, dict[str, bool]] = field(default_factory=dict)
     """By pull request: which of its reviewers (by ``Person.id``) may push."""
+    voices: dict[str, dict[str, Person]] = field(default_factory=dict)
+    """By repository: who has said something of its pull requests that were read, by ``Person.id``."""
     repositories_of: dict[str, int] = field(default_factory=dict)
     """By owner: how many repositories there are."""
     blobs: MutableMapping[str, str] = field(default_factory=dict)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from bot.model.facts import Answer, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
+from bot.model.facts import Answer, FactRequest, Loaded, Unavailable, UnknownKind
 from bot.model.facts.change import (
-    CodeOwners,
     Comments,
     Opinion,
     Push,
     Pushes,
     ReviewerPermissions,
     Reviews,
-    TeamMembers,
-    TeamSpec,
 )
 from bot.model.people import Permission, Person
 from bot.model.subjects import PullRequest, Repository, Subject
 from bot.platforms.github.client import Json, Refused
-from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, ask, repository, text
-from bot.platforms.github.reading import Context, Reading, Task, guarded
+from bot.platforms.github.query import Piece, ask, repository, text
+from bot.platforms.github.reading import Context, Task, guarded
 from bot.platforms.github.readings import needs
-from bot.platforms.github.subjects import PERMISSIONS, USER, instant, person
+from bot.platforms.github.subjects import PERMISSIONS, instant, person
 
 _MOST_PUSHES = 1_000
 _ONE_BY_ONE = 2
@@ -161,71 +158,3 @@ def _together(context: Context, home: Repository, people: Sequence[Person]) -> d
             if edge and str(edge["node"]["login"]).lower() == one.login.lower():
                 levels[one.id] = PERMISSIONS[edge["permission"]]
     return levels
-
-
-def team_members(context: Context, request: FactRequest, subject: Subject) -> Reading:
-    """``TeamMembers``."""
-    assert isinstance(subject, Repository)
-    asked = tuple(sorted(_teams_asked(context, request.spec, subject))) if request.spec is not None else ()
-    owner = subject.organization.name
-    lists = {
-        name: Connection("members_", "members", USER, wrap=(f"t{at}_: team(slug: {text(slug(name))})",))
-        for at, name in enumerate(asked)
-    }
-
-    def parse(found: Found) -> TeamMembers:
-        members: dict[str, tuple[Person, ...]] = {}
-        missing = set()
-        for name, listed in lists.items():
-            if found.has(listed):
-                people = (person(context.host, node) for node in found.all(listed))
-                members[name] = tuple(one for one in people if one is not None)
-            else:
-                missing.add(name)
-        if missing and not (found.node.get("anyTeam") or {}).get("totalCount"):
-            raise Unanswerable(
-                Unavailable(
-                    UnknownKind.SCOPE,
-                    f"the token sees no team of {owner}; it needs members: read of the organisation",
-                    subject.url,
-                )
-            )
-        return TeamMembers(members, frozenset(missing))
-
-    return Reading(
-        Piece(
-            (f"organization(login: {text(owner)})",),
-            "anyTeam: teams(first: 1) { totalCount }",
-            tuple(lists.values()),
-            keys=("anyTeam",),
-            may_lack=True,
-        ),
-        parse,
-        f"{subject.organization.url}",
-        f"{needs(TeamMembers)} of the organisation {owner}",
-        on_errors=lambda errors: (
-            no_teams(owner) if all(error.kind == "NOT_FOUND" and len(error.path) == 1 for error in errors) else None
-        ),
-    )
-
-
-def _teams_asked(context: Context, spec: TeamSpec, subject: Repository) -> Iterator[str]:
-    """The teams that are named, and (where owners matter) those that CODEOWNERS names on any branch that was read."""
-    found = dict.fromkeys(spec.teams)
-    if spec.owners:
-        for (kind, where), known in context.known.answers.items():
-            if kind is CodeOwners and where.startswith(f"{subject.id}/") and isinstance(known, Loaded):
-                assert isinstance(known.value, CodeOwners)
-                owners = (owner for entry in known.value.entries for owner in entry.owners)
-                found.update(dict.fromkeys(owner for owner in owners if "/" in owner))
-    yield from found
-
-
-def slug(name: str) -> str:
-    """A team's slug, from what a policy calls it: ``acme/Payments Team`` is ``payments-team``."""
-    return name.rpartition("/")[2].strip().lower().replace(" ", "-")
-
-
-def no_teams(owner: str) -> NotSupported:
-    """What is said of a user account's repositories."""
-    return NotSupported(f"{owner} is a user account: it has no teams")

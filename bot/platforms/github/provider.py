@@ -6,6 +6,7 @@ are batched; every fact that REST alone tells becomes a task. All queries and ta
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime
 
@@ -53,6 +54,7 @@ from bot.platforms.github import (
     releases,
     remote_files,
     settings,
+    teams,
 )
 from bot.platforms.github.client import API_URL, GitHubClient
 from bot.platforms.github.memory import Memory
@@ -73,7 +75,7 @@ GRAPHQL: Mapping[type[Fact], Read] = {
     Commits: change.commits,
     ChangedFiles: change.changed_files,
     Checks: change.checks,
-    TeamMembers: people.team_members,
+    TeamMembers: teams.team_members,
     CodeOwners: files.code_owners,
     Pipelines: files.pipelines,
     FileContents: files.file_contents,
@@ -208,6 +210,7 @@ class GitHubProvider:
             ]
             yield from self._run([*self._queries(context, planned), *tasks])
             tasks = []
+        yield from self._run(context.later)
 
     def _run(self, tasks: Sequence[Task]) -> Iterator[tuple[FactRequest, Subject, Answer]]:
         for start in range(0, len(tasks), _AT_ONCE):
@@ -228,12 +231,21 @@ class GitHubProvider:
             if not context.few:
                 named = [(home_of(subject), one.node) for (_, subject, _), one in zip(asked, found, strict=True)]
                 files.fetch_missing(context, named)
-            return [
-                (request, subject, answer(reading, one, self._now))
-                for (request, subject, reading), one in zip(asked, found, strict=True)
-            ]
+            told = []
+            for (request, subject, reading), one in zip(asked, found, strict=True):
+                parse = functools.partial(self._parsed, request, subject, reading, one)
+                if reading.last:
+                    context.later.append(parse)
+                else:
+                    told += parse()
+            return told
 
         return task
+
+    def _parsed(
+        self, request: FactRequest, subject: Subject, reading: Reading, found: Found
+    ) -> list[tuple[FactRequest, Subject, Answer]]:
+        return [(request, subject, answer(reading, found, self._now))]
 
     def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
         """The first of these paths that exists: on the base of a pull request, else on the default branch."""

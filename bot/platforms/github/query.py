@@ -150,6 +150,10 @@ class Found:
             nodes.extend(page["nodes"] or [])
         return [node for node in nodes if node is not None]
 
+    def first(self, connection: Connection) -> Json:
+        """A connection's first page, as it was answered."""
+        return _descend(self.node, connection.keys)
+
     def has(self, connection: Connection) -> bool:
         """Whether the connection was answered at all."""
         return _descend(self.node, connection.keys) is not None

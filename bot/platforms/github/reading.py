@@ -44,6 +44,8 @@ class Context:
     """Reads Jira's; None: there is no Jira to ask."""
     few: bool = True
     """Whether little is asked: then files come with their texts at once, which saves a round trip."""
+    later: list[Task] = field(default_factory=list)
+    """What is left to be done of this round, when everything else of it is."""
 
     @property
     def host(self) -> str:
@@ -64,6 +66,8 @@ class Reading:
     """Response keys that the fact can do without."""
     on_errors: Callable[[Sequence[GraphError]], Answer | None] = lambda _errors: None
     """What errors mean for this fact in particular; None: what they usually mean."""
+    last: bool = False
+    """Whether it is parsed when all others of its round are, by what these have found."""
 
 
 Task = Callable[[], "list[tuple[FactRequest, Subject, Answer]]"]

@@ -190,6 +190,12 @@ READINGS: Readings = {
         (
             _graph("organization.teams", MEMBERS),
             _graph("organization.team.members", MEMBERS),
+            _rest(
+                "/orgs/{org}/teams/{team_slug}/memberships/{username}",
+                MEMBERS,
+                Per.PERSON,
+                when="where the team has more than a hundred members, in place of their further pages",
+            ),
         )
     ),
     CodeOwners: FactReading(_TEXTS),

@@ -99,7 +99,9 @@ def _pushes_matter(params: Params) -> bool | None:
 
 def _team_spec(params: Params) -> TeamSpec | None:
     source = params.from_
-    return TeamSpec(source.teams, source.code_owners) if source.teams or source.code_owners else None
+    if not source.teams and not source.code_owners:
+        return None
+    return TeamSpec(source.teams, source.code_owners, whole=False)
 
 
 def _comments_matter(params: Params) -> bool | None:

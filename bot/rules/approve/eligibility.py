@@ -149,7 +149,16 @@ class Eligibility:
             return None
         teams = tuple(owner for owner in owners if "/" in owner)
         found = self._in_teams(person, teams, "CODEOWNERS") if teams else None
-        return found if teams and not isinstance(found, Objection) else Objection("owns none of the changed files")
+        if teams and not isinstance(found, Objection):
+            return found
+        # Azure DevOps' policies, which are no file, name people by their sign-in names.
+        addresses = [owner for owner in owners if "@" in owner] if self.code_owners.path is not None else []
+        if addresses:
+            return Doubt(
+                UnknownKind.UNREADABLE,
+                f"whose address {', '.join(addresses)} is, the platform does not tell: name logins in {self.code_owners.path}",
+            )
+        return Objection("owns none of the changed files")
 
 
 def is_one_of(person: Person, names: Iterable[str]) -> bool:

@@ -151,6 +151,17 @@ def team_members(call: Call, each: Organization, slug: str) -> object:
     return call.page(_team(call, each, slug).members, lambda login: user(call, login))
 
 
+@get("/orgs/{org}/teams/{slug}/memberships/{username}", "members")
+def team_membership(call: Call, each: Organization, slug: str, username: str) -> Body:
+    """Whether somebody is in a team, or in one within it."""
+    found = _team(call, each, slug)
+    login = next((one for one in found.members if one.lower() == username.lower()), None)
+    if login is None:
+        raise missing()
+    url = f"{call.api}/orgs/{each.name}/teams/{slug}/memberships/{login}"
+    return {"url": url, "role": "member", "state": "active"}
+
+
 @get("/orgs/{org}/properties/values", "organization_custom_properties")
 def property_values(call: Call, each: Organization) -> object:
     """The custom properties of all repositories."""

@@ -106,7 +106,7 @@ def world(random: Random) -> World:
     lines = []
     for pattern in random.sample(LINES, random.randint(2, 6)):
         owners: tuple[str, ...] = () if random.random() < 0.15 else some()
-        if random.random() < 0.15:
+        if random.random() < 0.15 and not any("@" in owner for line in lines for owner in line.owners):
             owners = (*owners, emails[random.choice(HUMANS)])
         lines.append(Owned((pattern,), owners))
     required = [Owned(filters, some()) for filters in random.sample(FILTERS, random.randint(1, 4))]

@@ -163,6 +163,8 @@ class Guess:
 
     behind: tuple[tuple[str, str | None], ...] = ()
     """Who is behind each unknown address; None: nobody who matters."""
+    owning: frozenset[tuple[str, str]] = frozenset()
+    """Whose each address in CODEOWNERS is: address and login."""
     levels: tuple[tuple[str, str], ...] = ()
     """What an account may do of which nothing is told."""
 
@@ -329,7 +331,7 @@ class Judge:
             if each.startswith("team:"):
                 if login in self.members(each[5:]):
                     return True
-            elif each.lower() in (login.lower(), self.world.emails.get(login, "").lower()):
+            elif each.lower() == login.lower() or (each, login) in self.guess.owning:
                 return True
         return False
 
@@ -415,9 +417,17 @@ def guesses(world: World, change: Change, rules: Rules, host: Host) -> Iterator[
         for name in world.permissions:
             told |= plain.members(name[5:]) if name.startswith("team:") else set()
         untold = [login for login in reviewers if login not in told]
+    pairs: list[tuple[str, str]] = []
+    if host is Host.GITHUB and rules.code_owners:
+        # GitHub tells nobody whose an address is.
+        owners = {owner for each in world.code_owners for owner in each.owners if "@" in owner}
+        pairs = [(address, login) for address in sorted(owners) for login in reviewers]
     for people in behind:
         for levels in itertools.product(("none", "admin"), repeat=len(untold)):
-            yield Guess(tuple(zip(addresses, people, strict=True)), tuple(zip(untold, levels, strict=True)))
+            for yes in itertools.product((False, True), repeat=len(pairs)):
+                owning = frozenset(pair for pair, so in zip(pairs, yes, strict=True) if so)
+                named = tuple(zip(addresses, people, strict=True))
+                yield Guess(named, owning, tuple(zip(untold, levels, strict=True)))
 
 
 def understood(pattern: str) -> bool:
