@@ -196,7 +196,9 @@ def commit(random: Random, author: str, name: str, number: int) -> Commit:
     if dice < 0.45:
         return replace(found, email=f"somebody{number}@nowhere.example", committer=random.choice((writer, author)))
     if dice < 0.6:
-        return replace(found, author=RENOVATE, committer=random.choice((RENOVATE, PLATFORM)), verified=True)
+        return replace(
+            found, author=RENOVATE, committer=random.choice((RENOVATE, PLATFORM, random.choice(HUMANS))), verified=True
+        )
     return replace(found, verified=random.random() < 0.5)
 
 
