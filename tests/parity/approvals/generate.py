@@ -196,9 +196,8 @@ def commit(random: Random, author: str, name: str, number: int) -> Commit:
     if dice < 0.45:
         return replace(found, email=f"somebody{number}@nowhere.example", committer=random.choice((writer, author)))
     if dice < 0.6:
-        return replace(
-            found, author=RENOVATE, committer=random.choice((RENOVATE, PLATFORM, random.choice(HUMANS))), verified=True
-        )
+        committer = random.choice((RENOVATE, PLATFORM, random.choice(HUMANS)))
+        return replace(found, author=RENOVATE, committer=committer, verified=True)
     return replace(found, verified=random.random() < 0.5)
 
 
