@@ -117,13 +117,14 @@ def command(
             if not (dry_run or watch):
                 for action in post_verdicts(opened, judging, run, judged, event, moved_only=wanted.moved_only):
                     click.echo(f"almguard: {action}", err=True)
-                for _ in range(MOST_ROUNDS):
+                for round_ in range(1, MOST_ROUNDS + 1):
                     if not judging.moved:
                         break
                     _say_moved(judging)
                     judging, judged = _again(judging, judged, now)
                     run = judging.run()
-                    for action in post_verdicts(opened, judging, run, judged, event):
+                    last = round_ == MOST_ROUNDS
+                    for action in post_verdicts(opened, judging, run, judged, event, last=last):
                         click.echo(f"almguard: {action}", err=True)
                 for action in post_releases(opened, judging, run, judged, event):
                     click.echo(f"almguard: {action}", err=True)

@@ -33,6 +33,7 @@ def post_verdicts(
     event: CiEvent | None,
     *,
     moved_only: bool = False,
+    last: bool = False,
 ) -> Iterator[str]:
     """Post every verdict, unless there is nobody to tell or the token may only read; yields what was done.
 
@@ -40,7 +41,8 @@ def post_verdicts(
     is posted the worst of their verdicts: whichever the platform takes as the newest says the same.
 
     ``moved_only`` leaves alone where what stands says the same for the same reasons; and one that cannot be told is noted in
-    ``judging.failures``, and ends none of the others.
+    ``judging.failures``, and ends none of the others. ``last`` says that this run judges none of them again: the
+    verdict is posted whatever stands (``bot.engine.racing``).
     """
     from bot.report.grouping import counted
 
@@ -58,7 +60,7 @@ def post_verdicts(
             continue
         try:
             about = f"{check.subject.name}: " if len(checks) > 1 else ""
-            for action in _post(opened, judging, run, check, event, look_again=not (moved_only or check.in_queue)):
+            for action in _post(opened, judging, run, check, event, alone=moved_only, last=last):
                 yield f"{about}{action}"
         except click.ClickException as failure:
             if not moved_only:
@@ -126,9 +128,11 @@ def _context(judging: Judging, gate: Gate) -> str:
 
 
 def _post(
-    opened: Session, judging: Judging, run: Run, check: _Check, event: CiEvent | None, *, look_again: bool
+    opened: Session, judging: Judging, run: Run, check: _Check, event: CiEvent | None, *, alone: bool, last: bool
 ) -> tuple[str, ...]:
-    """Post to one pull request: the check tells the decisive verdict, the comment its own."""
+    """Post to one pull request: the check tells the decisive verdict, the comment its own. Where another run knows better it is
+    noted to be judged again, or left ``alone``.
+    """
     from bot.cli.annotating import annotations_of
     from bot.engine.review_requests import review_request
     from bot.policy.configuration import Annotations, Comment
@@ -152,7 +156,8 @@ def _post(
         create_comment=not check.subject.draft and (settings.comment is Comment.ALWAYS or told),
         details_url=event.run_url if event is not None else None,
         rests_on=check.rests_on,
-        look_again=look_again,
+        yields=not last,
+        look_again=not (alone or last or check.in_queue),
         # A merge group's commit has lines of its own, which nobody reads.
         annotations=() if check.in_queue else annotations_of(judging, run, check.gate),
         line_threads=settings.annotations is Annotations.THREADS,
@@ -163,12 +168,12 @@ def _post(
     except PlatformError as error:
         raise from_platform(error) from None
     judging.notices.extend(published.refused)
-    if published.moved:
+    if published.moved and not alone:
         judging.moved[check.subject.name] = published.moved
     if published.annotated:
         judging.annotated.add(check.gate.target.id)
     remember_posting(check.subject.name)
-    return published.actions
+    return published.actions or tuple(f"nothing was posted: {reason}" for reason in published.moved if alone)
 
 
 def about(judging: Judging, run: Run, gates: Sequence[Gate], decisive: Gate) -> Run:

@@ -170,6 +170,8 @@ class Publication:
     """What to say at lines of the changed files: all that there is to say, so what stands beyond it is outdated."""
     line_threads: bool = False
     """Azure DevOps: whether each of them is a thread on its line."""
+    yields: bool = False
+    """Whether to leave alone a verdict that was read later than this one (``bot.engine.racing``)."""
     look_again: bool = False
     """Whether to look, once it is posted, whether the pull request moved while it was judged."""
     ask: ReviewRequest | None = None

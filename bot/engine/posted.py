@@ -7,7 +7,6 @@ on Azure DevOps), so that a run that judges many pull requests knows which of th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,10 +37,6 @@ class Posted:
             other.facts_digest,
             other.policy_digest,
         )
-
-    def overtaken(self, others: Iterable[Posted]) -> bool:
-        """Whether one of them was read later."""
-        return any(other.read_at > self.read_at for other in others)
 
     def __str__(self) -> str:
         at = self.read_at.astimezone(UTC).strftime(_INSTANT)

@@ -76,6 +76,7 @@ class Transport:
         on_wait: Callable[[str, float], None] = _unseen,
         on_request: Callable[[Sent], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a transport.
 
@@ -90,6 +91,7 @@ class Transport:
             on_wait: told why, and for how many seconds, before each wait.
             on_request: the ledger hook: told of each request after its answer.
             sleep: waits.
+            clock: tells those who use the transport how long something took.
         """
         self.budget = WaitBudget(max_wait, on_wait, sleep)
         self.revalidation = Revalidation()
@@ -103,6 +105,7 @@ class Transport:
         self._rates = known | dict(rates or {})
         self._on_request = on_request
         self.sleep = sleep
+        self.clock = clock
         self._lock = threading.Lock()
         self._counts: dict[Platform, int] = {}
         self._depths: dict[Platform, int] = {}

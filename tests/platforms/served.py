@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bot.engine.ports import Provider
@@ -20,9 +21,9 @@ class Served:
         self.sandbox = Sandbox(Scenario.model_validate(world)).start()
         self.transports: list[Transport] = []
 
-    def provider(self, platform: str, token: str = "all") -> Provider:
+    def provider(self, platform: str, token: str = "all", clock: Callable[[], float] = lambda: 0.0) -> Provider:
         """``github`` or ``azure``."""
-        transport = Transport(backoff=0.001, sleep=lambda _: None)
+        transport = Transport(backoff=0.001, sleep=lambda _: None, clock=clock)
         self.transports.append(transport)
         now = self.sandbox.world.now
         if platform == "github":

@@ -7,12 +7,13 @@ see, and closed when there is nothing left to do: an open one would trip the pol
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from bot.engine.ports import PlatformError, Publication, Published
 from bot.engine.posted import Posted, read_posted
+from bot.engine.racing import MISPLACED, OVERTAKEN, misplaced, overtaken
 from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops.change import MARKER, thread_property
@@ -50,6 +51,8 @@ class AzureDevOpsPublisher:
 
     def publish(self, publication: Publication) -> Published:
         """Post the status, then bring the thread up to date. Raises ``PlatformError`` where the status is refused."""
+        if publication.yields and (newer := self._newer(publication, overtaken, OVERTAKEN)):
+            return Published((), moved=newer)
         actions: list[str] = []
         refused: list[str] = []
         author = self._status(publication, actions)
@@ -67,7 +70,10 @@ class AzureDevOpsPublisher:
             refused += not_asked
         if len(actions) > 1:
             self._reads.drop((publication.subject.id, "threads"))
-        moved = self._overtaken(publication) if publication.look_again else ()
+        moved: tuple[str, ...] = ()
+        if publication.look_again:
+            self._reads.drop((publication.subject.id, "statuses"))
+            moved = self._newer(publication, misplaced, MISPLACED)
         return Published(tuple(actions), tuple(refused), moved=moved)
 
     def begin(self, subject: PullRequest, context: str, details_url: str | None) -> Published:
@@ -77,10 +83,11 @@ class AzureDevOpsPublisher:
         self._send_status(Publication(subject, context, Verdict.WAITING, "Judging", "", None, details_url=details_url))
         return Published((f"Posted the status {GENRE}/{context}: {STATES[Verdict.WAITING]}.",))
 
-    def _overtaken(self, publication: Publication) -> tuple[str, ...]:
-        """Whether another run has read the pull request later and spoken before us: statuses stay, so it shows."""
-        subject, ours = publication.subject, publication.rests_on
-        self._reads.drop((subject.id, "statuses"))
+    def _newer(
+        self, publication: Publication, raced: Callable[[Posted | None, Sequence[Posted | None]], bool], words: str
+    ) -> tuple[str, ...]:
+        """What another run knows better, in words: statuses are never taken back, so whatever was said shows."""
+        subject = publication.subject
         try:
             statuses = self._reads.statuses(subject)
         except PlatformError:  # it cannot be told, and the next run looks at everything anew
@@ -88,11 +95,8 @@ class AzureDevOpsPublisher:
         said = [status for status in statuses if _named(status, publication.context)]
         if any((status.get("iterationId") or 0) > (subject.iteration or 0) for status in said):
             return ("it has another head",)
-        kept = [_rests_on(status) for status in said]
-        if ours is None or ours not in kept:
-            return ()  # nothing was posted: what stood said the same
-        before = [posted for posted in kept[: kept.index(ours)] if posted is not None]
-        return ("a newer verdict was posted",) if ours.overtaken(before) else ()
+        here = [_rests_on(status) for status in said if status.get("iterationId") == subject.iteration]
+        return (words,) if raced(publication.rests_on, here) else ()
 
     def _lines(self, publication: Publication, author: str | None, actions: list[str], refused: list[str]) -> None:
         """Bring the threads on lines up to date; where none are wanted any more, those that stand are closed."""

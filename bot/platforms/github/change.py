@@ -377,6 +377,7 @@ def seen_checks(memory: Memory, subject: PullRequest, found: Found) -> list[Json
     """What reported on the head; a publisher will want to know it."""
     nodes = found.all(_CONTEXTS)
     if (seen := memory.pull_requests.get(subject.id)) is not None:
+        seen.checks_seen_at = memory.clock()
         seen.check_runs[subject.head_sha] = tuple(
             SeenRun(int(node["databaseId"]), str(node["name"]), str(node.get("externalId") or ""), _app(node) or "")
             for node in nodes

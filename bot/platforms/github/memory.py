@@ -41,6 +41,8 @@ class SeenPullRequest:
     """Its first comments; None: not read, or not all of them fit in a page."""
     check_runs: dict[str, tuple[SeenRun, ...]] = field(default_factory=dict)
     """Check runs by the commit that they are on: the head, or what a merge queue made of it. None of a commit: not read."""
+    checks_seen_at: float = 0.0
+    """When they were read, by the clock of the memory."""
     statuses: dict[str, dict[str, str]] = field(default_factory=dict)
     """Commit statuses by the commit that they are on: the address that each context's newest leads to."""
     moving: Mapping[str, Json] | None = None
@@ -60,6 +62,8 @@ class Memory:
     """By repository: who has said something of its pull requests that were read, by ``Person.id``."""
     repositories_of: dict[str, int] = field(default_factory=dict)
     """By owner: how many repositories there are."""
+    clock: Callable[[], float] = lambda: 0.0
+    """Tells how long ago something was seen; without one nothing grows old."""
     blobs: MutableMapping[str, str] = field(default_factory=dict)
     """Texts by blob: content never changes under its name."""
     permissions: dict[tuple[str, str], Future[Permission | None]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from bot.platforms.github.client import Json
 LATELY = (
     "lately: reviews(last: 10) { nodes { databaseId state } } "
     "tried: commits(last: 1) { nodes { commit { oid statusCheckRollup { contexts(first: 100) { nodes { __typename "
-    "... on CheckRun { databaseId name conclusion } ... on StatusContext { context state } } } } } } }"
+    "... on CheckRun { databaseId name conclusion externalId } ... on StatusContext { context state } } } } } } }"
 )
 """What is read of a pull request besides what the subject takes."""
 SELECTION = f"state title body isDraft headRefOid baseRefName labels(first: 50) {{ nodes {{ name }} }} {LATELY}"
@@ -33,17 +33,30 @@ _WORDS = {
 
 def state_of(node: Json) -> Mapping[str, Json]:
     """What of the pull request can move, from an answer to ``SELECTION``."""
-    commits = (node.get("tried") or {}).get("nodes") or []
-    rollup = ((commits[-1] or {}).get("commit") or {}).get("statusCheckRollup") if commits else None
-    contexts = ((rollup or {}).get("contexts") or {}).get("nodes") or []
     return {
         **{key: node.get(key) for key in ("title", "body", "isDraft", "headRefOid", "baseRefName")},
         "labels": sorted(each["name"] for each in (node.get("labels") or {}).get("nodes") or [] if each),
         "reviews": [
             [each["databaseId"], each["state"]] for each in (node.get("lately") or {}).get("nodes") or [] if each
         ],
-        "checks": sorted(_check(each) for each in contexts if each),
+        "checks": sorted(_check(each) for each in _reported(node)),
     }
+
+
+def runs_of(node: Json) -> list[tuple[int, str, str]]:
+    """Each check run on the head, from an answer to ``SELECTION``, the oldest first: its id, name and external id."""
+    return sorted(
+        (int(each["databaseId"]), str(each["name"]), str(each.get("externalId") or ""))
+        for each in _reported(node)
+        if each["__typename"] == "CheckRun"
+    )
+
+
+def _reported(node: Json) -> list[Json]:
+    """What reported on the head."""
+    commits = (node.get("tried") or {}).get("nodes") or []
+    rollup = ((commits[-1] or {}).get("commit") or {}).get("statusCheckRollup") if commits else None
+    return [each for each in ((rollup or {}).get("contexts") or {}).get("nodes") or [] if each]
 
 
 def moved(before: Mapping[str, Json], after: Mapping[str, Json], context: str, *, checks: bool) -> tuple[str, ...]:

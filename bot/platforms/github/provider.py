@@ -148,7 +148,8 @@ class GitHubProvider:
         self._own = transport is None
         self.transport = transport or Transport()
         self.client = GitHubClient(token, api_url, graphql_url, self.transport)
-        self.memory = Memory() if blobs is None else Memory(blobs=blobs)
+        clock = self.transport.clock
+        self.memory = Memory(clock=clock) if blobs is None else Memory(clock=clock, blobs=blobs)
         self._now = now
         self._connections = tuple(connections)
         self._read_work_items = work_item_reader

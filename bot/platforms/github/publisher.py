@@ -28,6 +28,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.engine.ports import PlatformError, Publication, Published
 from bot.engine.posted import Posted, read_posted
+from bot.engine.racing import MISPLACED, OVERTAKEN, SLOW, UNSEEN, misplaced, overtaken
 from bot.model.annotations import Annotation
 from bot.model.facts import UnknownKind
 from bot.model.results import Verdict
@@ -77,18 +78,22 @@ class GitHubPublisher:
         """Post or update the check and the comment. Raises ``PlatformError`` when not even the check could be posted."""
         found_checks: list[list[SeenRun]] = []
         found_comments: list[list[Json] | PlatformError] = []
-        looks: list[Callable[[], None]] = [lambda: found_checks.append(self._checks(publication))]
+        looks: list[Callable[[], None]] = [lambda: found_checks.append(self._own_runs(publication))]
         if publication.comment is not None:
             looks.append(lambda: found_comments.append(self._comments(publication.subject)))
         self._client.transport.gather(looks)
-        tasks: list[Callable[[], Published]] = [lambda: self._check(publication, found_checks[0])]
+        if publication.yields and overtaken(publication.rests_on, self._said(publication, found_checks[0])):
+            return Published((), moved=(OVERTAKEN,))
+        looked = self._memory.clock()
+        tasks: list[Callable[[], Published]] = [lambda: self._check(publication, _newest(found_checks[0]))]
         if publication.comment is not None:
             tasks += self._comment_tasks(publication, publication.comment, found_comments[0])
         if (ask := publication.ask) is not None:
             tasks.append(lambda: request_reviews(self._client, publication.subject, ask))
         done = self._client.transport.gather(tasks)
         if publication.look_again:
-            done = [*done, self._look_again(publication)]
+            slow = self._memory.clock() - looked > UNSEEN
+            done = [*done, Published((), moved=(SLOW,) if slow else ()), self._look_again(publication)]
         return Published(
             actions=tuple(line for one in done for line in one.actions),
             refused=tuple(line for one in done for line in one.refused),
@@ -130,6 +135,15 @@ class GitHubPublisher:
             return Published(())  # it cannot be told, and the next run looks at everything anew
         rests_on_checks = subject.head_sha in seen.check_runs
         moved = moving.moved(seen.moving, moving.state_of(found.node), publication.context, checks=rests_on_checks)
+        kept = [
+            _kept(subject, external)
+            for _, name, external in moving.runs_of(found.node)
+            if name == publication.context and found.node.get("headRefOid") == subject.head_sha
+        ]
+        if misplaced(
+            publication.rests_on, [publication.rests_on, *(read_posted(one) for one in kept if one is not None)]
+        ):
+            moved = (*moved, MISPLACED)
         latest = [one for one in (found.node.get("latest") or {}).get("nodes") or [] if one]
         own = sorted(self._own(publication.context, latest), key=lambda one: int(one["databaseId"]))
         if publication.comment is None or len(own) < 2:
@@ -163,18 +177,31 @@ class GitHubPublisher:
         address = seen.statuses.get(subject.head_sha, {}).get(context, "")
         return read_posted(_kept(subject, unquote(urlsplit(address).fragment)) or "")
 
-    def _checks(self, publication: Publication) -> list[SeenRun]:
-        """The check runs that earlier runs posted under this name on this commit, the newest of each App."""
+    def _own_runs(self, publication: Publication) -> list[SeenRun]:
+        """The check runs that earlier runs posted under this name on this commit, in the order in which they were made.
+
+        Those that were seen long ago are looked at again, where it matters what was said meanwhile.
+        """
         subject = publication.subject
         seen = self._memory.pull_requests.get(subject.id)
         runs = seen.check_runs.get(subject.head_sha) if seen is not None else None
+        if seen is not None and publication.yields and self._memory.clock() - seen.checks_seen_at > UNSEEN:
+            runs = None
         if runs is None:
             runs = self._listed(publication)
-        newest: dict[str, SeenRun] = {}
-        for run in sorted(runs, key=lambda run: run.id):
-            if run.name == publication.context and _kept(subject, run.external_id) is not None:
-                newest[run.app] = run
-        return sorted(newest.values(), key=lambda run: -run.id)
+        return sorted(
+            (run for run in runs if run.name == publication.context and _kept(subject, run.external_id) is not None),
+            key=lambda run: run.id,
+        )
+
+    def _said(self, publication: Publication, runs: Sequence[SeenRun]) -> list[Posted | None]:
+        """What our check runs and, where there are none, our commit status rest on."""
+        subject = publication.subject
+        seen = self._memory.pull_requests.get(subject.id)
+        if runs or seen is None:
+            return [read_posted(_kept(subject, run.external_id) or "") for run in runs]
+        address = seen.statuses.get(subject.head_sha, {}).get(publication.context, "")
+        return [read_posted(_kept(subject, unquote(urlsplit(address).fragment)) or "")]
 
     def _listed(self, publication: Publication) -> tuple[SeenRun, ...]:
         subject = publication.subject
@@ -377,6 +404,11 @@ class GitHubPublisher:
             seen.comments = tuple(posted if one["databaseId"] == node["id"] else one for one in seen.comments)
         else:
             seen.comments = (*seen.comments, posted)
+
+
+def _newest(runs: Sequence[SeenRun]) -> list[SeenRun]:
+    """Of these check runs the newest of each App, the newest of all first."""
+    return sorted({run.app: run for run in runs}.values(), key=lambda run: -run.id)
 
 
 def bounded(text: str, longest: int, sign: str) -> str:
