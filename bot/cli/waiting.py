@@ -94,19 +94,26 @@ def wait_for_checks(
     left: timedelta | None = limit
     while left and (waits := [(one, gate, names) for one, gate in judged if (names := awaited(judging, gate))]):
         said = ""
+        stood = {
+            gate.target.id: before for _, gate, _ in waits if (before := _judged_checks(judging, gate)) is not None
+        }
         while left:
             now = "; ".join(f"{gate.target.name}: {_named(names)}" for _, gate, names in waits)
             if now != said:
                 _say(f"waiting up to {_length(left)} for checks of {now}")
                 said = now
             left = next(pauses, None)
-            looks = [_Look.at(judging, one, gate, names) for one, gate, names in waits]
-            if over := next((look.over for look in looks if look.over), ""):
-                _say(over)
-                return Waited(judging, judged, over)
-            waits = [
-                (one, gate, look.running) for (one, gate, _), look in zip(waits, looks, strict=True) if look.running
-            ]
+            still = []
+            for one, gate, names in waits:
+                look = _look(judging, one, gate)
+                if isinstance(look, str):
+                    _say(look)
+                    return Waited(judging, judged, look)
+                if look is not None:
+                    names = _running(names, look, stood.setdefault(gate.target.id, look))
+                if names:
+                    still.append((one, gate, names))
+            waits = still
             if not waits:
                 break
         judging, judged = again()
@@ -138,41 +145,41 @@ def watch(judging: Judging, judged: Judged, again: Callable[[], tuple[Judging, J
     return Waited(judging, judged)
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """How things stand with what one gate waits for."""
+def _look(judging: Judging, target: Target, gate: Gate) -> tuple[Check, ...] | str | None:
+    """Read the pull request and its checks, and nothing else: the checks that others reported; None where they cannot be read
+    now; or why waiting is over.
+    """
+    provider, before = judging.provider_of(gate.target), gate.target
+    assert isinstance(before, PullRequest)
+    try:
+        subject = provider.resolve(target)
+    except PlatformError as wrong:
+        _say(f"{target} cannot be read at the moment: {wrong}")
+        return None
+    assert isinstance(subject, PullRequest)
+    if closed := _over(subject):
+        return closed
+    if subject.head_sha != before.head_sha:
+        return f"{before.name} has a newer head, {subject.head_sha[:12]}: waiting for the old one is over."
+    for _, _, answer in provider.load({FactRequest(Checks): [subject]}, Known()):
+        if isinstance(answer, Loaded) and isinstance(answer.value, Checks):
+            settings = judging.configurations[gate.policy_digest].gate
+            return without_own(answer.value, settings.posted([subject]), own_run(judging.session.environ)).checks
+        assert isinstance(answer, Unavailable | NotSupported)
+        _say(f"the checks of {before.name} cannot be read at the moment: {answer.reason}")
+    return None
 
-    running: tuple[str, ...] = ()
-    """What is still awaited."""
-    over: str = ""
 
-    @classmethod
-    def at(cls, judging: Judging, target: Target, gate: Gate, names: Sequence[str]) -> _Look:
-        """Read the pull request and its checks, and nothing else. What cannot be read now is awaited still."""
-        provider, before = judging.provider_of(gate.target), gate.target
-        assert isinstance(before, PullRequest)
-        try:
-            subject = provider.resolve(target)
-        except PlatformError as wrong:
-            _say(f"{target} cannot be read at the moment: {wrong}")
-            return cls(tuple(names))
-        assert isinstance(subject, PullRequest)
-        if closed := _over(subject):
-            return cls(over=closed)
-        if subject.head_sha != before.head_sha:
-            return cls(
-                over=f"{before.name} has a newer head, {subject.head_sha[:12]}: waiting for the old one is over."
-            )
-        request = FactRequest(Checks)
-        answers = [answer for _, _, answer in provider.load({request: [subject]}, Known())]
-        match answers:
-            case [Loaded(value=Checks() as checks)]:
-                settings = judging.configurations[gate.policy_digest].gate
-                others = without_own(checks, settings.posted([subject]), own_run(judging.session.environ))
-                return cls(tuple(name for name in names if _is_awaited(name, others.checks)))
-            case [Unavailable() | NotSupported() as refusal]:
-                _say(f"the checks of {before.name} cannot be read at the moment: {refusal.reason}")
-        return cls(tuple(names))
+def _judged_checks(judging: Judging, gate: Gate) -> tuple[Check, ...] | None:
+    """The checks that were judged, where a rule asked for them."""
+    found = judging.judged.known.value(Checks, gate.target)
+    return None if found is None else found.checks
+
+
+def _running(names: Sequence[str], now: Sequence[Check], before: Sequence[Check]) -> tuple[str, ...]:
+    """What is awaited still. Where anything at all is awaited (``*``), it is until something has moved."""
+    moved = frozenset(now) != frozenset(before)
+    return tuple(name for name in names if (not moved if name == "*" else _is_awaited(name, now)))
 
 
 def _is_awaited(name: str, checks: Sequence[Check]) -> bool:
@@ -217,7 +224,7 @@ def _over(subject: PullRequest) -> str:
 
 def _named(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return ", ".join("any" if name == "*" else name for name in names[:NAMED]) + more
 
 
 def _length(time: timedelta) -> str:

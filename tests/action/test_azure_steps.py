@@ -71,6 +71,16 @@ def test_a_dry_run_posts_nothing_and_forgives_nothing(machine: Machine) -> None:
     assert statuses(machine, 12) == []
 
 
+def test_sarif_files_are_looked_for_in_the_sources(machine: Machine) -> None:
+    sources = machine.world.folder / "sources"
+    sources.mkdir(exist_ok=True)
+    (sources / "good.sarif").write_text('{"version": "2.1.0", "runs": []}')
+    assert validation(machine, 14, dryRun=True, sarif="good.sarif").code == 0
+    ran = validation(machine, 14, dryRun=True, sarif="good.sarif none.sarif")
+    assert ran.code == 2
+    assert f"{sources}/none.sarif: it cannot be read" in " ".join(ran.log.split())
+
+
 def test_a_build_of_a_branch_is_refused(machine: Machine) -> None:
     ran = machine.build(GATE, {}, BUILD_REASON="IndividualCI")
     assert ran.code == 2, ran.log

@@ -147,6 +147,19 @@ def test_when_there_is_nobody_left_to_tell_it_gives_up(
 
 
 @BOTH
+def test_its_own_earlier_verdict_is_no_check_that_it_waits_for(demo: World, gate: Any, target: str) -> None:
+    """Nothing has reported but a verdict of ours that waits; then something reports."""
+    push = happens(demo, push={"commits": [{"message": "More", "files": {"src/more.py": "M = 1\n"}}]})
+    push()
+    everything = POLICY.replace('checks: ["*slow"]', "leave_out: [lint, semgrep]")
+    first, _ = gate(target, "--wait", "0s", policy=everything)
+    assert first.code == 5, first.out + first.err
+    assert posted(demo) in (["in_progress"], ["pending"])
+    ended, script = gate(target, policy=everything, steps=[nothing, check(demo, conclusion="success")])
+    assert (ended.code, len(script.slept)) == (0, 2), ended.out + ended.err
+
+
+@BOTH
 def test_a_pause_reads_the_pull_request_and_its_checks_alone(demo: World, gate: Any, target: str) -> None:
     check(demo, state="in_progress")()
     sent: list[int] = []
