@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from bot.policy.load import shipped_packs
 from tests.cli.conftest import Ended, World, demo_scenario
 
 REPOSITORY = {"github": "github:acme/payments", "azure-devops": "ado:acme/Payments/payments"}
@@ -193,3 +194,20 @@ def test_what_several_need_is_asked_for_once(world: Callable[[dict[str, Any]], W
         asked[platform] = [one["path"].lower() for one in served.ledger()]
     assert sum(path.endswith("/collaborators/cleo/permission") for path in asked["github"]) == 1
     assert sum(path.endswith("/workitemsbatch") for path in asked["azure-devops"]) == 1
+
+
+@ON_BOTH
+def test_facts_of_every_shipped_policy_are_the_same_one_by_one_and_together(demo: World, platform: str) -> None:
+    packs = ", ".join(f"pack:{name}" for name in shipped_packs())
+    config = demo.write("packs.yml", f"apiVersion: almguard/v1\nkind: Config\npolicies: [{packs}]\n")
+    numbers = (12, 13, 14)
+    for number in numbers:
+        assert demo.call("gate", ONE[platform].format(number), "--config", config).code in (1, 3, 5)
+    for target in (REPOSITORY[platform], WHOLE[platform]):
+        ended = demo.call("gate", "--all-open", target, "--config", config, "--format", "json")
+        assert {subject["name"] for subject in ended.json()["subjects"]} >= {
+            ONE[platform].format(number).partition(":")[2] for number in numbers
+        }
+        said = " ".join(ended.json()["notices"])
+        moved = len(ended.json()["subjects"]) - len(numbers) if target == REPOSITORY[platform] else 0
+        assert f"{moved} moved" in said, said
