@@ -137,7 +137,13 @@ def test_a_job_knows_which_commit_its_files_are_of(served: World, tmp_path: Path
     head = served.sandbox.world.repository("acme", "payments").pull_requests[12].head  # type: ignore[union-attr]
     merge = "e" * 40
     file = sarif(served, versionControlProvenance=[{"revisionId": merge}])
-    for at, outcome in ((head, "pass"), ("d" * 40, "unknown")):
+    silent = sarif(served, name="silent.sarif")
+    for given, at, outcome in (
+        (file, head, "pass"),
+        (file, "d" * 40, "unknown"),
+        (silent, head, "pass"),
+        (silent, "d" * 40, "unknown"),
+    ):
         payload = {
             "action": "synchronize",
             "number": 12,
@@ -156,7 +162,7 @@ def test_a_job_knows_which_commit_its_files_are_of(served: World, tmp_path: Path
             "GITHUB_REPOSITORY": "acme/payments",
             "GITHUB_SHA": merge,
         }
-        result = judged(served, "", file, environ=environ)
+        result = judged(served, "", given, environ=environ)
         assert result["outcome"] == outcome, result
 
 

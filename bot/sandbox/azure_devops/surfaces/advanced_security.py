@@ -161,7 +161,7 @@ def alert_document(call: Call, repository: Repository, part: AlertPart) -> Json:
 
 @answers("alerts", "GET", ADVSEC)
 def alerts(call: Call) -> object:
-    """A repository's alerts, or one of them; ``criteria.*`` chooses."""
+    """A repository's alerts, or one of them; ``criteria.*`` chooses. A pull request's tried merge has its base's, too."""
     repository = call.repository
     if not _enabled(repository):
         raise _not_enabled(repository)
@@ -186,7 +186,7 @@ def alerts(call: Call) -> object:
         if (not states or str(row["state"]) in states)
         and (not severities or str(row["severity"]) in severities)
         and (not kind or row["alertType"] == kind)
-        and (not ref or row["gitRef"] == ref)
+        and (not ref or row["gitRef"] in (ref, branch if ref.startswith("refs/pull/") else ref))
         and (not ids or str(row["alertId"]) in ids)
         and (not default or row["gitRef"] == branch)
     ]
