@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bot.sandbox.history import ReferenceMissing
 from bot.sandbox.identity import people_only, repository_logins
-from bot.sandbox.posting import add_check, add_review, add_thread, resolve_updated
+from bot.sandbox.posting import EDITED, add_check, add_review, add_thread, edit, resolve_updated
 from bot.sandbox.scenario import (
     CheckPart,
     Part,
@@ -73,11 +73,9 @@ def happen(world: World, event: Event) -> dict[str, object]:
 def _touch(world: World, repository: Repository, pull_request: PullRequest, event: Event) -> None:
     now = world.clock()
     if event.set:
+        edit(repository, pull_request, {name: event.set[name] for name in EDITED if name in event.set}, now)
         pull_request.part = PullRequestPart.model_validate({**_fields(pull_request.part), **event.set})
         world.meet([*pull_request.part.assignees, *people_only(pull_request.part.requested_reviewers)])
-        if "labels" in event.set:
-            pull_request.labels = list(pull_request.part.labels)
-            pull_request.ado_labels = list(pull_request.part.labels)
         if "target" in event.set:
             pull_request.target = pull_request.part.target or repository.default_branch
         if event.set.get("state") in ("closed", "merged"):
@@ -111,6 +109,7 @@ def _touch(world: World, repository: Repository, pull_request: PullRequest, even
 def _move_work_item(world: World, event: Event) -> dict[str, object]:
     for item in world.work_items:
         if item.id == event.work_item:
+            item.remember()
             item.part = WorkItemPart.model_validate({**_fields(item.part), **event.set})
             item.changed_at = world.clock()
             item.closed_at = (item.closed_at or world.clock()) if item.closed else None

@@ -110,6 +110,18 @@ class Review:
     """From 1."""
     at: datetime
     body: str
+    dismissed_at: datetime | None = None
+    """When ``state`` became what it is; until then it was what its part says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of a pull request's title, body, labels or assignees."""
+
+    at: datetime
+    field: str
+    before: str | tuple[str, ...]
+    after: str | tuple[str, ...]
 
 
 @dataclass(slots=True)

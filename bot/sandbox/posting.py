@@ -6,14 +6,24 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.sandbox.identity import number
-from bot.sandbox.posted import AdoComment, AdoStatus, AdoThread, CheckRun, IssueComment, Review, ReviewThread, Status
+from bot.sandbox.posted import (
+    AdoComment,
+    AdoStatus,
+    AdoThread,
+    CheckRun,
+    Edit,
+    IssueComment,
+    Review,
+    ReviewThread,
+    Status,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.sandbox.history import History
     from bot.sandbox.pull_requests import PullRequest
-    from bot.sandbox.scenario import CheckPart, ReviewPart, ThreadPart
+    from bot.sandbox.scenario import CheckPart, Instant, ReviewPart, ThreadPart
     from bot.sandbox.world import Repository
 
 STATUS_STATES = {
@@ -49,6 +59,8 @@ def resolve_posted(repository: Repository, history: History) -> None:
             add_check(repository, pull_request, check)
         for thread in part.threads:
             add_thread(repository, pull_request, thread)
+        for change in part.edits:
+            edit(repository, pull_request, change.model_dump(exclude={"at"}, exclude_none=True), change.at)
         resolve_updated(pull_request, pull_request.created_at)
 
 
@@ -59,6 +71,7 @@ def resolve_updated(pull_request: PullRequest, at: datetime) -> None:
         *(push.at for push in pull_request.pushes),
         *(review.at for review in pull_request.reviews),
         *(thread.updated_at for thread in pull_request.ado_threads),
+        *(change.at for change in pull_request.edits),
     ]
     if pull_request.closed_at:
         said.append(pull_request.closed_at)
@@ -79,8 +92,32 @@ def add_review(repository: Repository, pull_request: PullRequest, part: ReviewPa
     ident = number("review", repository.full_name, pull_request.number, len(pull_request.reviews))
     sha = pull_request.pushes[push - 1].head_sha
     review = Review(ident, part, part.by, part.state, sha, push, at, part.body)
+    if part.dismissed_at is not None and (gone := repository.world.at(part.dismissed_at)) <= repository.world.clock():
+        review.state, review.dismissed_at = "dismissed", gone
     pull_request.reviews.append(review)
     return review
+
+
+EDITED = ("title", "body", "labels", "assignees")
+
+
+def edit(repository: Repository, pull_request: PullRequest, changed: dict[str, object], at: Instant) -> None:
+    """Change texts, labels or assignees, and keep what they were."""
+    when = repository.world.at(at)
+    for name in EDITED:
+        if name not in changed:
+            continue
+        before, after = _plain(getattr(pull_request.part, name)), _plain(changed[name])
+        if before != after:
+            pull_request.edits.append(Edit(when, name, before, after))
+    pull_request.part = pull_request.part.model_copy(update=changed)
+    if "labels" in changed:
+        pull_request.labels = list(pull_request.part.labels)
+        pull_request.ado_labels = list(pull_request.part.labels)
+
+
+def _plain(value: object) -> str | tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def add_check(repository: Repository, pull_request: PullRequest, part: CheckPart) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from bot.sandbox.git_objects import Change, Commit, GitRepository
-    from bot.sandbox.posted import AdoStatus, AdoThread, Review, ReviewRequested, ReviewThread
-    from bot.sandbox.scenario import PullRequestPart
+    from bot.sandbox.posted import AdoStatus, AdoThread, Edit, Review, ReviewRequested, ReviewThread
+    from bot.sandbox.scenario import Instant, PullRequestPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class PullRequest:
     ado_threads: list[AdoThread] = field(default_factory=list)
     ado_statuses: list[AdoStatus] = field(default_factory=list)
     ado_labels: list[str] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
 
     @property
     def author(self) -> str:
@@ -72,6 +74,16 @@ class PullRequest:
     def merge_base(self) -> str:
         """Where the change forked off."""
         return self.git.merge_base(self.base, self.head) or self.base
+
+    def linked(self, instant: Callable[[Instant], datetime], now: datetime) -> list[int]:
+        """The work items that are linked by hand at a moment."""
+        links = self.part.links
+        return [
+            number
+            for number in links.work_items
+            if (number not in links.since or instant(links.since[number]) <= now)
+            and (number not in links.until or instant(links.until[number]) > now)
+        ]
 
     def commits(self) -> list[Commit]:
         """The commits of the change, oldest first."""

@@ -206,6 +206,8 @@ class ReviewPart(Part):
     """Which push (from 1) it was made on; by default the newest one not younger than the review."""
     body: str = ""
     required: bool = False
+    dismissed_at: Instant | None = None
+    """When it was dismissed (GitHub), or the vote was taken back (Azure DevOps); until then it stood as given."""
 
 
 class CheckPart(Part):
@@ -242,6 +244,20 @@ class LinksPart(Part):
 
     work_items: list[int] = []
     """Azure DevOps work item relations; GitHub manually linked (closing) issues."""
+    since: dict[int, Instant] = {}
+    """When one of them was linked; those that are not named here were when the pull request was opened."""
+    until: dict[int, Instant] = {}
+    """When the link to one of them was taken away."""
+
+
+class EditPart(Part):
+    """What somebody made of a pull request's texts, labels or assignees at a moment."""
+
+    at: Instant
+    title: str | None = None
+    body: str | None = None
+    labels: list[str] | None = None
+    assignees: list[str] | None = None
 
 
 class PullRequestPart(Part):
@@ -271,7 +287,16 @@ class PullRequestPart(Part):
     checks: list[CheckPart] = []
     threads: list[ThreadPart] = []
     links: LinksPart = LinksPart()
+    edits: list[EditPart] = []
+    """What was changed about it later, oldest first; the fields above say how it was opened."""
     platforms: list[Platform] = ["github", "azure-devops"]
+
+
+class StatePart(Part):
+    """A state that a work item was in from a moment on."""
+
+    at: Instant
+    state: Literal["New", "Active", "Resolved", "Closed", "Removed"]
 
 
 class WorkItemPart(Part):
@@ -290,6 +315,8 @@ class WorkItemPart(Part):
     created_at: Instant = timedelta(days=-30)
     changed_at: Instant | None = None
     closed_at: Instant | None = None
+    history: list[StatePart] = []
+    """Earlier states, oldest first; ``state`` has held since ``closed_at``, or else ``changed_at``."""
     created_by: str = ""
     assigned_to: str = ""
     parent: int | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -101,6 +101,23 @@ class WorkItem:
     created_at: datetime
     changed_at: datetime
     closed_at: datetime | None
+    former: list[tuple[datetime, WorkItemPart, datetime | None]] = field(default_factory=list)
+    """Earlier revisions, oldest first: since when, what it was, and when it had been closed."""
+
+    def remember(self) -> None:
+        """Keep the present revision, for the past that it becomes."""
+        self.former.append((self.changed_at, self.part, self.closed_at))
+
+    def then(self, moment: datetime) -> WorkItem | None:
+        """The item as it was at a moment; None: it did not exist yet."""
+        if self.created_at > moment:
+            return None
+        since = self.closed_at or self.changed_at
+        if since <= moment or not self.former:
+            return self
+        begun = [each for each in self.former if each[0] <= moment] or self.former[:1]
+        changed, part, closed = begun[-1]
+        return replace(self, part=part, changed_at=changed, closed_at=closed, former=[])
 
     @property
     def closed(self) -> bool:
@@ -403,6 +420,10 @@ class World:
             changed_at=self.at(part.changed_at) if part.changed_at is not None else created,
             closed_at=max(created, self.at(closed)) if is_closed else None,
         )
+        for state in part.history:
+            at = self.at(state.at)
+            earlier = part.model_copy(update={"state": state.state})
+            item.former.append((at, earlier, at if state.state in ("Closed", "Removed") else None))
         self.work_items.append(item)
         return item
 

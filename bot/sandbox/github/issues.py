@@ -94,6 +94,7 @@ def edit_issue(call: Call, each: Repository, number: str) -> Body:
         gone = NOT_PLANNED if data.get("state_reason") == "not_planned" else "Closed"
         changed["state"] = gone if state == "closed" else "Active"
     with call.world.lock:
+        item.remember()
         item.part = item.part.model_copy(update=changed)
         item.changed_at = call.world.clock()
         item.closed_at = item.changed_at if item.closed else None

@@ -405,6 +405,7 @@ def test_every_type_was_among_the_answers(shop: Sandbox) -> None:
         ("pullRequest(number: 1)", "PullRequest"),
         ("pullRequest(number: 2)", "PullRequest"),
         ("pullRequest(number: 4)", "PullRequest"),
+        ("pullRequest(number: 4) { timelineItems(last: 30)", "PullRequestTimelineItemsConnection"),
         ("issue(number: 7)", "Issue"),
         ("codeowners", "RepositoryCodeowners"),
         ('ref(qualifiedName: "refs/tags/audited")', "Ref"),

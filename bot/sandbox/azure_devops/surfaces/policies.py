@@ -19,6 +19,8 @@ from bot.sandbox.azure_devops.votes import approvals, votes
 from bot.sandbox.identity import guid
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.sandbox.pull_requests import PullRequest
     from bot.sandbox.world import Project, Repository
 
@@ -239,12 +241,17 @@ def _evaluations(call: Call, number: int) -> list[Json]:
                 "status": status,
             }
             if status in ("approved", "rejected", "notApplicable"):
-                row["completedDate"] = stamp(pull_request.updated_at or pull_request.created_at)
+                row["completedDate"] = stamp(_completed(call, pull_request))
             if context:
                 row["context"] = context
             rows.append(row)
         return rows
     raise problems.pull_request_not_found()
+
+
+def _completed(call: Call, pull_request: PullRequest) -> datetime:
+    """When an evaluation came to its end: with the newest change of the pull request, but for what came after its own end."""
+    return min(pull_request.updated_at or pull_request.created_at, pull_request.closed_at or call.world.clock())
 
 
 def _state(call: Call, repository: Repository, pull_request: PullRequest, policy: Policy) -> tuple[str, Json]:
@@ -254,7 +261,7 @@ def _state(call: Call, repository: Repository, pull_request: PullRequest, policy
         case branch_policies.WORK_ITEMS:
             linked = [
                 each
-                for each in pull_request.part.links.work_items
+                for each in pull_request.linked(call.world.at, pull_request.closed_at or call.world.clock())
                 if call.world.work_item(call.collection.organization.name, each)
             ]
             return ("approved" if linked else "rejected"), {}
@@ -307,6 +314,9 @@ def _built(call: Call, repository: Repository, pull_request: PullRequest, policy
     ]
     # Where a scenario gives each of a pipeline's checks a policy of its own, each policy has the check of its name.
     runs = [run for run in runs if run[1].name == policy.settings.get("displayName")] or runs
+    # Nothing is evaluated any more once the pull request is completed.
+    ended = pull_request.closed_at
+    runs = [run for run in runs if ended is None or call.world.at(run[1].at) <= ended]
     if not runs:
         return "queued", {}
     position, check = runs[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import problems
@@ -114,7 +115,8 @@ def _complete(call: Call, repository: Repository, pull_request: PullRequest, bod
 def work_item_references(owner: Collection, pull_request: PullRequest) -> list[Json]:
     """The work items that are linked to a pull request."""
     world, name = owner.world, owner.organization.name
-    numbers = [each for each in pull_request.part.links.work_items if world.work_item(name, each)]
+    linked = pull_request.linked(world.at, world.clock())
+    numbers = [each for each in linked if world.work_item(name, each)]
     return [{"id": str(each), "url": f"{owner.url}/_apis/wit/workItems/{each}"} for each in numbers]
 
 
@@ -138,6 +140,8 @@ def _matching(call: Call, repositories: list[Repository]) -> list[Json]:
     source = call.text("searchCriteria.sourceRefName") or call.text("sourceRefName")
     creator = call.text("searchCriteria.creatorId") or call.text("creatorId")
     reviewer = call.text("searchCriteria.reviewerId") or call.text("reviewerId")
+    closed = call.text("searchCriteria.queryTimeRangeType", "created").lower() == "closed"
+    since, before = (_instant(call, f"searchCriteria.{name}") for name in ("minTime", "maxTime"))
     only = call.text("searchCriteria.repositoryId") or call.text("repositoryId")
     if status not in ("active", "completed", "abandoned", "all", "notset"):
         raise problems.bad_argument(f"The value '{status}' of searchCriteria.status is not valid.")
@@ -156,10 +160,24 @@ def _matching(call: Call, repositories: list[Repository]) -> list[Json]:
                 continue
             if reviewer and not _has_reviewer(call, repository, each, reviewer.lower()):
                 continue
+            at = each.closed_at if closed else each.created_at
+            if (since or before) and (at is None or (since and at < since) or (before and at > before)):
+                continue
             found.append((each, repository))
     found.sort(key=lambda pair: (pair[0].created_at, pair[0].number), reverse=True)
     skip, top = call.number("$skip", 0), call.number("$top", 101)
     return [document(call, repository, each, whole=False) for each, repository in found[skip : skip + top]]
+
+
+def _instant(call: Call, name: str) -> datetime | None:
+    text = call.text(name)
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise problems.bad_argument(f"The value '{text}' of {name} is not a date and time.") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _has_reviewer(call: Call, repository: Repository, pull_request: PullRequest, wanted: str) -> bool:

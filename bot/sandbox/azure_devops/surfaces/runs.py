@@ -152,7 +152,7 @@ def build_work_items(call: Call) -> object:
     found: dict[int, None] = {}
     for pull_request in build.definition.repository.pull_requests.values():
         if pull_request.merge_sha in shas or pull_request.number == build.pull_request:
-            found.update(dict.fromkeys(pull_request.part.links.work_items))
+            found.update(dict.fromkeys(pull_request.linked(call.world.at, call.world.clock())))
     known = [each for each in found if call.world.work_item(call.collection.organization.name, each)]
     return collection([{"id": str(each), "url": f"{call.collection.url}/_apis/wit/workItems/{each}"} for each in known])
 

@@ -15,6 +15,9 @@ from bot.sandbox.azure_devops.votes import VOTES
 from bot.sandbox.posted import AdoComment, AdoThread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
     from bot.sandbox.posted import Review
     from bot.sandbox.pull_requests import PullRequest
     from bot.sandbox.world import Repository
@@ -26,6 +29,8 @@ COMMENT_TYPES = ("unknown", "text", "codeChange", "system")
 
 SYSTEM_THREADS = 1_000_000
 """Ids from here on are the system's own, so that the scenario's keep theirs when votes are added."""
+TAKEN_BACK = 100_000
+"""And from here on among them those about votes that were taken back."""
 
 
 def _status(value: object) -> str:
@@ -93,25 +98,33 @@ def _typed(value: object) -> Json:
     return {"$type": "System.String", "$value": str(value)}
 
 
-def _vote_thread(call: Call, review: Review, position: int) -> Json:
-    """What the system says of a vote. It has no status, so that it never holds anything up."""
+def _vote_threads(call: Call, review: Review, position: int) -> Iterator[Json]:
+    """What the system says of a vote, and of its being taken back."""
+    if review.dismissed_at is None:
+        yield _vote_thread(call, review, position, VOTES[review.state], review.at)
+    else:
+        yield _vote_thread(call, review, position, VOTES[review.part.state], review.at)
+        yield _vote_thread(call, review, TAKEN_BACK + position, 0, review.dismissed_at)
+
+
+def _vote_thread(call: Call, review: Review, position: int, vote: int, at: datetime) -> Json:
+    """It has no status, so that it never holds anything up."""
     owner = call.collection
     who = identity(owner, review.by)
-    vote = VOTES[review.state]
     return {
         "pullRequestThreadContext": None,
         "id": SYSTEM_THREADS + position,
-        "publishedDate": stamp(review.at),
-        "lastUpdatedDate": stamp(review.at),
+        "publishedDate": stamp(at),
+        "lastUpdatedDate": stamp(at),
         "comments": [
             {
                 "id": 1,
                 "parentCommentId": 0,
                 "author": who,
                 "content": f"{account(owner, review.by).name} voted {vote}",
-                "publishedDate": stamp(review.at),
-                "lastUpdatedDate": stamp(review.at),
-                "lastContentUpdatedDate": stamp(review.at),
+                "publishedDate": stamp(at),
+                "lastUpdatedDate": stamp(at),
+                "lastContentUpdatedDate": stamp(at),
                 "commentType": "system",
                 "usersLiked": [],
             }
@@ -146,7 +159,7 @@ def threads(call: Call) -> object:
     rows = [thread_document(call, repository, pull_request, thread) for thread in pull_request.ado_threads]
     for position, review in enumerate(pull_request.reviews):
         if review.state != "commented":
-            rows.append(_vote_thread(call, review, position))
+            rows += _vote_threads(call, review, position)
     rows.sort(key=lambda row: str(row["publishedDate"]))
     return collection(rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.sandbox.azure_devops import problems, wiql
@@ -80,7 +81,7 @@ def fields_of(owner: Collection, item: WorkItem) -> Json:
     return fields
 
 
-def relations_of(owner: Collection, item: WorkItem) -> list[Json]:
+def relations_of(owner: Collection, item: WorkItem, at: datetime | None = None) -> list[Json]:
     """Links to other work items and to pull requests."""
     found: list[Json] = []
 
@@ -93,13 +94,14 @@ def relations_of(owner: Collection, item: WorkItem) -> list[Json]:
     for other in items_of(owner):
         if other.part.parent == item.id:
             related(CHILD, other.id, "Child")
-    for url in _artifacts(owner).get(item.id, ()):
+    for url in _artifacts(owner, at).get(item.id, ()):
         found.append({"rel": "ArtifactLink", "url": url, "attributes": {"name": "Pull Request"}})
     return found
 
 
-def _artifacts(owner: Collection) -> dict[int, list[str]]:
-    """Work item to the pull requests that are linked to it."""
+def _artifacts(owner: Collection, at: datetime | None = None) -> dict[int, list[str]]:
+    """Work item to the pull requests that are (or at a moment were) linked to it."""
+    moment = at or owner.world.clock()
     index = owner.current()
     found: dict[int, list[str]] = {}
     for repositories in index.repositories.values():
@@ -108,12 +110,14 @@ def _artifacts(owner: Collection) -> dict[int, list[str]]:
             if not linked and not repository.touched:  # whose history nobody has looked at, nobody has changed
                 continue
             for pull_request in served(repository):
-                for number in pull_request.part.links.work_items:
+                for number in pull_request.linked(owner.world.at, moment):
                     found.setdefault(number, []).append(artifact_id(owner, repository, pull_request.number))
     return found
 
 
-def document(call: Call, item: WorkItem, fields: list[str], *, expand: str = "none") -> Json:
+def document(
+    call: Call, item: WorkItem, fields: list[str], *, expand: str = "none", at: datetime | None = None
+) -> Json:
     """A WorkItem with the fields that were asked for; all without any."""
     owner = call.collection
     have = fields_of(owner, item)
@@ -123,7 +127,7 @@ def document(call: Call, item: WorkItem, fields: list[str], *, expand: str = "no
     url = f"{owner.url}/_apis/wit/workItems/{item.id}"
     body: Json = {"id": item.id, "rev": 1, "fields": have, "url": url}
     if expand in ("all", "relations"):
-        relations = relations_of(owner, item)
+        relations = relations_of(owner, item, at)
         if relations:
             body["relations"] = relations
     if expand in ("all", "links"):
@@ -134,7 +138,9 @@ def document(call: Call, item: WorkItem, fields: list[str], *, expand: str = "no
     return body
 
 
-def _many(call: Call, numbers: list[int], fields: list[str], expand: str, *, omit: bool) -> Json:
+def _many(
+    call: Call, numbers: list[int], fields: list[str], expand: str, *, omit: bool, at: datetime | None = None
+) -> Json:
     if len(numbers) > BATCH_LIMIT:
         raise problems.Problem(
             400,
@@ -153,9 +159,11 @@ def _many(call: Call, numbers: list[int], fields: list[str], expand: str, *, omi
     rows: list[Json | None] = []
     for number in numbers:
         item = visible.get(number)
+        if item is not None and at is not None:
+            item = item.then(at)
         if item is None and not omit:
             raise problems.work_item_not_found(number)
-        rows.append(document(call, item, fields, expand=expand) if item else None)
+        rows.append(document(call, item, fields, expand=expand, at=at) if item else None)
     return collection(rows)
 
 
@@ -200,7 +208,18 @@ def work_items_batch(call: Call) -> object:
         [str(each) for each in fields] if isinstance(fields, list) else [],
         ("none", "relations", "fields", "links", "all")[expand] if isinstance(expand, int) else str(expand).lower(),
         omit=str(policy).lower() in ("omit", "2"),
+        at=_moment(body.get("asOf")),
     )
+
+
+def _moment(text: object) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise problems.bad_argument(f"The value '{text}' of asOf is not a date and time.") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 @answers("artifact_uri_query", "POST", WORK)

@@ -33,6 +33,14 @@ TIMELINE = {
     "HEAD_REF_FORCE_PUSHED_EVENT": "HeadRefForcePushedEvent",
     "MERGED_EVENT": "MergedEvent",
     "CLOSED_EVENT": "ClosedEvent",
+    "RENAMED_TITLE_EVENT": "RenamedTitleEvent",
+    "LABELED_EVENT": "LabeledEvent",
+    "UNLABELED_EVENT": "UnlabeledEvent",
+    "ASSIGNED_EVENT": "AssignedEvent",
+    "UNASSIGNED_EVENT": "UnassignedEvent",
+    "CONNECTED_EVENT": "ConnectedEvent",
+    "DISCONNECTED_EVENT": "DisconnectedEvent",
+    "REVIEW_DISMISSED_EVENT": "ReviewDismissedEvent",
 }
 
 
@@ -59,7 +67,9 @@ class PullRequestThing(Thing, of="PullRequest"):
         self.merged_at = self.closed_at if self.merged else None
         self.created_at = stamp(request.created_at)
         self.updated_at = stamp(request.updated_at or request.created_at)
-        self.last_edited_at = self.editor = None
+        bodies = [change.at for change in request.edits if change.field == "body"]
+        self.last_edited_at = stamp(max(bodies, default=None))
+        self.editor = actor(c, part.author) if bodies else None
         self.author_association = association(c.world, repository, part.author)
         self.locked = False
         self.mergeable = "MERGEABLE" if not self.closed else "UNKNOWN"
@@ -290,10 +300,47 @@ class PullRequestThing(Thing, of="PullRequest"):
         for push in self.request.pushes:
             if push.forced:
                 yield stamp(push.at), "HeadRefForcePushedEvent", lambda p=push: self._forced(p)
+        yield from self._changes()
         if self.merged:
             yield self.closed_at, "MergedEvent", self._merged
         if self.closed:
             yield self.closed_at, "ClosedEvent", lambda: self._event("ClosedEvent", self.part.merged_by, self.closed_at)
+
+    def _changes(self) -> Any:
+        """Titles, labels, assignees, linked issues, dismissed reviews."""
+        for change in self.request.edits:
+            at = stamp(change.at)
+            if change.field == "title":
+                titles: dict[str, object] = {"previousTitle": change.before, "currentTitle": change.after}
+                yield self._change("RenamedTitleEvent", at, titles)
+            for kind, of, values in (
+                ("Labeled", "labels", [each for each in change.after if each not in change.before]),
+                ("Unlabeled", "labels", [each for each in change.before if each not in change.after]),
+                ("Assigned", "assignees", [each for each in change.after if each not in change.before]),
+                ("Unassigned", "assignees", [each for each in change.before if each not in change.after]),
+            ):
+                for value in values if change.field == of else ():
+                    about = {"label": self.new("Label", self.it, value)} if of == "labels" else {}
+                    yield self._change(f"{kind}Event", at, about or {"assignee": actor(self.c, value)}, value)
+        links, now = self.part.links, self.c.world.clock()
+        for kind, times in (("ConnectedEvent", links.since), ("DisconnectedEvent", links.until)):
+            for number_, when in times.items():
+                item, then = self.c.world.issue(self.it, number_), self.c.world.at(when)
+                if item is not None and then <= now:
+                    ends = {"source": self, "subject": self.new("Issue", self.it, item), "isCrossRepository": False}
+                    yield self._change(kind, stamp(then), ends, str(number_))
+        for review in self.request.reviews:
+            if review.dismissed_at is not None:
+                was = {"previousReviewState": REVIEW_STATES[review.part.state], "review": self._review(review)}
+                yield self._change("ReviewDismissedEvent", stamp(review.dismissed_at), was, str(review.id))
+
+    def _change(self, kind: str, at: str | None, about: dict[str, object], value: str = "") -> Any:
+        event = {
+            **self._event(kind, "", at),
+            "id": encode(kind, self.it.full_name, self.number, f"{at} {value}"),
+            **about,
+        }
+        return at, kind, lambda: event
 
     def _event(self, kind: str, login: str, at: str | None) -> dict[str, object]:
         who = actor(self.c, login or self.part.author)
@@ -316,7 +363,8 @@ class PullRequestThing(Thing, of="PullRequest"):
 
 def closing_numbers(repository: Repository, request: PullRequest, *, by_hand: bool = False) -> list[int]:
     """The issues of this repository that a pull request closes, each once."""
-    numbers = list(request.part.links.work_items)
+    world = repository.world
+    numbers = request.linked(world.at, world.clock())
     if not by_hand:
         numbers += closed_by(repository, request.part.body)
         numbers += [each for commit in request.commits() for each in closed_by(repository, commit.message)]
