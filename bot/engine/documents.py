@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from bot.engine.ports import Known
 from bot.engine.reach import can_reach, reach
@@ -17,10 +18,16 @@ from bot.policy.message import Message
 class Documents:
     """What is known, as expressions see it."""
 
-    def __init__(self, known: Known, values: Mapping[type, object]) -> None:
+    def __init__(
+        self,
+        known: Known,
+        values: Mapping[type, object],
+        untold: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    ) -> None:
         now = values[datetime]
         assert isinstance(now, datetime)
         self._known, self._now = known, now
+        self._untold = untold
         self._made: dict[tuple[str, frozenset[type[Fact]]], Document] = {}
 
     def of(self, subject: Subject, *texts: Expression | Message) -> Document:
@@ -33,7 +40,7 @@ class Documents:
                 if (holder := reach(subject, fact.subject)) is not None
                 and isinstance(answer := self._known.answer(fact, holder), Loaded)
             }
-            self._made[subject.id, wanted] = document(subject, facts, self._now)
+            self._made[subject.id, wanted] = document(subject, facts, self._now, self._untold.get(subject.id))
         return self._made[subject.id, wanted]
 
     def doubts(self, expression: Expression, answer: Undecided, subject: Subject, word: str) -> Iterator[Unknowing]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from bot.engine.documents import Documents
 from bot.engine.entries import EntryEvaluator
@@ -72,6 +73,7 @@ def judge(
     own_run: str = "",
     whole: bool = False,
     besides: Mapping[FactRequest, Sequence[Subject]] | None = None,
+    untold: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Judged:
     """Judge subjects of one platform by a configuration.
 
@@ -82,6 +84,8 @@ def judge(
     ``besides`` is what a report tells and no entry asks for: it is loaded along, and where it cannot be had nothing is lost.
 
     ``whole`` says that the subjects are all that there are, so that a waiver which none of them needs is needed by nobody.
+
+    ``untold`` names, by the subject's id, fields of subjects that are not known, each with why: no expression sees them.
 
     ``values`` are the run's own: ``now`` by ``datetime``, and the ``AnalyzerCatalogue``. Never raises for what a platform
     does: that is an unknown outcome and a gap.
@@ -104,7 +108,7 @@ def judge(
     gaps.extend(gap for gap in load(needs, provider, known, progress) if gap.fact not in unasked)
     _forget(own_checks, own_run, known)
     _identify(configuration, known, provider.platform)
-    results = tuple(_evaluate(selected, known, values, progress))
+    results = tuple(_evaluate(selected, Documents(known, values, untold), known, progress))
     gaps.extend(_within(results, gaps))
     results += tuple(result for each in waiving.values() for result in each.results())
     return Judged(tuple(subjects), results, tuple(gaps), known, tuple(waiving.values()))
@@ -217,9 +221,8 @@ def selectors(subject: Subject, known: Known) -> Mapping[type[Fact], Answer]:
 
 
 def _evaluate(
-    selected: Sequence[_Selected], known: Known, values: Mapping[type, object], progress: Progress
+    selected: Sequence[_Selected], documents: Documents, known: Known, progress: Progress
 ) -> Iterator[Result]:
-    documents = Documents(known, values)
     progress.total("rules", sum(len(choice.subjects) for choice in selected))
     for choice in selected:
         for subject in choice.subjects:

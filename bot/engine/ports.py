@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from bot.engine.posted import Posted
 from bot.engine.targets import Search, Target
 from bot.model.annotations import Annotation
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
 from bot.model.findings import Reviewer
+from bot.model.rehearsal import Merged
 from bot.model.results import Gap, Verdict
 from bot.model.subjects import Branch, Platform, PullRequest, Release, Subject
 from bot.policy.references import Fetched, Reference
@@ -134,6 +135,25 @@ class Provider(FactSource, Protocol):
 
     def close(self) -> None:
         """End connections and threads."""
+        ...
+
+
+@runtime_checkable
+class Historian(Provider, Protocol):
+    """A provider that can tell how merged pull requests stood when they were merged.
+
+    Facts about the subjects that these two give are read as of their merge, as far as the platform tells; ``past`` cuts off the
+    rest. The same provider must not judge them as they are now in the same run.
+    """
+
+    def merged(self, root: Subject, amount: int, branch: str | None = None) -> Iterator[Merged | Gap]:
+        """The newest merged pull requests under an organisation, a project or a repository, into the default branches or the
+        branch that is named, the newest first. What could not be listed or read is a ``Gap``.
+        """
+        ...
+
+    def as_merged(self, targets: Sequence[Target]) -> Iterator[Merged | Gap]:
+        """The pull requests that are named. One that is not merged, or cannot be read, is a ``Gap``."""
         ...
 
 

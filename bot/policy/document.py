@@ -25,12 +25,16 @@ class Undecided:
 class Document:
     """One subject and its facts, as expressions see them. Values are converted when they are first asked for, once."""
 
-    __slots__ = ("_known", "_values", "facts", "now", "subject")
+    __slots__ = ("_known", "_values", "facts", "now", "subject", "untold")
 
-    def __init__(self, subject: Subject, facts: Mapping[str, Fact], now: datetime) -> None:
+    def __init__(
+        self, subject: Subject, facts: Mapping[str, Fact], now: datetime, untold: Mapping[str, str] | None = None
+    ) -> None:
         self.subject = subject
         self.facts = facts
         self.now = now
+        self.untold = untold or {}
+        """Fields of the subject that are not known, each with why."""
         self._known = vocabulary(type(subject))
         self._values: dict[str, object] = {"now": now}
 
@@ -57,11 +61,17 @@ class Document:
         known = self._known[name.removeprefix(HAS) if asked else name]
         if known.fact is not None and known.fact.name not in self.facts:
             return None  # What was not read is neither set nor unset.
+        if self.why_untold(known):
+            return None
         value = self._raw(known)
         if asked:
             return value is not None
         # A name of its own may have the type of time; inside lists times are text.
         return value if isinstance(value, datetime) else plain(value)
+
+    def why_untold(self, name: Name) -> str:
+        """Why the field of the subject that the name stands for is not known; empty: it is."""
+        return self.untold.get(name.path[0], "") if name.fact is None and name.path else ""
 
     def _raw(self, name: Name) -> object:
         value: object = self.subject if name.fact is None else self.facts[name.fact.name]
@@ -72,6 +82,10 @@ class Document:
         return value
 
 
-def document(subject: Subject, facts: Mapping[str, Fact], now: datetime) -> Document:
-    """What expressions see of a subject. ``facts``: those that were loaded, by their names; others are left out."""
-    return Document(subject, facts, now)
+def document(
+    subject: Subject, facts: Mapping[str, Fact], now: datetime, untold: Mapping[str, str] | None = None
+) -> Document:
+    """What expressions see of a subject. ``facts``: those that were loaded, by their names; others are left out. ``untold``:
+    fields of the subject that are not known, with why.
+    """
+    return Document(subject, facts, now, untold)

@@ -252,6 +252,8 @@ def _undecided(error: str, document: Document) -> Undecided:
         known = vocabulary(type(document.subject)).get(name)
         if known is not None and known.fact is not None and known.fact.name not in document.facts:
             return Undecided(f"{known.fact.name} could not be read", missing=known.fact.name)
+        if known is not None and (why := document.why_untold(known)):
+            return Undecided(f"{name} is not known: {why}")
         return Undecided(f"{name} is not set here; ask has({name}) first")
     if "budget" in error.lower():
         return Undecided("the lists are too long for a loop in a condition", UnknownKind.TRUNCATED)

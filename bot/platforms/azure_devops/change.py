@@ -55,6 +55,10 @@ def reviews(wanted: Wanted) -> tuple[Reviews, str]:
     threads = reads.threads(subject)
     iterations = reads.iterations(subject)
     cast = _votes_cast(reads, threads)
+    later: frozenset[str] = frozenset()
+    if (moment := reads.moments.get(subject.id)) is not None:
+        later = frozenset(who for who, votes in cast.items() if votes[-1][0] > moment)
+        cast = {who: [one for one in votes if one[0] <= moment] for who, votes in cast.items()}
     found: list[Review] = []
     requested: list[str] = []
     for reviewer in document.get("reviewers") or ():
@@ -67,6 +71,8 @@ def reviews(wanted: Wanted) -> tuple[Reviews, str]:
         person = reads.subjects.person(reviewer)
         vote = int(reviewer.get("vote") or 0)
         history = cast.get(person.id, [])
+        if person.id in later:
+            vote = history[-1][1] if history else 0
         required = bool(reviewer.get("isRequired"))
         if vote in OPINIONS:
             at = next((when for when, cast_vote in reversed(history) if cast_vote == vote), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot.engine.ports import PlatformError
@@ -47,7 +48,16 @@ def checks(wanted: Wanted) -> tuple[Checks, str]:
         if str(value(evaluation, "configuration", "type", "id") or "").lower() == BUILD
         and (value(evaluation, "context", "buildId") or str(evaluation.get("status")).lower() not in NOT_STARTED)
     ]
+    if (moment := reads.moments.get(subject.id)) is not None:
+        builds = [_then(build, moment) for build in builds]
     return Checks((*builds, *_statuses(reads, subject))), subject.url
+
+
+def _then(build: Check, moment: datetime) -> Check:
+    """A build as it stood then: one that ended later was still running."""
+    if build.at is None or build.at <= moment:
+        return build
+    return replace(build, state=CheckState.PENDING, at=None, detail="running")
 
 
 def evaluations(reads: Reads, subject: PullRequest) -> list[Json]:
@@ -101,9 +111,12 @@ def _definition(reads: Reads, subject: PullRequest, number: object) -> Json | No
 def _statuses(reads: Reads, subject: PullRequest) -> list[Check]:
     newest: dict[str, Json] = {}
     moved = _head_since(reads, subject)
+    moment = reads.moments.get(subject.id)
     for status in reads.statuses(subject):
         iteration = status.get("iterationId")
         at = instant(status.get("creationDate"))
+        if moment is not None and at is not None and at > moment:
+            continue
         if iteration and subject.iteration is not None:
             on_head = int(iteration) == subject.iteration
         else:

@@ -17,6 +17,7 @@ from bot.model.facts import pipelines as pipeline_facts
 from bot.model.facts import protection as protection_facts
 from bot.model.facts import release as release_facts
 from bot.model.facts import repository as repository_facts
+from bot.model.rehearsal import Merged
 from bot.model.results import Gap
 from bot.model.subjects import (
     Branch,
@@ -48,6 +49,7 @@ from bot.platforms.azure_devops.client import Client, unavailable
 from bot.platforms.azure_devops.discovery import Discovery
 from bot.platforms.azure_devops.files import Version, content, tree
 from bot.platforms.azure_devops.loading import Loader, NoSuchThing, Wanted
+from bot.platforms.azure_devops.merged import CompletedPullRequests
 from bot.platforms.azure_devops.readings import READINGS
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.resolving import Resolver
@@ -133,6 +135,14 @@ class AzureDevOpsProvider:
     def discover(self, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
         """Every subject of these kinds under an organisation, a project or a repository."""
         return Discovery(self.reads, self._resolver, kinds).under(root)
+
+    def merged(self, root: Subject, amount: int, branch: str | None = None) -> Iterator[Merged | Gap]:
+        """The newest completed pull requests under an organisation, a project or a repository, as they stood then."""
+        return CompletedPullRequests(self.reads, self._resolver).newest(root, amount, branch)
+
+    def as_merged(self, targets: Sequence[Target]) -> Iterator[Merged | Gap]:
+        """Pull requests that are named, as they stood at their completion."""
+        return CompletedPullRequests(self.reads, self._resolver).named(targets)
 
     def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
         """The facts that must be loaded before this one."""

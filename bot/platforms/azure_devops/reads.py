@@ -33,6 +33,8 @@ class Reads:
         self._wanted: dict[str, set[str]] = {}
         self.judged: dict[str, PullRequest] = {}
         """Pull requests that were resolved, by the id of the branch that they go into: their evaluations hold its policies."""
+        self.moments: dict[str, datetime] = {}
+        """When pull requests were completed that are judged as they stood then, by their ids."""
         self.scanned: set[str] = set()
         """Projects of which many repositories are asked about."""
         self.parsed: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -44,7 +45,11 @@ def linked_work_items(wanted: Wanted) -> tuple[LinkedWorkItems, str]:
     related = [int(ref["id"]) for ref in reads.pull_request(subject).get("workItemRefs") or ()]
     said = list(_said(reads, subject, spec.jira_projects))
     here = {int(ref.number) for ref, _ in said if _is_here(reads, ref)}
-    items = read_items(reads, {*related, *here}, relations=spec.count_pull_requests)
+    moment = reads.moments.get(subject.id)
+    relations = spec.count_pull_requests or (moment is not None and bool(related))
+    items = read_items(reads, {*related, *here}, relations=relations, moment=moment)
+    if moment is not None and related:
+        related = _related_then(reads, subject, {*related, *here}, related, moment)
     issues = jira_links(((where, ref) for ref, where in said), reads.issues_of_jira)
     links = [
         _link(LinkSource.AZURE_BOARDS, LinkForm.RELATION, f"AB#{number}", "relation", items[number])
@@ -68,6 +73,23 @@ def linked_work_items(wanted: Wanted) -> tuple[LinkedWorkItems, str]:
                 )
             )
     return LinkedWorkItems(tuple(links)), subject.url
+
+
+def _related_then(
+    reads: Reads, subject: PullRequest, asked: Iterable[int], related: Sequence[int], moment: datetime
+) -> list[int]:
+    """Those of the related items that were related already; of what could not be read it stays unknown what it was."""
+    artifact = str(reads.pull_request(subject).get("artifactId") or "").lower()
+    linked: dict[int, bool] = {}
+    for some in chunks(sorted(set(asked)), AT_ONCE):
+        for document in reads.peek(_batch_key(some, relations=True, moment=moment)) or ():
+            urls = {str(one.get("url")).lower() for one in document.get("relations") or ()}
+            linked[int(document["id"])] = artifact in urls
+    return [number for number in related if linked.get(number, True)]
+
+
+def _batch_key(numbers: Sequence[int], *, relations: bool, moment: datetime | None) -> tuple[object, ...]:
+    return "work items", tuple(numbers), relations, moment
 
 
 def _said(reads: Reads, subject: PullRequest, jira_projects: frozenset[str]) -> Iterable[tuple[Reference, str]]:
@@ -99,14 +121,18 @@ def _link(source: LinkSource, form: LinkForm, text: str, where: str, item: Item)
     return WorkItemLink(source, form, text, where, item, missing=item is None)
 
 
-def read_items(reads: Reads, numbers: Iterable[int], *, relations: bool = False) -> Mapping[int, Item]:
-    """The items of these numbers, of whatever project."""
+def read_items(
+    reads: Reads, numbers: Iterable[int], *, relations: bool = False, moment: datetime | None = None
+) -> Mapping[int, Item]:
+    """The items of these numbers, of whatever project; with a moment, as they were just before it."""
     found: dict[int, Item] = {}
-    read = {number: reads.peek(_key(number, relations)) for number in set(numbers)}
+    # What is at hand is of today.
+    read = {number: None if moment else reads.peek(_key(number, relations)) for number in set(numbers)}
     found.update({number: made for number, made in read.items() if made is not None})
     for some in chunks(sorted(number for number, made in read.items() if made is None), AT_ONCE):
         try:
-            documents = reads.once(("work items", tuple(some), relations), partial(_batch, reads, some, relations))
+            batch = partial(_batch, reads, some, relations, moment)
+            documents = reads.once(_batch_key(some, relations=relations, moment=moment), batch)
         except PlatformError as wrong:
             found.update({number: unavailable(wrong) for number in some})
             continue
@@ -122,6 +148,7 @@ def read_together(reads: Reads, subjects: Sequence[PullRequest], *, relations: b
     numbers = {
         int(ref["id"])
         for subject in subjects
+        if subject.id not in reads.moments
         for ref in (reads.peek((subject.id, "document")) or {}).get("workItemRefs") or ()
     }
     for number, item in read_items(reads, numbers, relations=relations).items():
@@ -133,10 +160,13 @@ def _key(number: int, relations: bool) -> tuple[str, int, bool]:
     return ("work item", number, relations)
 
 
-def _batch(reads: Reads, numbers: Sequence[int], relations: bool) -> list[Json]:
+def _batch(reads: Reads, numbers: Sequence[int], relations: bool, moment: datetime | None) -> list[Json]:
     """Items that do not exist are left out, because without that one of them would fail the whole request."""
     body: Json = {"ids": list(numbers), "errorPolicy": "omit"}
     body |= {"$expand": "relations"} if relations else {"fields": FIELDS}  # the service takes one or the other
+    if moment is not None:
+        # The completion of a pull request may move its items: just before it they stood as they were judged.
+        body["asOf"] = (moment - timedelta(milliseconds=1)).isoformat()
     document = reads.client.ask(endpoints.WORK_ITEMS_BATCH, {}, body)
     return [row for row in rows_of(document, endpoints.WORK_ITEMS_BATCH) if row is not None]
 

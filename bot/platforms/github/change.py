@@ -25,6 +25,7 @@ from bot.model.facts.change import (
 from bot.model.people import Person, Signature
 from bot.model.subjects import PullRequest, Subject
 from bot.platforms.github.client import Json, Refused
+from bot.platforms.github.former_checks import nodes_then
 from bot.platforms.github.memory import Memory, SeenRun
 from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, repository
 from bot.platforms.github.reading import Context, Reading
@@ -65,11 +66,15 @@ def reviews(context: Context, _request: FactRequest, subject: Subject) -> Readin
 
     def parse(found: Found) -> Reviews:
         may_push = context.memory.can_push.setdefault(subject.id, {})
+        seen = context.memory.pull_requests.get(subject.id)
+        dismissed_since = seen.dismissed_since if seen is not None else {}
         read = []
         for node in found.all(given):
             if node["state"] == "PENDING":  # nobody but its writer sees it
                 continue
             review = _review(context.host, node)
+            if (former := dismissed_since.get(review.url)) is not None:
+                review = replace(review, opinion=former)
             may_push[review.person.id] = bool(node.get("authorCanPushToRepository"))
             read.append(review)
         _heard(context, subject, (review.person for review in read))
@@ -396,7 +401,11 @@ def checks(context: Context, _request: FactRequest, subject: Subject) -> Reading
     assert isinstance(subject, PullRequest)
 
     def parse(found: Found) -> Checks:
-        return Checks(tuple(_check(node) for node in seen_checks(context.memory, subject, found)))
+        nodes = seen_checks(context.memory, subject, found)
+        seen = context.memory.pull_requests.get(subject.id)
+        if seen is not None and seen.moment is not None:
+            nodes = nodes_then(context, subject, nodes, seen.moment)
+        return Checks(tuple(map(_check, nodes)))
 
     return Reading(checks_of(subject), parse, f"{subject.url}/checks", needs(Checks))
 

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from bot.model.facts.change import Opinion
 from bot.model.people import Permission, Person
 from bot.platforms.github.client import Json
 
@@ -49,6 +51,10 @@ class SeenPullRequest:
     """What may move while it is judged (``moving.state_of``); None: not read."""
     same_head: tuple[int, ...] | None = None
     """The other open pull requests of the repository that have its head; None: not read, or not all of them."""
+    moment: datetime | None = None
+    """When it was merged, where it is judged as it stood then; None: it is judged as it is."""
+    dismissed_since: Mapping[str, Opinion] = field(default_factory=dict)
+    """Of reviews that were dismissed after that moment, by their addresses: what they said before."""
 
 
 @dataclass(slots=True)

@@ -42,6 +42,7 @@ def _pushes(context: Context, subject: Subject) -> Answer:
     assert isinstance(subject, PullRequest)
     seen = context.memory.pull_requests.get(subject.id)
     home = seen.head_repository if seen else subject.repository.name
+    is_past = seen is not None and seen.moment is not None
     url = f"{subject.url}/commits"
     if home is None:
         return Unavailable(
@@ -55,12 +56,16 @@ def _pushes(context: Context, subject: Subject) -> Answer:
         path = f"/repos/{home}/activity"
         for entry in context.client.pages(path, {"ref": f"refs/heads/{subject.source_branch}"}):
             entries.append(entry)
-            if entry["activity_type"] == "branch_creation":
+            created = entry["activity_type"] == "branch_creation"
+            if created and (not is_past or any(one["after"] == subject.head_sha for one in entries)):
                 break  # older ones belong to an earlier branch of this name
             if len(entries) >= _MOST_PUSHES:
                 return Unavailable(UnknownKind.TRUNCATED, f"{home}: more than {_MOST_PUSHES} pushes to one branch", url)
         pushed = [_push(context.host, entry) for entry in entries if entry["activity_type"] != "branch_deletion"]
         newest = next((at for at, push in enumerate(pushed) if push.head == subject.head_sha), None)
+        if newest is None and is_past:
+            why = f"the activity of {home} does not go back to who pushed {subject.head_sha[:12]}"
+            return Unavailable(UnknownKind.UNREADABLE, why, url)
         if newest is None:
             return Unavailable(
                 UnknownKind.TRANSIENT,

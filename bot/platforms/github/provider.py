@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.engine.ports import ConfigurationFile, Known, PlatformError
@@ -39,6 +40,7 @@ from bot.model.facts.release import (
     RollbackProcedures,
 )
 from bot.model.facts.repository import Properties, RepositoryPaths
+from bot.model.rehearsal import Merged
 from bot.model.results import Gap
 from bot.model.subjects import Branch, Platform, PullRequest, Release, Repository, Subject
 from bot.platforms.github import (
@@ -58,6 +60,7 @@ from bot.platforms.github import (
 )
 from bot.platforms.github.client import API_URL, GitHubClient
 from bot.platforms.github.memory import Memory
+from bot.platforms.github.merged import MergedPullRequests
 from bot.platforms.github.query import Found, Piece, ask, batches, text
 from bot.platforms.github.reading import Connected, Context, Reading, Task, WorkItemReader, answer, denied
 from bot.platforms.github.readings import CONTENTS, READINGS
@@ -167,6 +170,29 @@ class GitHubProvider:
     def discover(self, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
         """Every subject of these kinds under an organisation, a user account or a repository."""
         return self._resolver.discover(root, kinds)
+
+    def merged(self, root: Subject, amount: int, branch: str | None = None) -> Iterator[Merged | Gap]:
+        """The newest merged pull requests of a repository, or over an owner's repositories, as they stood at their merge."""
+        homes = [root] if isinstance(root, Repository) else []
+        for item in () if homes else self.discover(root, frozenset({Repository})):
+            if isinstance(item, Gap):
+                yield item
+            elif isinstance(item, Repository) and not item.archived:
+                homes.append(item)
+        yield from MergedPullRequests(self.client, self.memory).newest(homes, amount, branch)
+
+    def as_merged(self, targets: Sequence[Target]) -> Iterator[Merged | Gap]:
+        """Pull requests that are named, as they stood at their merge. Raises ``PlatformError`` where there is no repository."""
+        homes: dict[str, Repository] = {}
+        wanted: list[tuple[Repository, int]] = []
+        for target in targets:
+            name = f"{target.organization}/{target.repository}".lower()
+            if name not in homes:
+                found = self.resolve(replace(target, pull_request=None))
+                assert isinstance(found, Repository)
+                homes[name] = found
+            wanted.append((homes[name], target.pull_request or 0))
+        yield from MergedPullRequests(self.client, self.memory).read(wanted)
 
     def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
         """The facts that must be loaded before this one."""
