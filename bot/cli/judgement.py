@@ -232,15 +232,7 @@ class Judging:
         whole: bool = True,
     ) -> tuple[Result, ...]:
         """Judge subjects of one provider, and keep everything that was said. Not ``whole``: a scan judges others too."""
-        values: dict[type, object] = {datetime: self.session.now}
-        if any(
-            AnalyzerCatalogue in variant.values.values()
-            for policy in configuration.policies
-            for entry in policy.entries
-            for check in entry.rules()
-            for variant in check.rule.variants.values()
-        ):
-            values[AnalyzerCatalogue] = self._catalogue(configuration)
+        values = self.values_for(configuration)
         own_checks = configuration.gate.posted(subjects)
         judged = self.judged = judge(
             configuration,
@@ -287,6 +279,19 @@ class Judging:
         if governing is None or not isinstance(answer, Loaded) or not isinstance(answer.value, ChangedFiles):
             return ()
         return governing.altered(answer.value)
+
+    def values_for(self, configuration: Configuration) -> dict[type, object]:
+        """What a configuration's rules are given besides facts; the catalogue of tools only where one takes it."""
+        values: dict[type, object] = {datetime: self.session.now}
+        if any(
+            AnalyzerCatalogue in variant.values.values()
+            for policy in configuration.policies
+            for entry in policy.entries
+            for check in entry.rules()
+            for variant in check.rule.variants.values()
+        ):
+            values[AnalyzerCatalogue] = self._catalogue(configuration)
+        return values
 
     def _counted(self, subjects: Sequence[Subject], results: Sequence[Result]) -> list[Subject]:
         """The subjects to show: a scan leaves archived repositories out, unless an entry asks for them."""

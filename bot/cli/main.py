@@ -23,6 +23,7 @@ COMMANDS = {
     "init": ("bot.cli.init", "Write a first policy, its test and the pipeline that enforces it."),
     "validate": ("bot.cli.validate", "Check policy files, offline."),
     "test": ("bot.cli.test", "Run policy tests: cases, each with what the policy has to make of it."),
+    "rehearse": ("bot.cli.rehearse", "Judge merged pull requests as they stood at their merge; compare two policies."),
     "rules": ("bot.cli.rules", "List the rules, or write their pages."),
     "waivers": ("bot.cli.waivers", "List the waivers, add one, or check whether they still hold."),
     "baseline": ("bot.cli.baseline", "Write down the findings of today, so that only new ones block."),

@@ -8,9 +8,9 @@ import click
 
 
 @click.command("schema")
-@click.argument("kind", type=click.Choice(["policy", "waivers", "tests", "scenario", "report"]))
+@click.argument("kind", type=click.Choice(["policy", "waivers", "tests", "scenario", "report", "rehearsal"]))
 def command(kind: str) -> None:
-    """Print the JSON Schema of policy files, files of waivers, policy tests, sandbox scenarios or the JSON report."""
+    """Print the JSON Schema of policy files, files of waivers, policy tests, scenarios, the JSON report or a rehearsal."""
     import json
 
     click.echo(json.dumps(schema_of(kind), indent=2, ensure_ascii=False))
@@ -26,6 +26,10 @@ def schema_of(kind: str) -> dict[str, Any]:
         from bot.report.json_schema import schema as report_schema
 
         return report_schema()
+    if kind == "rehearsal":
+        from bot.report.rehearsal_schema import schema as rehearsal_schema
+
+        return rehearsal_schema()
     from bot.sandbox.scenario import Scenario
 
     return {"$schema": "http://json-schema.org/draft-07/schema#", **Scenario.model_json_schema()}

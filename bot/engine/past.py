@@ -15,6 +15,7 @@ from bot.model.facts import Answer, Fact, FactRequest, Loaded, Unavailable, Unkn
 from bot.model.facts.change import (
     ChangedFiles,
     Checks,
+    Comments,
     Commits,
     FormerCommits,
     LinkedWorkItems,
@@ -73,6 +74,9 @@ def as_of(answer: Answer, kind: type[Fact], merged: Merged, *, assume_today: boo
         case Pushes():
             pushes = tuple(push for push in value.pushes if push.at is None or push.at <= merged.at)
             return replace(answer, value=Pushes(pushes))
+        case Comments():
+            said = tuple(one for one in value.comments if one.at is not None and one.at <= merged.at)
+            return replace(answer, value=Comments(said))
         case Checks():
             checks = tuple(check for check in value.checks if check.at is None or check.at <= merged.at)
             return replace(answer, value=Checks(checks))

@@ -71,9 +71,9 @@ def document(run: Run) -> dict[str, JsonValue]:
         "run": {
             "id": run.id,
             "command": run.command,
-            "started_at": _time(run.started_at),
-            "finished_at": _time(run.finished_at),
-            "now": _time(run.now),
+            "started_at": time_of(run.started_at),
+            "finished_at": time_of(run.finished_at),
+            "now": time_of(run.now),
             "requests": {
                 "github": 0,
                 "azure_devops": 0,
@@ -82,7 +82,7 @@ def document(run: Run) -> dict[str, JsonValue]:
             "depth": run.depth,
             "complete": run.complete,
             "gaps": [
-                _gap(gap) for gap in sorted(run.gaps, key=lambda g: (g.subject, g.name, g.fact, g.kind, g.reason))
+                gap_of(gap) for gap in sorted(run.gaps, key=lambda g: (g.subject, g.name, g.fact, g.kind, g.reason))
             ],
         },
         "policies": [
@@ -92,12 +92,13 @@ def document(run: Run) -> dict[str, JsonValue]:
         "gate": None if run.gate is None else _gate(run.gate),
         "summary": _summary(run),
         "subjects": [_subject(subjects[key]) for key in sorted(subjects)],
-        "results": [_result(result) for result in sorted(run.results, key=lambda r: (r.subject.id, r.key))],
+        "results": [result_of(result) for result in sorted(run.results, key=lambda r: (r.subject.id, r.key))],
         "notices": list(run.notices),
     }
 
 
-def _time(moment: datetime | None) -> str | None:
+def time_of(moment: datetime | None) -> str | None:
+    """A time as reports write it."""
     if moment is None:
         return None
     # The model's times carry their zone; one without is taken for UTC rather than for the machine's.
@@ -105,7 +106,8 @@ def _time(moment: datetime | None) -> str | None:
     return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _gap(gap: Gap) -> JsonValue:
+def gap_of(gap: Gap) -> JsonValue:
+    """What could not be read."""
     return {"subject": gap.subject, "name": gap.name, "fact": gap.fact, "kind": gap.kind.value, "reason": gap.reason}
 
 
@@ -157,7 +159,8 @@ def _subject(subject: Subject) -> JsonValue:
     }
 
 
-def _result(result: Result) -> JsonValue:
+def result_of(result: Result) -> JsonValue:
+    """One entry, as it ended."""
     return {
         "key": result.key,
         "policy": result.policy,
@@ -250,6 +253,6 @@ def _evidence(evidence: Evidence) -> JsonValue:
         "what": evidence.what,
         "value": evidence.value,
         "url": evidence.url or None,
-        "read_at": _time(evidence.read_at),
+        "read_at": time_of(evidence.read_at),
         "ok": evidence.ok,
     }

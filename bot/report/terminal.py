@@ -33,7 +33,7 @@ EVIDENCE_SHOWN = 5
 REASONS_SHOWN = 10
 NAMES_SHOWN = 6
 
-_VERDICT_STYLES = {
+VERDICT_STYLES = {
     Verdict.PASSED: "green",
     Verdict.WAITING: "yellow",
     Verdict.BLOCKED: "red",
@@ -131,7 +131,7 @@ class Page:
         gate = run.gate
         style = "red" if gate is None and grouped(run.results).blocking else "green"
         if gate is not None:
-            style = _VERDICT_STYLES[gate.verdict]
+            style = VERDICT_STYLES[gate.verdict]
         elif not run.complete or not run.results:
             style = "magenta"
         sign = f"{self.glyphs.verdict(gate.verdict)} " if gate is not None else ""

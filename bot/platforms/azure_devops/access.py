@@ -109,8 +109,10 @@ def with_groups(reads: Reads, ids: Sequence[str]) -> Iterator[tuple[Person, str,
 
 
 def _voters(reads: Reads, subject: PullRequest) -> Iterable[Person]:
+    # Before its completion others may have voted than those whose votes stand now.
+    is_past = subject.id in reads.moments
     for reviewer in reads.pull_request(subject).get("reviewers") or ():
-        if reviewer.get("vote") and not reviewer.get("isContainer"):
+        if (reviewer.get("vote") or is_past) and not reviewer.get("isContainer"):
             yield reads.subjects.person(reviewer)
 
 
