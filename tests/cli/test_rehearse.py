@@ -333,3 +333,13 @@ def test_what_makes_no_sense_is_refused(world: Serve) -> None:
         ended = served.call("rehearse", *arguments)
         assert ended.code == 2, ended.out + ended.err
         assert words in " ".join(ended.err.split())
+
+
+def test_a_refusal_leaves_one_unread_and_judges_the_rest(world: Serve) -> None:
+    served = world(scenario(merged(11), merged(12)))
+    served.fault(match="/pullRequests/12", kind="status", status=403, times=None)
+    ended = served.call("rehearse", REPOSITORY["azure-devops"], "--format", "json")
+    assert ended.code == 3
+    report = ended.json()
+    assert verdicts(report) == {11: "waiting"}
+    assert [gap["kind"] for gap in report["run"]["gaps"]] == ["scope"]
