@@ -22,6 +22,8 @@ PROTECTION_RULE = "deployment_protection_rule"
 _REVIEWED = re.compile(
     r"/repos/(?P<repository>[^/]+/[^/]+)/actions/runs/(?P<run>[1-9]\d{0,18})/deployment_protection_rule$"
 )
+_FULL_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/(?!\.{1,2}$)[\w.-]+", re.ASCII)
+"""It becomes a part of addresses: a slash, a question mark or dots more would lead the App's token to another one."""
 _OVER = frozenset({"inactive"})
 _NAME_RELEASE = "Name the release instead: almguard gate github:OWNER/REPO@v1.2.3 --environment NAME."
 
@@ -61,6 +63,11 @@ def by_ref(made: CiEvent, environ: Mapping[str, str], repository: str, environme
 def protection_rule(made: CiEvent, payload: Payload, api: str) -> CiEvent:
     """A deployment waits for this App's word. ``api`` is the address of the API that alone is ever called."""
     repository, place = payload.needed_text("repository", "full_name"), payload.needed_text("environment")
+    if _FULL_NAME.fullmatch(repository) is None:
+        raise CiError(
+            f"The payload's repository.full_name {repository[:200]!r} is not OWNER/REPO. Hand over the payload of the event "
+            "deployment_protection_rule as GitHub sent it."
+        )
     given = payload.needed_text("deployment_callback_url")
     found = _REVIEWED.search(given)
     if found is None or unquote(found["repository"]).lower() != repository.lower():

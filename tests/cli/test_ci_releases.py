@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -107,7 +108,17 @@ def test_a_deployment_that_waits_is_known_by_its_run_and_nothing_else_of_the_pay
         ({"deployment_callback_url": CALLBACK + "?x=1"}, "not that of a workflow run"),
         ({"deployment_callback_url": None}, "has no deployment_callback_url"),
         ({"environment": ["production"]}, "has no environment"),
-        ({"repository": {"full_name": "acme/../payments"}}, "not that of a workflow run"),
+        ({"repository": {"full_name": "acme/../payments"}}, "is not OWNER/REPO"),
+        *(
+            (
+                {
+                    "deployment_callback_url": CALLBACK.replace("payments", quote(name, safe="")),
+                    "repository": {"full_name": f"acme/{name}"},
+                },
+                "is not OWNER/REPO",
+            )
+            for name in ("payments#12", "payments@v1/../../../../repos/acme/payments/forks?", "..", ".", "payments\n", "a/b")
+        ),
     ],
 )
 def test_a_payload_leads_nowhere_else(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
