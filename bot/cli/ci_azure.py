@@ -47,6 +47,12 @@ def azure_event(environ: Mapping[str, str], environment: str | None = None) -> C
     place = environment or environ.get("ENVIRONMENT_NAME")
     if reason != "PullRequest" and place:
         return _deployment(environ, reason, provider, place)
+    if environment:
+        raise CiError(
+            f"This build tries a pull request, and the environment {environment[:200]!r} asks about a release: the pull "
+            "request would not be judged for it. Leave the environment out, or leave the stage out of such builds: condition: "
+            "ne(variables['Build.Reason'], 'PullRequest')."
+        )
     if reason.lower() in AGAIN:
         return _azure_again(environ, reason)
     if reason != "PullRequest":

@@ -72,12 +72,18 @@ def github_event(environ: Mapping[str, str], environment: str | None = None) -> 
         run_url=_github_run(environ),
     )
     repository = environ.get("GITHUB_REPOSITORY") or payload.needed_text("repository", "full_name")
-    if event in BY_REF and (found := by_ref(made, environ, repository, environment)) is not None:
-        return found
     if event == "repository_dispatch" and (inner := payload.at("client_payload", PROTECTION_RULE)) is not None:
         return waiting_deployment(environ, inner)
+    if event in BY_REF and (found := by_ref(made, environ, repository, environment)) is not None:
+        return found
     if event in _OF_RELEASES:
-        return _OF_RELEASES[event](made, payload, repository, environment)
+        return _OF_RELEASES[event](made, payload, environ, repository, environment)
+    if environment:
+        raise CiError(
+            f"The event {event} is about pull requests, and the environment {environment[:200]!r} asks about a release: none "
+            "of them would be judged for it. Leave the environment out, or name the release that is deployed: almguard gate "
+            "github:OWNER/REPO@v1.2.3 --environment NAME."
+        )
     return _OF_CHANGES[event](made, payload, repository)
 
 
@@ -227,7 +233,7 @@ _OF_CHANGES: Mapping[str, Read] = {
     "workflow_dispatch": _dispatched,
     "repository_dispatch": _dispatched,
 }
-_OF_RELEASES: Mapping[str, Callable[[CiEvent, Payload, str, str | None], CiEvent]] = {
+_OF_RELEASES: Mapping[str, Callable[[CiEvent, Payload, Mapping[str, str], str, str | None], CiEvent]] = {
     "release": release_event,
     "deployment": deployment_event,
     "deployment_status": deployment_event,

@@ -16,7 +16,7 @@ from bot.cli.ci_payload import Payload
 from bot.engine.targets import Target
 
 RELEASE_ACTIONS = frozenset({"published", "released", "prereleased", "created", "edited"})
-BY_REF = frozenset({"push", "workflow_dispatch"})
+BY_REF = frozenset({"push", "workflow_dispatch", "schedule", "repository_dispatch"})
 """Events whose run has a ref: a release, where that is a tag, or where the environment says that it is to be deployed."""
 PROTECTION_RULE = "deployment_protection_rule"
 _REVIEWED = re.compile(
@@ -24,21 +24,32 @@ _REVIEWED = re.compile(
 )
 _FULL_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 """It becomes a part of addresses: a slash, a question mark or dots more would lead the App's token to another one."""
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _OVER = frozenset({"inactive"})
 _NAME_RELEASE = "Name the release instead: almguard gate github:OWNER/REPO@v1.2.3 --environment NAME."
 
 
-def release_event(made: CiEvent, payload: Payload, repository: str, environment: str | None) -> CiEvent:
+def release_event(
+    made: CiEvent, payload: Payload, environ: Mapping[str, str], repository: str, environment: str | None
+) -> CiEvent:
     """A release was published or changed."""
     tag = payload.needed_text("release", "tag_name")
     if made.action not in RELEASE_ACTIONS:
+        # What is about to deploy it must not take silence for leave.
         raise CiError(
-            f"The release {tag[:200]} was {made.action}: there is nothing left to gate.", nothing_to_judge=True
+            f"The release {tag[:200]} was {made.action}: there is nothing left to gate.",
+            nothing_to_judge=environment is None,
         )
-    return replace(made, targets=(replace(github_target(f"{repository}@{tag}"), environment=environment),))
+    # A job deploys the commit that the event was for, wherever the tag is moved to meanwhile.
+    sha = environ.get("GITHUB_SHA", "").lower()
+    commit = sha if _SHA.fullmatch(sha) else None
+    target = replace(github_target(f"{repository}@{tag}"), commit=commit, environment=environment)
+    return replace(made, targets=(target,), head_sha=commit)
 
 
-def deployment_event(made: CiEvent, payload: Payload, repository: str, environment: str | None) -> CiEvent:
+def deployment_event(
+    made: CiEvent, payload: Payload, _environ: Mapping[str, str], repository: str, environment: str | None
+) -> CiEvent:
     """A deployment was asked for, or came on: it names a commit, by a tag where that is what is deployed."""
     place = environment or payload.needed_text("deployment", "environment")
     state = payload.text("deployment_status", "state") or ""
@@ -55,7 +66,7 @@ def by_ref(made: CiEvent, environ: Mapping[str, str], repository: str, environme
     sha, ref = environ.get("GITHUB_SHA", "").lower(), environ.get("GITHUB_REF", "")
     if not ref.startswith("refs/tags/") and not environment:
         return None
-    if not re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", sha):
+    if not _SHA.fullmatch(sha):
         raise CiError(f"GITHUB_SHA is {sha[:80]!r}, which is no commit. {_NAME_RELEASE}")
     return replace(made, targets=(deployed(repository, sha, ref, environment),), head_sha=sha)
 

@@ -90,6 +90,9 @@ def command(
 
     if event_file is not None and (targets or all_open):
         raise click.UsageError("--event tells what to judge: give no target beside it.")
+    if environment and (all_open or event_file is not None):
+        told = "--all-open judges pull requests" if all_open else "--event tells the environment"
+        raise click.UsageError(f"{told}: it does not go with --environment.")
     if all_open and (watch or wait):
         raise Refusal("--all-open judges many pull requests once: it goes with neither --wait nor --watch.")
     if watch and not targets:

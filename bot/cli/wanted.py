@@ -55,6 +55,7 @@ def what_is_wanted(
         if all_open:
             return Wanted(every=given or (home_of(os.environ),), moved_only=True)
         if given:
+            _for_the_environment(given, environment)
             return Wanted(given)
         if event_file is not None:
             event = read_waiting_deployment(os.environ, event_file)
@@ -68,6 +69,15 @@ def what_is_wanted(
     if search is not None and search.whole:
         return Wanted(search=search, every=(search.home,), event=event, moved_only=event.moved_only)
     return Wanted(event.targets, search, event=event, moved_only=event.moved_only)
+
+
+def _for_the_environment(given: Sequence[Target], environment: str | None) -> None:
+    """What deploys to an environment must not take a pull request's verdict for its release's."""
+    if environment and not any(one.release is not None for one in given):
+        raise Refusal(
+            f"--environment is for a release, and {given[0]} is none: name the one that is deployed, as in "
+            "github:OWNER/REPO@v1.2.3, or leave --environment out."
+        )
 
 
 def judge_wanted(

@@ -40,7 +40,13 @@ def test_a_job_before_it_is_told() -> None:
 
 
 def test_a_pull_request_is_none_whatever_environment_it_is_tried_in() -> None:
-    assert read_event({**AZURE, "ENVIRONMENT_NAME": "preview"}, "preview").target.pull_request == 45
+    assert read_event({**AZURE, "ENVIRONMENT_NAME": "preview"}).target.pull_request == 45
+
+
+def test_a_pull_requests_verdict_is_none_about_a_deployment() -> None:
+    with pytest.raises(CiError, match="the environment 'production' asks about a release") as caught:
+        read_event(AZURE, "production")
+    assert not caught.value.nothing_to_judge
 
 
 def test_a_repository_of_github_has_no_run_that_is_a_release() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from bot.cli.ci import CiError, read_event, read_waiting_deployment
 from bot.cli.ci_event import DeploymentReview
+from bot.cli.ci_github import HEAD_EVENTS, PULL_REQUEST_EVENTS
 from tests.cli.test_ci import SHA, environment, outcome
 
 CALLBACK = "https://api.github.com/repos/acme/payments/actions/runs/814/deployment_protection_rule"
@@ -62,7 +63,7 @@ def test_a_run_on_a_tag_is_about_that_release(tmp_path: Path, event: str) -> Non
     assert read_event(environ).target.environment is None
 
 
-@pytest.mark.parametrize("event", ["push", "workflow_dispatch"])
+@pytest.mark.parametrize("event", ["push", "workflow_dispatch", "schedule", "repository_dispatch"])
 def test_a_run_on_a_branch_is_about_a_release_where_it_names_an_environment(tmp_path: Path, event: str) -> None:
     environ = environment(tmp_path, event, {}, GITHUB_REF="refs/heads/main", GITHUB_SHA=SHA)
     assert read_event(environ, "production").target.release == SHA
@@ -75,7 +76,29 @@ def test_a_run_on_a_branch_is_about_a_release_where_it_names_an_environment(tmp_
 
 def test_a_published_release_is_judged_for_the_environment_that_is_named(tmp_path: Path) -> None:
     payload = {"action": "published", "release": {"tag_name": "v1.4.0"}}
-    assert read_event(environment(tmp_path, "release", payload), "production").target.environment == "production"
+    made = read_event(environment(tmp_path, "release", payload), "production").target
+    assert (made.environment, made.commit) == ("production", None)
+    # A tag may be moved once the job has begun, and the job deploys what it began with.
+    assert read_event(environment(tmp_path, "release", payload, GITHUB_SHA=SHA)).target.commit == SHA
+
+
+@pytest.mark.parametrize(
+    "event", sorted({*PULL_REQUEST_EVENTS, *HEAD_EVENTS, "merge_group", "issue_comment", "status"})
+)
+def test_an_event_about_pull_requests_gives_no_leave_to_deploy(tmp_path: Path, event: str) -> None:
+    with pytest.raises(CiError, match="the environment 'production' asks about a release") as caught:
+        read_event(environment(tmp_path, event, {"action": "closed", "ref": "refs/heads/main"}), "production")
+    assert not caught.value.nothing_to_judge
+
+
+def test_a_release_that_was_taken_back_is_not_deployed(tmp_path: Path) -> None:
+    environ = environment(tmp_path, "release", {"action": "unpublished", "release": {"tag_name": "v1.4.0"}})
+    with pytest.raises(CiError) as caught:
+        read_event(environ, "production")
+    assert not caught.value.nothing_to_judge
+    found = outcome(environ)
+    assert isinstance(found, CiError)
+    assert found.nothing_to_judge
 
 
 def test_a_deployment_that_waits_is_known_by_its_run_and_nothing_else_of_the_payload(tmp_path: Path) -> None:
@@ -117,7 +140,14 @@ def test_a_deployment_that_waits_is_known_by_its_run_and_nothing_else_of_the_pay
                 },
                 "is not OWNER/REPO",
             )
-            for name in ("payments#12", "payments@v1/../../../../repos/acme/payments/forks?", "..", ".", "payments\n", "a/b")
+            for name in (
+                "payments#12",
+                "payments@v1/../../../../repos/acme/payments/forks?",
+                "..",
+                ".",
+                "payments\n",
+                "a/b",
+            )
         ),
     ],
 )

@@ -298,6 +298,25 @@ def test_no_address_but_the_apis_is_called(served: Callable[..., World]) -> None
     assert world.ledger() == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("github:acme/payments#12",), ("ado:acme/Payments/payments!12",), ("--all-open",), ("--event", "payload.json")],
+)
+def test_an_environment_is_never_passed_over(served: Callable[..., World], arguments: tuple[str, ...]) -> None:
+    world = served()
+    ended = world.call("gate", *arguments, "--environment", "production")
+    assert (ended.code, ended.out) == (2, "")
+    assert "--environment" in ended.err
+    assert world.ledger() == []
+
+
+def test_a_nightly_deployment_is_judged_as_the_release_of_its_commit(served: Callable[..., World]) -> None:
+    world = served(REHEARSED)
+    sha = github(world, "commits/main")["sha"]
+    environ = job(world, "schedule", {}, GITHUB_REF="refs/heads/main", GITHUB_SHA=sha)
+    assert world.call("gate", "--environment", "production", environ=environ).code == 1
+
+
 PUT_BACK = {"github": "github:acme/payments@v1.3.0", "azure-devops": "ado:acme/Payments/payments@v1.3.0"}
 
 
