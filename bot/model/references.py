@@ -79,9 +79,10 @@ def _reference(match: re.Match[str], jira_projects: frozenset[str]) -> Reference
     if number := groups["board"]:
         return Reference(LinkSource.AZURE_BOARDS, LinkForm.KEYWORD, text, number)
     if number := groups["elsewhere"]:
-        return Reference(
-            LinkSource.GITHUB_ISSUES, form, text, number, owner=groups["owner"], repository=groups["repository"]
-        )
+        owner, repository = groups["owner"], groups["repository"]
+        if not _is_repository(owner, repository):
+            return None
+        return Reference(LinkSource.GITHUB_ISSUES, form, text, number, owner=owner, repository=repository)
     if number := groups["here"]:
         here = LinkForm.KEYWORD if groups["keyword"] else LinkForm.MENTION
         return Reference(LinkSource.GITHUB_ISSUES, here, text, number)
@@ -110,7 +111,7 @@ def _address(address: str, text: str, form: LinkForm, jira_projects: frozenset[s
             LinkSource.AZURE_BOARDS, form, text, number, organization=organization, project=project, host=host
         )
     match path:
-        case [owner, repository, "issues", number] if _is_number(number):
+        case [owner, repository, "issues", number] if _is_number(number) and _is_repository(owner, repository):
             return Reference(
                 LinkSource.GITHUB_ISSUES, form, text, number, owner=owner, repository=repository, host=host
             )
@@ -152,6 +153,14 @@ def _azure_scope(host: str, before: list[str]) -> tuple[str | None, str | None]:
         before = before[1:]
     organization, project, *_ = [*before, None, None]
     return organization, project
+
+
+def _is_repository(owner: str, repository: str) -> bool:
+    """Whether GitHub could have a repository of that name. Anything else, an escaped ``/``, ``?`` or ``..`` above all, would
+    choose another address to be asked than an issue's.
+    """
+    named = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}/[A-Za-z0-9_.-]{1,100}", f"{owner}/{repository}")
+    return named is not None and repository not in (".", "..")
 
 
 def _is_number(text: str) -> bool:

@@ -65,6 +65,13 @@ def summary(text: str) -> list[tuple[LinkSource, LinkForm, str]]:
         ("https://github.com/acme/payments/pull/7", []),
         ("https://github.com/acme/payments/discussions/7", []),
         ("https://github.com/acme/payments/tree/feature/PAY-12", []),
+        # An address that would have something else asked for than an issue.
+        ("https://github.com/acme/payments%2Fpulls%2F7%3F/issues/3", []),
+        ("https://github.com/acme/x%2F..%2F..%2Fevil%2Fx%2Fmilestones%2F1%3F/issues/3", []),
+        ("https://github.com/..%2F..%2Fuser%23/x/issues/3", []),
+        ("https://github.com/acme/x%22%29%7Bid%7D/issues/3", []),
+        ("https://github.com/acme/%2E%2E/issues/3", []),
+        ("acme/..#3 acme/.#3", []),
         ("https://acme.atlassian.net/browse/OPS-12", []),
         ("https://acme.atlassian.net/jira/software/projects/PAY/boards/1?selectedIssue=12", []),
         ("Fixes\n3, closing #x, fixing#3x", []),

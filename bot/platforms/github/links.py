@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import Answer, FactRequest, Loaded, Unavailable, UnknownKind
@@ -142,7 +143,8 @@ def _target(context: Context, subject: PullRequest, link: WorkItemLink, referenc
         case LinkSource.JIRA:
             return _End()
         case LinkSource.GITHUB_ISSUES:
-            if reference.host is not None and reference.host.removeprefix("www.") != context.host.lower():
+            here = urlsplit(f"//{context.host}").hostname
+            if reference.host is not None and reference.host.removeprefix("www.") != here:
                 return _End(unreadable=f"{reference.text} is on {reference.host}, which is not read here")
             named = f"{reference.owner}/{reference.repository}" if reference.owner else subject.repository.name
             return "issue", named, int(reference.number)
