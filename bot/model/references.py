@@ -51,6 +51,8 @@ def find_references(text: str, *, jira_projects: frozenset[str] = frozenset()) -
     return list(found)
 
 
+LARGEST_NUMBER = 2**31 - 1
+"""Of an item, on both platforms: they refuse a whole request in which one is larger. ``#5551234567`` leads nowhere."""
 _NUMBER = r"[1-9][0-9]{0,9}(?!\w)"
 _REFERENCES = (
     r"(?<![\w/.-])(?:(?P<keyword>close[sd]?|fix(?:e[sd])?|resolve[sd]?)(?::[ \t]{0,4}|[ \t]{1,4}))?"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bot.engine.ports import PlatformError
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.facts.change import LinkedWorkItems, LinkForm, LinkSource, LinkSpec, WorkItemLink
-from bot.model.references import Reference, find_references
+from bot.model.references import LARGEST_NUMBER, Reference, find_references
 from bot.model.subjects import PullRequest, WorkItem
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.change import commit_documents
@@ -31,10 +31,19 @@ FIELDS = (
     "Microsoft.VSTS.Common.ClosedDate",
 )
 AT_ONCE = 200
-"""The service takes no more ids in one request."""
+"""The service takes no more ids in one request, and no more that one pull request mentions are looked up."""
 
 Item = WorkItem | Unavailable | None
 """An item; why it could not be read; or that there is none (or none that this token's owner may see: not told apart)."""
+
+_HIDDEN = Unavailable(
+    UnknownKind.SCOPE,
+    "the service relates it to the pull request and does not show it to this token: the token's owner needs the permission to "
+    "view work items in its area",
+)
+"""What a relation leads to exists, unlike what somebody wrote."""
+
+_TOO_MANY = Unavailable(UnknownKind.TRUNCATED, f"more than {AT_ONCE} items are mentioned; this one was not looked up")
 
 
 def linked_work_items(wanted: Wanted) -> tuple[LinkedWorkItems, str]:
@@ -44,15 +53,17 @@ def linked_work_items(wanted: Wanted) -> tuple[LinkedWorkItems, str]:
     reads = wanted.reads
     related = [int(ref["id"]) for ref in reads.pull_request(subject).get("workItemRefs") or ()]
     said = list(_said(reads, subject, spec.jira_projects))
-    here = {int(ref.number) for ref, _ in said if _is_here(reads, ref)}
+    here = list(dict.fromkeys(int(ref.number) for ref, _ in said if _is_here(reads, ref)))
+    asked = {*related, *here[:AT_ONCE]}
     moment = reads.moments.get(subject.id)
     relations = spec.count_pull_requests or (moment is not None and bool(related))
-    items = read_items(reads, {*related, *here}, relations=relations, moment=moment)
+    items = dict(read_items(reads, asked, relations=relations, moment=moment))
+    items.update({number: _TOO_MANY for number in here if number not in asked})
     if moment is not None and related:
-        related = _related_then(reads, subject, {*related, *here}, related, moment)
+        related = _related_then(reads, subject, asked, related, moment)
     issues = jira_links(((where, ref) for ref, where in said), reads.issues_of_jira)
     links = [
-        _link(LinkSource.AZURE_BOARDS, LinkForm.RELATION, f"AB#{number}", "relation", items[number])
+        _link(LinkSource.AZURE_BOARDS, LinkForm.RELATION, f"AB#{number}", "relation", items[number] or _HIDDEN)
         for number in related
     ]
     for ref, where in said:
@@ -81,7 +92,7 @@ def _related_then(
     """Those of the related items that were related already; of what could not be read it stays unknown what it was."""
     artifact = str(reads.pull_request(subject).get("artifactId") or "").lower()
     linked: dict[int, bool] = {}
-    for some in chunks(sorted(set(asked)), AT_ONCE):
+    for some in chunks(sorted(number for number in set(asked) if number <= LARGEST_NUMBER), AT_ONCE):
         for document in reads.peek(_batch_key(some, relations=True, moment=moment)) or ():
             urls = {str(one.get("url")).lower() for one in document.get("relations") or ()}
             linked[int(document["id"])] = artifact in urls
@@ -125,9 +136,10 @@ def read_items(
     reads: Reads, numbers: Iterable[int], *, relations: bool = False, moment: datetime | None = None
 ) -> Mapping[int, Item]:
     """The items of these numbers, of whatever project; with a moment, as they were just before it."""
-    found: dict[int, Item] = {}
+    asked = set(numbers)
+    found: dict[int, Item] = {number: None for number in asked if number > LARGEST_NUMBER}
     # What is at hand is of today.
-    read = {number: None if moment else reads.peek(_key(number, relations)) for number in set(numbers)}
+    read = {number: None if moment else reads.peek(_key(number, relations)) for number in asked - found.keys()}
     found.update({number: made for number, made in read.items() if made is not None})
     for some in chunks(sorted(number for number, made in read.items() if made is None), AT_ONCE):
         try:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bot.engine.ports import PlatformError
 from bot.model.facts import Answer, FactRequest, Loaded, Unavailable, UnknownKind
 from bot.model.facts.change import Commits, LinkedWorkItems, LinkForm, LinkSource, LinkSpec, WorkItemLink
-from bot.model.references import Reference, find_references
+from bot.model.references import LARGEST_NUMBER, Reference, find_references
 from bot.model.subjects import Platform, PullRequest, Subject, WorkItem
 from bot.platforms.github.client import Json, Refused
 from bot.platforms.github.query import Piece, ask, repository
@@ -139,9 +139,11 @@ def _target(context: Context, subject: PullRequest, link: WorkItemLink, referenc
     if reference is None:
         name, _, number = link.text.rpartition("#")
         return "issue", name, int(number)
+    if reference.source is LinkSource.JIRA:
+        return _End()
+    if int(reference.number) > LARGEST_NUMBER:
+        return _End(missing=True)
     match reference.source:
-        case LinkSource.JIRA:
-            return _End()
         case LinkSource.GITHUB_ISSUES:
             here = urlsplit(f"//{context.host}").hostname
             if reference.host is not None and reference.host.removeprefix("www.") != here:

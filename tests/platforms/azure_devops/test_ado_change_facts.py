@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.engine.ports import Known
+from bot.model.facts import UnknownKind
 from bot.model.facts.change import (
     Change,
     ChangedFiles,
@@ -138,6 +139,33 @@ def test_a_missing_work_item_and_one_of_another_host(reader_for, sandbox):
     assert "does not reach" in links["acme/shop#3"].unreadable
     assert "other" in links["https://dev.azure.com/other/P/_workitems/edit/4"].unreadable
     assert links["PAY-3"].unchecked
+
+
+def test_a_number_that_no_work_item_can_have_leads_nowhere_and_spoils_nothing(reader_for, sandbox):
+    sandbox.world.repository("acme", "payments").pull_requests[12].part.body = "#8, call #5551234567 or #2147483648"
+    reader = reader_for()
+    links = {one.text: one for one in reader.value(LinkedWorkItems, reader.subject()).links}
+    assert links["#8"].item is not None
+    assert links["#5551234567"].missing
+    assert links["#2147483648"].missing
+
+
+def test_a_related_work_item_that_is_not_shown_is_unknown_and_not_missing(reader, pull_request, monkeypatch):
+    monkeypatch.setattr("bot.sandbox.azure_devops.surfaces.work_items._visible", lambda call: {})
+    links = reader.value(LinkedWorkItems, pull_request).links
+    assert {one.form: (one.missing, one.unreadable_kind) for one in links if one.text == "AB#7"} == {
+        LinkForm.RELATION: (False, UnknownKind.SCOPE),
+        LinkForm.KEYWORD: (True, UnknownKind.SCOPE),
+    }
+
+
+def test_a_text_full_of_mentions_is_not_read_to_the_end(reader_for, sandbox):
+    body = " ".join(f"#{number}" for number in range(1000, 1300))
+    sandbox.world.repository("acme", "payments").pull_requests[12].part.body = body
+    reader = reader_for()
+    links = [one for one in reader.value(LinkedWorkItems, reader.subject()).links if one.where == "body"]
+    assert [sum(one.missing for one in links), len(links)] == [199, 300], "the title's item is looked up before them"
+    assert {one.unreadable_kind for one in links if one.unreadable} == {UnknownKind.TRUNCATED}
 
 
 def test_pull_requests_that_hang_on_an_item_are_counted(reader: Reader, pull_request):

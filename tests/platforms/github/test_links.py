@@ -111,6 +111,18 @@ def test_a_text_full_of_mentions_is_not_read_to_the_end(build) -> None:
     assert provider.requests() < 60
 
 
+def test_a_number_that_no_item_can_have_leads_nowhere_and_spoils_nothing(build) -> None:
+    pull = {"number": 1, "author": "ana", "body": "Fixes #7. Call #5551234567 or acme/app#9999999999, not #2147483647."}
+    house = build({"repositories": [{"name": "app", "pull_requests": [pull]}], "work_items": [{"id": 7}]})
+    found = value(house.provider("sandbox-token"), "github:acme/app#1", LinkedWorkItems).links
+    assert [(one.text, one.missing, one.unreadable) for one in found if one.form is not LinkForm.RELATION] == [
+        ("Fixes #7", False, ""),
+        ("#5551234567", True, ""),
+        ("acme/app#9999999999", True, ""),
+        ("#2147483647", True, ""),
+    ]
+
+
 def test_a_keyword_in_a_title_is_only_a_mention(build) -> None:
     """GitHub reads closing keywords in descriptions and commit messages alone."""
     pull = {

@@ -167,11 +167,17 @@ def _many(
     return collection(rows)
 
 
+LARGEST = 2**31 - 1
+"""Of an id, which the service keeps in 32 bits: one that is larger has the whole request refused."""
+
+
 def _whole_numbers(texts: list[object]) -> list[int]:
     found = []
     for text in texts:
         if not str(text).isdigit():
             raise problems.bad_argument(f"The work item id '{text}' is not a number.")
+        if int(str(text)) > LARGEST:
+            raise problems.bad_argument(f"Error converting value {text} to type 'System.Int32'.")
         found.append(int(str(text)))
     return found
 
