@@ -52,7 +52,9 @@ class Part:
             return ""
         if not isinstance(found.value, str):
             raise found.wrong(f"a text is wanted here, not {_kind(found.value)}")
-        return found.value
+        return found.value.encode(
+            "utf-8", "replace"
+        ).decode()  # JSON can escape halves of characters, which nobody prints
 
     def whole(self, *names: str) -> int | None:
         """A whole number."""
@@ -93,10 +95,13 @@ class Part:
 def read(path: Path) -> Part:
     """The file. Raises ``PlatformError`` where it is no SARIF 2.1.0."""
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise PlatformError(f"{path}: it has {size:,} bytes, and at most {MOST_BYTES:,} are read. Split it.")
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)  # what is no plain file tells no size, and may have no end
+        if len(raw) > MOST_BYTES:
+            raise PlatformError(
+                f"{path}: it is too large: at most {MOST_BYTES:,} bytes are read. Split it."
+            )
+        text = raw.decode("utf-8-sig")
     except OSError as wrong:
         raise PlatformError(f"{path}: it cannot be read: {wrong.strerror or wrong}") from None
     except UnicodeDecodeError as wrong:

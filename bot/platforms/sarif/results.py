@@ -33,6 +33,8 @@ class SarifResult:
     baseline: str
     """``new``, ``unchanged`` or ``updated``; empty where the tool has compared with nothing."""
     last_line: int | None = None
+    in_source: bool = False
+    """Whether it was accepted by something that is written in the code itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,14 @@ def _run(run: Part, roots: Sequence[str]) -> SarifRun:
     rules = _Rules(run)
     results = tuple(one for part in run.items("results") if (one := _result(run, part, tool, rules, roots)) is not None)
     revisions = tuple(sha for each in run.items("versionControlProvenance") if (sha := each.text("revisionId")))
-    failed = [each for each in run.items("invocations") if _is_false(each, "executionSuccessful")]
-    return SarifRun(run.file, tool, revisions, results, "it says itself that it did not end well" if failed else "")
+    return SarifRun(run.file, tool, revisions, results, _error(run))
+
+
+def _error(run: Part) -> str:
+    if any(_is_false(each, "executionSuccessful") for each in run.items("invocations")):
+        return "it says itself that it did not end well"
+    # A tool that has looked and found nothing writes an empty list.
+    return "it has no list of results, so the tool has looked at nothing" if run.get("results") is None else ""
 
 
 class _Rules:
@@ -117,7 +125,7 @@ def _result(run: Part, result: Part, tool: str, rules: _Rules, roots: Sequence[s
     line = line if line is not None and line > 0 else None
     last = None if place is None else place.whole("physicalLocation", "region", "endLine")
     message = _message(result, rule)
-    state, dismissal = _suppressed(result)
+    state, dismissal, in_source = _suppressed(result)
     alert = CodeAlert(
         key=_fingerprint(result) or _digest(name, path or "", message),
         tool=tool,
@@ -130,7 +138,8 @@ def _result(run: Part, result: Part, tool: str, rules: _Rules, roots: Sequence[s
         since=_since(result),
         dismissal=dismissal,
     )
-    return SarifResult(alert, baseline, last if last is not None and line is not None and last >= line else line)
+    last = last if last is not None and line is not None and last >= line else line
+    return SarifResult(alert, baseline, last, in_source)
 
 
 def _severity(result: Part, rule: Part | None) -> Severity | None:
@@ -155,14 +164,17 @@ def _score(part: Part) -> float:
     return number
 
 
-def _suppressed(result: Part) -> tuple[AlertState, str]:
-    """Whether the result was accepted as it is, and why. One that is under review, or was rejected, is open."""
+def _suppressed(result: Part) -> tuple[AlertState, str, bool]:
+    """Whether the result was accepted as it is, why, and in the code itself. One that is under review, or was rejected, is
+    open.
+    """
     found = list(result.items("suppressions"))
+    kinds = {each.choice("kind", ("inSource", "external")) or "inSource" for each in found}
     states = [each.choice("status", ("accepted", "underReview", "rejected")) or "accepted" for each in found]
     if not found or any(state != "accepted" for state in states):
-        return AlertState.OPEN, ""
+        return AlertState.OPEN, "", False
     reasons = [" ".join(each.text("justification").split())[:LONGEST] for each in found]
-    return AlertState.DISMISSED, "; ".join(dict.fromkeys(filter(None, reasons)))
+    return AlertState.DISMISSED, "; ".join(dict.fromkeys(filter(None, reasons))), "inSource" in kinds
 
 
 def _message(result: Part, rule: Part | None) -> str:
@@ -173,13 +185,13 @@ def _message(result: Part, rule: Part | None) -> str:
     name = message.text("id")
     if not text and name and rule is not None:
         text = rule.text("messageStrings", name, "text")
-    values = [each.value if isinstance(each.value, str) else "" for each in message.items("arguments")]
+    values = [each.text()[:LONGEST] if isinstance(each.value, str) else "" for each in message.items("arguments")]
 
     def value(found: re.Match[str]) -> str:
         at = int(found[1])
         return values[at] if at < len(values) else found[0]
 
-    return " ".join(_PLACEHOLDER.sub(value, text).split())[:LONGEST]
+    return " ".join(_PLACEHOLDER.sub(value, text[: 2 * LONGEST]).split())[:LONGEST]
 
 
 def _fingerprint(result: Part) -> str:

@@ -213,7 +213,7 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(tmp_path: Path, monkey
     monkeypatch.setattr("bot.platforms.sarif.results.MOST_RESULTS", 1)
     assert "more than 1 results" in refused(path)
     monkeypatch.setattr(document, "MOST_BYTES", 10)
-    assert "at most 10 are read" in refused(path)
+    assert "at most 10 bytes are read" in refused(path)
 
 
 def outside(folder: Path) -> Path:
@@ -250,3 +250,40 @@ def test_the_lines_that_a_patch_writes() -> None:
     patch = "@@ -1,3 +1,4 @@ def a():\n one\n-two\n+two!\n+more\n three\n@@ -10 +11,2 @@\n+ten\n ten\n\\ No newline"
     assert [(each.first, each.last) for each in written_lines(patch.split("\n"))] == [(2, 3), (11, 11)]
     assert written_lines(["@@ -1,2 +1 @@", "-gone", " there"]) == ()
+
+
+def test_a_tool_that_lists_no_results_has_looked_at_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "absent.sarif"
+    path.write_text(json.dumps({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "Semgrep"}}}]}))
+    (run,) = read_runs([path])
+    assert "has looked at nothing" in run.error
+    (run,) = read_runs([written(tmp_path)])
+    assert not run.error
+
+
+def test_what_accepts_a_result_in_the_code_is_told(tmp_path: Path) -> None:
+    def in_source(*kinds: str | None) -> bool:
+        found = [{"justification": "why", **({"kind": kind} if kind else {})} for kind in kinds]
+        (run,) = read_runs([written(tmp_path, {"ruleId": "x", "suppressions": found})])
+        return run.results[0].in_source
+
+    assert not in_source("external")
+    assert in_source("inSource")
+    assert in_source("external", "inSource")
+    assert in_source(None), "the format asks for it, so a tool that leaves it out proves nothing"
+
+
+def test_a_message_grows_no_larger_than_what_is_kept_of_it(tmp_path: Path) -> None:
+    huge = {"text": "{0}" * 100_000, "arguments": ["x" * 100_000]}
+    assert one(tmp_path, {"ruleId": "x", "message": huge}).message == "x" * 1_000
+
+
+def test_half_a_character_is_no_character(tmp_path: Path) -> None:
+    alert = one(tmp_path, {"ruleId": "\ud800r", "message": {"text": "\udfff"}, "locations": [located("a\ud800.py")]})
+    f"{alert.rule}{alert.message}{alert.path}".encode()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a device of Unix")
+def test_a_file_without_an_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "MOST_BYTES", 1_000)
+    assert "at most 1,000 bytes are read" in refused(Path("/dev/zero"))
