@@ -31,6 +31,8 @@ _ROOTS = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
 """Where CI systems check a repository out."""
 _COMMITS = ("GITHUB_SHA", "BUILD_SOURCEVERSION")
 """The commit that they check out: for a pull request the merge that was tried."""
+_OF_THE_CHANGE = ("pull_request", "pull_request_review", "pull_request_review_comment", "PullRequest")
+"""The events after which that is so; after others, `pull_request_target` and `check_suite` say, it is the base."""
 
 
 def as_is(source: FactSource, now: datetime) -> FactSource:
@@ -58,7 +60,8 @@ def given_results(
         if wanted.every or wanted.search or len(wanted.targets) > 1:
             raise Refusal("--sarif is about one commit: judge one pull request with it.")
         if wanted.event is not None and wanted.targets and wanted.targets[0].commit:
-            commits = frozenset(filter(None, (environ.get(name) for name in _COMMITS)))
+            told = _COMMITS if wanted.event.event in _OF_THE_CHANGE else ()
+            commits = frozenset(filter(None, (environ.get(name) for name in told)))
             made_of = MadeOf(wanted.targets[0].commit, commits)
     roots = [*filter(None, (environ.get(name) for name in _ROOTS)), os.getcwd()]
     try:

@@ -123,6 +123,25 @@ def test_suppressions_need_a_reason(served: World, target: str) -> None:
 
 
 @BOTH
+def test_what_the_change_accepts_in_its_own_code_is_its_authors_word(served: World, target: str) -> None:
+    """A comment beside the line, `# nosemgrep: because`, is written by whoever wrote the line."""
+    own = found("src/app.py", 4, suppressions=[{"kind": "inSource", "justification": "because"}])
+    result = judged(served, target, sarif(served, own))
+    assert places(result) == ["src/app.py:4"]
+    assert "who is the author" in result["findings"][0]["message"]
+
+
+@BOTH
+def test_a_named_tool_whose_file_is_not_given_again_has_not_looked(served: World, target: str) -> None:
+    """Judged again without the file, by a schedule or a comment, what it has found must not turn green."""
+    policy = served.write("named.yml", POLICY.replace("block}", "block, with: {tools: [Semgrep]}}"))
+    file = sarif(served, found("src/app.py", 4))
+    assert served.call("gate", target, "--config", policy, "--sarif", file).code == 1
+    again = served.call("gate", target, "--config", policy)
+    assert again.code != 0, again.out
+
+
+@BOTH
 def test_the_files_of_another_commit_tell_nothing(served: World, target: str) -> None:
     result = judged(served, target, sarif(served, versionControlProvenance=[{"revisionId": "f" * 40}]))
     assert result["outcome"] == "unknown"
@@ -164,6 +183,33 @@ def test_a_job_knows_which_commit_its_files_are_of(served: World, tmp_path: Path
         }
         result = judged(served, "", given, environ=environ)
         assert result["outcome"] == outcome, result
+
+
+def test_a_job_that_has_checked_out_the_base_proves_nothing_of_the_head(served: World) -> None:
+    head = served.sandbox.world.repository("acme", "payments").pull_requests[12].head  # type: ignore[union-attr]
+    base = "e" * 40
+    payload = {
+        "action": "synchronize",
+        "number": 12,
+        "pull_request": {
+            "number": 12,
+            "state": "open",
+            "head": {"sha": head, "repo": {"id": 1}},
+            "base": {"ref": "main", "sha": base, "repo": {"id": 1}},
+        },
+        "repository": {"full_name": "acme/payments", "id": 1},
+    }
+    environ = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "pull_request_target",
+        "GITHUB_EVENT_PATH": served.write("event.json", json.dumps(payload)),
+        "GITHUB_REPOSITORY": "acme/payments",
+        "GITHUB_SHA": base,
+    }
+    named = sarif(served, versionControlProvenance=[{"revisionId": base}])
+    assert judged(served, "", named, environ=environ)["outcome"] == "unknown"
+    silent = judged(served, "", sarif(served), environ=environ)
+    assert "of which commit is not told" in json.dumps(silent["evidence"])
 
 
 @BOTH

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.engine.ports import FactSource, Known
@@ -25,7 +25,8 @@ class MadeOf:
     head: str | None = None
     """The head of the pull request that the job was started for; None: it was started for none."""
     commits: frozenset[str] = field(default=frozenset())
-    """Commits that stand for that head: the merge that a CI system has tried."""
+    """Commits that stand for that head: the merge that a CI system has tried, and checked out. None: it checked out
+    something else."""
 
 
 class Reported:
@@ -72,7 +73,10 @@ class Reported:
         changed = lines.value if isinstance(lines, Loaded) and isinstance(lines.value, ChangedLines) else None
         found = [one for run in self._runs for one in run.results if _is_introduced(one, changed, lines)]
         analyses = tuple(Analysis(run.tool, self._is_of(run, subject), error=run.error) for run in self._runs)
-        alerts_ = tuple(one.alert for one in found)
+        # What accepts it in the code comes with the change: its author's own word.
+        alerts_ = tuple(
+            replace(one.alert, dismissed_by=subject.author) if one.in_source else one.alert for one in found
+        )
         return Loaded(IntroducedAlerts(alerts_, analyses), subject.url, self._now)
 
     def _uncompared(self) -> Iterator[SarifResult]:
@@ -92,7 +96,8 @@ class Reported:
         return ""
 
     def _is_of(self, run: SarifRun, subject: PullRequest) -> bool | None:
-        return True if run.revisions or self._made_of.head == subject.head_sha else None
+        checked_out = bool(self._made_of.commits) and self._made_of.head == subject.head_sha
+        return True if run.revisions or checked_out else None
 
     def _stands_for(self, sha: str, subject: PullRequest) -> bool:
         told = sha.lower()

@@ -9,7 +9,7 @@ from pydantic import Field
 from bot.model.facts import NotSupported, Unavailable, UnknownKind
 from bot.model.facts.alerts import AlertState, Analysis, CodeAlert, CodeAlerts, IntroducedAlerts
 from bot.model.facts.change import Commits
-from bot.model.findings import Evidence, Finding, Location, Severity, Statement, Unknown
+from bot.model.findings import Evidence, Finding, Location, NotApplicable, Severity, Statement, Unknown
 from bot.model.subjects import PullRequest, Repository
 from bot.rules import RuleParams, Tighter, rule
 from bot.rules.approve.contributors import committed, wrote_it
@@ -25,8 +25,8 @@ class Params(RuleParams):
     severity: Annotated[Severity, Tighter.LESS] = Severity.HIGH
     """The least severity that counts. What a tool gives no severity does not count."""
     tools: Annotated[tuple[str, ...], Tighter.SUPERSET] = ()
-    """Tools that must have looked at the head, as code scanning names them; with none, any one. The alerts of every tool
-    count. A repository is not asked for this."""
+    """Tools that must have looked at the head, as code scanning or the SARIF file names them, also where nobody has ever
+    uploaded results; with none, any one. The alerts of every tool count. A repository is not asked for this."""
     max_age_days: Annotated[int, Field(ge=0), Tighter.LESS] = 30
     """How many days an alert may be open on a repository's default branch. Of a pull request no alert may be."""
 
@@ -45,7 +45,7 @@ class Params(RuleParams):
 )
 def code_alerts(
     pr: PullRequest,
-    introduced: IntroducedAlerts,
+    introduced: IntroducedAlerts | Unavailable | NotSupported,
     commits: Commits | Unavailable | NotSupported,
     params: Params,
 ) -> Iterator[Statement]:
@@ -60,21 +60,32 @@ def code_alerts(
 
     Evidence:
         The alerts of code scanning (GitHub, or GitHub Advanced Security for Azure DevOps), or the results of SARIF files
-        that `--sarif` gives in their place. An alert that was dismissed without a reason, or by somebody who wrote the
-        change, is still open; who wrote a line of a repository is not looked up. Where no tool has looked at the head yet,
-        that is a finding that time cures: no alerts are proof of nothing then. Azure DevOps does not tell which commit was
-        looked at. Without a licence for it, or without the permission, the alerts are unknown; where nobody has ever
-        uploaded results the rule is not applicable.
+        that `--sarif` gives in their place. An alert that was dismissed without a reason, by somebody who wrote the change,
+        or by a bot (a workflow's token is in the hands of whoever edits the workflow), is still open; who wrote a line of a
+        repository is not looked up. Where no tool has looked at the head yet, that is a finding that time cures: no alerts
+        are proof of nothing then. Azure DevOps does not tell which commit was looked at. Without a licence for it, or without
+        the permission, the alerts are unknown; where nobody has ever uploaded results the rule is not applicable, unless
+        `tools` names some.
 
     How to fix:
         Mend the code at the place that the finding names, and push. Where it is no danger, have somebody who did not write
-        the change dismiss the alert with a reason; in a SARIF file, accept it as a suppression with a justification.
+        the change dismiss the alert with a reason; in a SARIF file, accept it as an external suppression with a justification.
 
     Example:
         - rule: code-alerts
           enforce: block
           with: {severity: high, tools: [CodeQL]}
     """
+    if isinstance(introduced, Unavailable):
+        yield Unknown(introduced.kind, introduced.reason)
+        return
+    if isinstance(introduced, NotSupported):
+        if params.tools:  # asked for whether or not anybody has set them up
+            yield from _looked_at((), params)
+            yield Evidence("code scanning", introduced.reason, ok=False)
+        else:
+            yield NotApplicable(introduced.reason)
+        return
     yield from _looked_at(introduced.analyses, params)
     for alert in _counted(introduced.alerts, params):
         place = Evidence(_name(alert), f"{_severity(alert)}, {alert.state.value}", alert.url, alert.since, ok=False)
@@ -153,6 +164,9 @@ def _others(alerts: tuple[CodeAlert, ...], params: Params) -> Iterator[Evidence]
 def _who_dismissed(
     alert: CodeAlert, pr: PullRequest, commits: Commits | Unavailable | NotSupported, evidence: Evidence
 ) -> Iterator[Statement]:
+    if alert.dismissed_by is not None and alert.dismissed_by.is_bot:
+        yield _finding(alert, f"{_dismissed(alert)}, which is a bot", evidence)
+        return
     standing = _wrote(alert, pr, commits)
     if isinstance(standing, Doubt):
         yield Unknown(
