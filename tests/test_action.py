@@ -228,6 +228,21 @@ def test_inputs_arrive_as_they_are(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("**/pwned"))
 
 
+def test_lists_may_stand_on_several_lines(tmp_path: Path) -> None:
+    _, _, seen, _ = gate(
+        tmp_path, 0, IN_SARIF="a.sarif\nb.sarif\n", IN_TARGETS="\ngithub:a/b#1\n  ado:o/p/r!2 github:a/b@v1\n"
+    )
+    assert seen[5:] == [
+        *("--sarif", "/workspace/a.sarif", "--sarif", "/workspace/b.sarif"),
+        *("--", "github:a/b#1", "ado:o/p/r!2", "github:a/b@v1"),
+    ]
+
+
+@pytest.mark.parametrize("release", ["github:a/b@v1#2", "ado:o/p/r@1!2", "https://github.com/a/b/releases/tag/v1#2"])
+def test_a_release_with_a_signed_name_is_the_verdict_all_the_same(tmp_path: Path, release: str) -> None:
+    assert gate(tmp_path, 1, IN_TARGETS=f"github:a/b#1 {release}", POSTS="1")[0] == 1
+
+
 @pytest.mark.parametrize("wrong", [{"IN_FAIL_STEP": "sometimes"}, {"IN_DRY_RUN": "yes"}])
 def test_wrong_inputs_are_refused_before_anything_is_judged(tmp_path: Path, wrong: dict[str, str]) -> None:
     returned, _, seen, said = gate(tmp_path, 0, **wrong)

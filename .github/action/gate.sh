@@ -40,7 +40,8 @@ if [ -n "${ALMGUARD_INPUT_ENVIRONMENT:-}" ]; then
   arguments+=(--environment "$ALMGUARD_INPUT_ENVIRONMENT")
 fi
 if [ -n "${ALMGUARD_INPUT_SARIF:-}" ]; then
-  read -r -a sarif <<<"$ALMGUARD_INPUT_SARIF"
+  # -d '': an input may have several lines. It ends without a delimiter, which read takes for a failure.
+  read -r -d '' -a sarif <<<"$ALMGUARD_INPUT_SARIF" || true
   for file in ${sarif[@]+"${sarif[@]}"}; do
     arguments+=(--sarif "$(absolute "$file")")
   done
@@ -51,8 +52,8 @@ fi
 arguments+=(--)
 targets=()
 if [ -n "${ALMGUARD_INPUT_TARGETS:-}" ]; then
-  read -r -a targets <<<"$ALMGUARD_INPUT_TARGETS"
-  arguments+=("${targets[@]}")
+  read -r -d '' -a targets <<<"$ALMGUARD_INPUT_TARGETS" || true
+  arguments+=(${targets[@]+"${targets[@]}"})
 fi
 
 safe="$RUNNER_TEMP/almguard-environment"
@@ -95,7 +96,8 @@ posted() {
   [ -s "$ALMGUARD_POSTED_FILE" ] || return 1
   # The check of a pull request says nothing about a release that was judged with it.
   for target in ${targets[@]+"${targets[@]}"}; do
-    case $target in *[#!]* | */pull/* | */pullrequest/*) ;; *) return 1 ;; esac
+    # A tag may have either sign in its name.
+    case $target in *@* | */releases/tag/*) return 1 ;; *[#!]* | */pull/* | */pullrequest/*) ;; *) return 1 ;; esac
   done
 }
 if [ "$fail_step" = always ] || { [ "$fail_step" = auto ] && ! posted; }; then

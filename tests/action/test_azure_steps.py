@@ -76,7 +76,7 @@ def test_sarif_files_are_looked_for_in_the_sources(machine: Machine) -> None:
     sources.mkdir(exist_ok=True)
     (sources / "good.sarif").write_text('{"version": "2.1.0", "runs": []}')
     assert validation(machine, 14, dryRun=True, sarif="good.sarif").code == 0
-    ran = validation(machine, 14, dryRun=True, sarif="good.sarif none.sarif")
+    ran = validation(machine, 14, dryRun=True, sarif="good.sarif\nnone.sarif")
     assert ran.code == 2
     assert f"{sources}/none.sarif: it cannot be read" in " ".join(ran.log.split())
 
