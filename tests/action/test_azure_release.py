@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -27,13 +29,16 @@ extends:
 """
 
 
-def run(machine: Machine, template: str, run_id: int, **parameters: Any) -> Ran:
+def run(
+    machine: Machine, template: str, run_id: int, more: Mapping[str, str] = MappingProxyType({}), **parameters: Any
+) -> Ran:
     return machine.build(
         template,
         parameters,
         BUILD_REASON="Manual",
         BUILD_BUILDID=str(run_id),
         BUILD_BUILDNUMBER="not the number that tells it",
+        **more,
     )
 
 
@@ -62,6 +67,27 @@ def test_a_deployment_that_could_not_be_rolled_back_is_stopped(machine: Machine,
     # The status is no reason to forgive it: it is the stage's result that stops what comes after.
     if template == "azure-gate.yml":
         assert run(machine, template, 814, environment="production", exitZero=True).code == 1
+
+
+def test_the_variables_of_a_pipeline_choose_nothing_about_the_gate(machine: Machine, tmp_path: Path) -> None:
+    closed = tmp_path / "closed.json"
+    closed.write_text('{"action": "closed", "pull_request": {"number": 12}}', encoding="utf-8")
+    started = tmp_path / "started"
+    (tmp_path / "start.sh").write_text(f"touch {started}", encoding="utf-8")
+    for variables in (
+        {"RELEASE_RELEASEID": "1", "RELEASE_RELEASENAME": "Release-1"},
+        {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": "deployment_status",
+            "GITHUB_EVENT_PATH": str(closed),
+            "GITHUB_REPOSITORY": "acme/payments",
+        },
+        {"ALMGUARD_NOW": "2001-01-01T00:00:00Z", "SSL_CERT_FILE": "/absent", "BASH_ENV": str(tmp_path / "start.sh")},
+    ):
+        ran = run(machine, "azure-release-gate.yml", 814, variables, environment="production")
+        assert ran.code == 1, ran.log
+        assert "as of 2001" not in ran.log
+        assert not started.exists()
 
 
 def test_an_environment_that_is_misspelt_is_refused(machine: Machine) -> None:
