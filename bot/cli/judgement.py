@@ -94,7 +94,9 @@ class Judging:
         floor = self.configuration
         try:
             landing = provider.landing(subject)
-            if landing is None:
+            # What is guarded by rules is a place to land: else whoever opens a pull request from it into a branch of their own
+            # would decide by what everything into it is judged, or that nothing is.
+            if landing is None or provider.guarded(subject.base):
                 return subject
             there = replace(subject, base=landing)
             follows = floor is not None and floor.gate.follow_stack

@@ -110,6 +110,12 @@ class Provider(FactSource, Protocol):
         """
         ...
 
+    def guarded(self, branch: Branch) -> bool:
+        """Whether the platform lets changes into the branch by rules alone: some rule that binds covers it. Raises
+        ``PlatformError``.
+        """
+        ...
+
     def find(self, search: Search) -> Sequence[Target]:
         """The open pull requests that a search means which is not ``whole``. Raises ``PlatformError``."""
         ...

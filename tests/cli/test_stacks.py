@@ -103,3 +103,32 @@ def test_what_is_no_stack_costs_no_further_request(world: Callable[[dict[str, An
     assert gate(unaware, TARGETS[platform].format(1)).json()["run"]["requests"] == asked
     searched = [one for one in served.ledger() if "searchCriteria.sourceRefName" in str(one)]
     assert searched == []
+
+
+def merged_onwards(lax: dict[str, str]) -> dict[str, Any]:
+    """3 goes into a guarded release branch, which somebody would merge into a branch of theirs."""
+    strict = {"almguard.yml": CONFIG % "false", "policies/plan.yml": (POLICY % "plan").replace("[default]", "[release]")}
+    made = stack("false")
+    made["repositories"][0]["protection"] = [{"branch": "release", "approvals": 1}]
+    made["repositories"][0]["pull_requests"] = [
+        {"number": 1, "title": "Lax", "author": "ana", "source": "lax", "state": "closed",
+         "pushes": [{"commits": [{"message": "Lax", "author": "ana", "files": lax}]}]},
+        {"number": 2, "title": "Onwards", "author": "ana", "source": "release", "target": "lax",
+         "pushes": [{"commits": [{"message": "Release", "author": "ana", "files": strict}]}]},
+        {"number": 3, "title": "Three", "author": "ana", "source": "three", "target": "release",
+         "pushes": [{"commits": [{"message": "Three", "author": "ana", "files": {**strict, "src/three.py": "T = 3\n"}}]}]},
+    ]  # fmt: skip
+    return made
+
+
+@ON_BOTH
+@pytest.mark.parametrize("config", [CONFIG % "true", "gate: [it does not load"], ids=["lax", "broken"])
+def test_a_guarded_branch_is_never_judged_by_where_somebody_would_merge_it(
+    world: Callable[[dict[str, Any]], World], platform: str, config: str
+) -> None:
+    served = world(merged_onwards({"almguard.yml": config, "policies/plan.yml": WEAK}))
+    ended = gate(served, TARGETS[platform].format(3))
+    assert ended.code == 1, ended.out + ended.err
+    report = ended.json()
+    assert report["gate"]["base_branch"] == "release"
+    assert {result["key"] for result in report["results"]} == {"plan/requirement-link"}

@@ -9,7 +9,7 @@ from bot.engine.ports import ConfigurationFile, Known
 from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded
 from bot.model.results import Gap
-from bot.model.subjects import Platform, PullRequest, Subject
+from bot.model.subjects import Branch, Platform, PullRequest, Subject
 from bot.policy.references import Fetched, Reference
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -66,6 +66,11 @@ class MemoryProvider:
     def same_head(self, subject: PullRequest) -> Sequence[Target]:
         """No other."""
         return ()
+
+    def guarded(self, branch: Branch) -> bool:
+        """No branch is."""
+        del branch
+        return False
 
     def landing(self, subject: PullRequest) -> None:
         """Nothing is stacked."""

@@ -50,6 +50,7 @@ from bot.platforms.azure_devops.discovery import Discovery
 from bot.platforms.azure_devops.files import Version, content, tree
 from bot.platforms.azure_devops.loading import Loader, NoSuchThing, Wanted
 from bot.platforms.azure_devops.merged import CompletedPullRequests
+from bot.platforms.azure_devops.protection import all_policies_of
 from bot.platforms.azure_devops.readings import READINGS
 from bot.platforms.azure_devops.reads import Reads
 from bot.platforms.azure_devops.resolving import Resolver
@@ -216,6 +217,11 @@ class AzureDevOpsProvider:
         """The branch that a stacked pull request will land in. Raises ``PlatformError``."""
         landing = landing_branch(subject, functools.partial(searching.under, self.reads, subject.repository))
         return None if landing is None else subject.repository.branch(landing)
+
+    def guarded(self, branch: Branch) -> bool:
+        """Whether an enabled, blocking policy covers the branch. Raises ``PlatformError``."""
+        found = all_policies_of(self.reads, branch)
+        return any(policy.get("isEnabled") and policy.get("isBlocking") for policy in found)
 
     def find(self, search: Search) -> Sequence[Target]:
         """The pull requests that an event is about and does not name. Raises ``PlatformError``."""

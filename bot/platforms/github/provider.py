@@ -299,6 +299,10 @@ class GitHubProvider:
         """The branch that a stacked pull request will land in. Raises ``PlatformError``."""
         return self._resolver.landing(subject)
 
+    def guarded(self, branch: Branch) -> bool:
+        """Whether classic protection or an active ruleset covers the branch. Raises ``PlatformError``."""
+        return self._resolver.guarded(branch)
+
     def find(self, search: Search) -> Sequence[Target]:
         """The open pull requests that an event is about and does not name. Raises ``PlatformError``."""
         return self._resolver.find(search)

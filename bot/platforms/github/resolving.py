@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import quote
 
 from bot.engine.ports import PlatformError
 from bot.engine.stacks import landing_branch
@@ -75,6 +76,7 @@ class Resolver:
         self._client = client
         self._memory = memory
         self._branches: dict[str, str] = {}
+        self._guarded: dict[str, bool] = {}
         self._listing = False
 
     def resolve(self, target: Target) -> Subject:
@@ -202,6 +204,21 @@ class Resolver:
 
         landing = landing_branch(subject, under)
         return None if landing is None else home.branch(landing)
+
+    def guarded(self, branch: Branch) -> bool:
+        """Whether any rule covers the branch; REST tells everyone who may read it, GraphQL administrators alone."""
+        if branch.id not in self._guarded:
+            home = branch.repository.name
+            try:
+                found = self._client.rest("GET", f"/repos/{home}/branches/{quote(branch.branch, safe='')}")
+            except Refused as refused:
+                raise PlatformError(
+                    f"Whether {branch.branch} of {home} is protected cannot be told; the token needs contents: read "
+                    f"(GitHub: {refused})",
+                    UnknownKind.SCOPE if refused.status in (401, 403, 404) else UnknownKind.TRANSIENT,
+                ) from refused
+            self._guarded[branch.id] = bool(found["protected"])
+        return self._guarded[branch.id]
 
     def _under(self, subject: PullRequest, branch: str) -> Sequence[tuple[int, str]]:
         home = subject.repository.name

@@ -133,6 +133,11 @@ class LocalProvider:
     def landing(self, subject: PullRequest) -> None:
         """Nothing is stacked."""
 
+    def guarded(self, branch: Branch) -> bool:
+        """No: a checkout has no rules."""
+        del branch
+        return False
+
     def find(self, search: Search) -> Sequence[Target]:
         """None: a checkout has no pull requests."""
         del search
