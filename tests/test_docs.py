@@ -190,3 +190,8 @@ def test_every_link_within_the_project_leads_somewhere(document: Path) -> None:
 def test_there_are_examples_to_check() -> None:
     assert len(YAML) >= 3
     assert len(COMMANDS) > 8
+
+
+def test_the_readme_names_every_rule() -> None:
+    named = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    assert sorted(named) == sorted(page.stem for page in (ROOT / "docs" / "rules").glob("[!R]*.md"))

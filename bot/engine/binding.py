@@ -172,6 +172,10 @@ def _weaknesses(check: RequiredCheck, on_azure: bool, app_id: str | None, names:
                 "a pull request that nothing was posted to needs none. In the policy, let it apply by default instead of "
                 "conditionally"
             )
+        if check.paths:
+            yield (
+                f"only pull requests that change {_some(check.paths)} need it. In the policy, take the path filter out"
+            )
     elif check.app is None:
         yield (
             "whoever may write to the repository can post it. Pin the check to the GitHub App that the gate posts as "
@@ -275,13 +279,21 @@ def _started(branch: Branch, known: Known) -> Iterator[Statement]:
     found = known.value(Pipelines, branch)
     running = [one for one in found.definitions if _runs_gate(one)] if found is not None else []
     validating = [(one, t) for one in running for t in one.triggers if t.event == "pull_request"]
-    if any(trigger.blocking for _, trigger in validating):
-        name = next(one.name for one, trigger in validating if trigger.blocking)
-        yield Statement(State.FINE, f"the build validation {name!r} starts the gate, and is required")
-    elif validating:
+    everywhere = [(one, trigger) for one, trigger in validating if not trigger.paths]
+    if validating and not everywhere:
+        name, trigger = validating[0][0].name, validating[0][1]
         yield Statement(
             State.ADVICE,
-            f"the build validation {validating[0][0].name!r} starts the gate, and is optional",
+            f"the build validation {name!r} starts the gate only where {_some(trigger.paths)} is changed",
+            "Take the path filter out of the build validation: nothing starts the gate for any other pull request.",
+        )
+    elif any(trigger.blocking for _, trigger in everywhere):
+        name = next(one.name for one, trigger in everywhere if trigger.blocking)
+        yield Statement(State.FINE, f"the build validation {name!r} starts the gate, and is required")
+    elif everywhere:
+        yield Statement(
+            State.ADVICE,
+            f"the build validation {everywhere[0][0].name!r} starts the gate, and is optional",
             "Where the gate's status is required that is enough; else a pull request can be completed without it.",
         )
     elif running:

@@ -125,6 +125,8 @@ class RequiredCheckPart(Part):
     """Azure DevOps: a status on an older push still counts."""
     conditional: bool = False
     """Azure DevOps: it is asked only of pull requests to which it was posted."""
+    paths: list[str] = []
+    """Azure DevOps: the policy's path filter, which is shown and not gone by."""
 
 
 class ProtectionPart(Part):

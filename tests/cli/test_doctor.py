@@ -189,6 +189,7 @@ def test_what_is_tried_is_not_in_force(doctor: Doctor, platform: str) -> None:
     [
         ({"keeps_on_push": True}, "a verdict on an older push still counts"),
         ({"conditional": True}, "a pull request that nothing was posted to needs none"),
+        ({"paths": ["/src/*", "!/docs/*"]}, "only pull requests that change /src/*, !/docs/* need it"),
         ({"app": "builds"}, "every pipeline of the project posts as Payments Build Service (acme)"),
     ],
 )
@@ -206,6 +207,11 @@ def test_a_status_policy_that_can_be_got_round(doctor: Doctor, changes: dict[str
             {"checks": [GATE, {"name": "gate", "pipeline": "gate"}]},
             True,
             "✔ the build validation 'gate' starts the gate",
+        ),
+        (
+            {"checks": [GATE, {"name": "gate", "pipeline": "gate", "paths": ["/src/*"]}]},
+            True,
+            "! the build validation 'gate' starts the gate only where",
         ),
         ({"checks": [GATE]}, True, "! nothing starts the gate: 'gate' runs it, and is no build validation of main"),
         ({"checks": [GATE]}, False, "• no pipeline was recognised as running the gate on main"),

@@ -22,6 +22,8 @@ class RequiredCheck:
     """Azure DevOps: whether a status counts for the newest push alone; None on GitHub, where checks belong to commits."""
     only_when_posted: bool = False
     """Azure DevOps: it is asked only of pull requests to which the status was posted."""
+    paths: tuple[str, ...] = ()
+    """Azure DevOps: the policy's path filter, where it is asked only of pull requests that change such files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,8 @@ def _protection(policy: Json, page: str) -> Protection:
             name = str(settings.get("displayName") or f"build {number}")
             # Without a duration a build counts until the source changes; with 0, also until the target changes.
             strict = settings.get("queueOnSourceUpdateOnly") is False and not settings.get("validDuration")
-            return replace(made, checks=(RequiredCheck(name, pipeline_id=number),), strict_checks=strict)
+            check = RequiredCheck(name, pipeline_id=number, paths=_path_filter(settings))
+            return replace(made, checks=(check,), strict_checks=strict)
         case policy_types.STATUS:
             genre, name = settings.get("statusGenre"), str(settings.get("statusName") or "")
             author = settings.get("authorId")
@@ -142,10 +143,17 @@ def _protection(policy: Json, page: str) -> Protection:
                 on_newest_push=bool(settings.get("invalidateOnSourceUpdate")),
                 # Null, 0 or "default"; 1 or "conditional".
                 only_when_posted=str(settings.get("policyApplicability") or "").lower() in ("1", "conditional"),
+                paths=_path_filter(settings),
             )
             return replace(made, checks=(check,))
         case _:
             return made
+
+
+def _path_filter(settings: Json) -> tuple[str, ...]:
+    """Which files a policy is about; empty: all."""
+    filters = tuple(str(one).strip() for one in settings.get("filenamePatterns") or ())
+    return () if all(one in ("*", "/*", "/") for one in filters) else filters
 
 
 def classic_protection(_wanted: Wanted) -> tuple[ClassicProtection, str]:
@@ -199,7 +207,7 @@ def triggers(reads: Reads, branch: Branch, definition: int) -> tuple[Trigger, ..
             Trigger(
                 "pull_request",
                 (branch.branch,),
-                patterns(settings.get("filenamePatterns") or ()),
+                patterns(_path_filter(settings)),
                 blocking=bool(policy.get("isBlocking")),
             )
         )

@@ -270,14 +270,16 @@ def _approvals(effective: Effective, params: Params) -> Line:
 
 
 def _checks(effective: Effective, params: Params) -> Iterator[Line]:
-    required = effective.checks()
+    required, of_some = effective.checks(), effective.checks_of_some()
     named = ", ".join(sorted(required)) or "none"
     fix = "Add it to the required status checks (GitHub), or as a required build validation or status (Azure DevOps)"
     if params.checks_required or not params.checks:
         met = bool(required) if params.checks_required else None
-        yield Line("checks", named, met, "no check is required", fix)
+        yield Line("checks", named, met, "no check is required of every change", fix)
     for name in sorted(params.checks):
         wrong = f"the check {name} is not required, but {named}" if required else f"the check {name} is not required"
+        if name in of_some:
+            wrong = f"the check {name} is required only of changes to {', '.join(of_some[name])}"
         yield Line(f"check {name}", "required" if name in required else "not required", name in required, wrong, fix)
     if params.pin_checks:
         for name in sorted(name for name, pinned in required.items() if not pinned):

@@ -55,9 +55,13 @@ class Effective:
         yield from (p.source for p in self.protections if p.approvals and p.author_may_approve)
 
     def checks(self) -> Mapping[str, bool]:
-        """The required checks by name, and whether each is bound to who reports it."""
+        """The checks required of every change by name, and whether each is bound to who reports it."""
         found: dict[str, bool] = {}
-        for check in (check for protection in self.protections for check in protection.checks):
+        for check in (one for protection in self.protections for one in protection.checks if not one.paths):
             pinned = check.app is not None or check.pipeline_id is not None
             found[check.name] = found.get(check.name, False) or pinned
         return found
+
+    def checks_of_some(self) -> Mapping[str, tuple[str, ...]]:
+        """The checks required of changes to certain files alone, by name, with the path filter."""
+        return {check.name: check.paths for one in self.protections for check in one.checks if check.paths}

@@ -234,7 +234,7 @@ def _build_settings(
         "queueOnSourceUpdateOnly": not part.strict_checks,
         "manualQueueOnly": False,
         "validDuration": 0.0 if part.strict_checks else 720.0,
-        "filenamePatterns": [],
+        "filenamePatterns": list(check.paths),
     }
 
 
@@ -251,5 +251,5 @@ def _status_settings(owner: Collection, check: RequiredCheckPart) -> Json:
         "invalidateOnSourceUpdate": not check.keeps_on_push,
         "defaultDisplayName": check.name,
         "policyApplicability": 1 if check.conditional else None,
-        "filenamePatterns": [],
+        "filenamePatterns": list(check.paths),
     }
