@@ -309,6 +309,8 @@ class Check:
     """When it ended, else when it began."""
     detail: str = ""
     """The platform's own word for the state: ``timed_out``."""
+    began: datetime | None = None
+    """When it began, where that is told: of two runs the one that began later is the newer, whichever ends first."""
 
 
 @dataclass(frozen=True)

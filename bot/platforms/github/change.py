@@ -438,4 +438,5 @@ def _check(node: Json) -> Check:
         url=str(node.get("url") or ""),
         at=optional_instant(node.get("completedAt") or node.get("startedAt")),
         detail=word.lower(),
+        began=optional_instant(node.get("startedAt")),
     )

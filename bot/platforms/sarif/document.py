@@ -98,9 +98,7 @@ def read(path: Path) -> Part:
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)  # what is no plain file tells no size, and may have no end
         if len(raw) > MOST_BYTES:
-            raise PlatformError(
-                f"{path}: it is too large: at most {MOST_BYTES:,} bytes are read. Split it."
-            )
+            raise PlatformError(f"{path}: it is too large: at most {MOST_BYTES:,} bytes are read. Split it.")
         text = raw.decode("utf-8-sig")
     except OSError as wrong:
         raise PlatformError(f"{path}: it cannot be read: {wrong.strerror or wrong}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 
 from bot.model.facts.change import Check, CheckState
 from bot.model.findings import Evidence, Finding
@@ -28,11 +29,20 @@ def newest(checks: Iterable[Check]) -> Iterator[Check]:
     for check in checks:
         groups.setdefault((check.name, check.app, check.event, check.workflow_path or check.workflow), []).append(check)
     for group in groups.values():
-        latest = max((check.at for check in group if check.at is not None), default=None)
-        standing = [check for check in group if check.at is None or check.at == latest]
+        latest = max((time for check in group if (time := _since(check)) is not None), default=None)
+        standing = [check for check in group if (time := _since(check)) is None or time == latest]
         yield max(
             standing, key=lambda check: (_STATES.index(check.state), check.at or datetime.min.replace(tzinfo=UTC))
         )
+
+
+def _since(check: Check) -> datetime | None:
+    return check.began or check.at
+
+
+def is_called(check: Check, name: str) -> bool:
+    """Whether a check bears a name of the policy: to the letter, for brackets are often meant, or as a glob."""
+    return check.name == name or fnmatchcase(check.name, name)
 
 
 def seen(check: Check, what: str) -> Evidence:

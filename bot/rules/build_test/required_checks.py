@@ -1,7 +1,6 @@
 """The rule required-checks."""
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
@@ -10,7 +9,7 @@ from bot.model.facts.change import Check, Checks, CheckState
 from bot.model.findings import Evidence, Finding, Statement
 from bot.model.subjects import Platform, PullRequest
 from bot.rules import RuleParams, Tighter, rule
-from bot.rules.build_test.ending import NOT_JUDGED, newest, on, running, seen, unsuccessful, word
+from bot.rules.build_test.ending import NOT_JUDGED, is_called, newest, on, running, seen, unsuccessful, word
 
 AZURE_PIPELINES = "azure-pipelines"
 """What reports the builds of Azure DevOps' build validations."""
@@ -61,7 +60,9 @@ def required_checks(pr: PullRequest, checks: Checks, params: Params) -> Iterator
     Why:
         A branch's protection can ask for checks by name, and a policy that many repositories share can do so for all of
         them, on both platforms. A name alone proves little: anyone who may write can report a check under it, so the
-        policy can say which app must have.
+        policy can say which app must have. An app proves which system reported, not what ran: whoever edits a workflow in
+        the pull request can call a job as they like, and `github-actions` reports it. Where that matters, have those files
+        owned, or let an app of its own report.
 
     Evidence:
         What reported on the head commit. The newest run of a check (same name, app, event and workflow) supersedes the
@@ -87,7 +88,7 @@ def required_checks(pr: PullRequest, checks: Checks, params: Params) -> Iterator
     standing = tuple(newest(checks.checks))
     named: set[Check] = set()
     for glob in dict.fromkeys(params.checks):
-        found = [check for check in standing if fnmatchcase(check.name, glob)]
+        found = [check for check in standing if is_called(check, glob)]
         counted = [check for check in found if _is_expected(check, pr, params)]
         named.update(counted)
         if not counted:
@@ -96,7 +97,7 @@ def required_checks(pr: PullRequest, checks: Checks, params: Params) -> Iterator
             yield from _named(check, params)
     if params.everything:
         others = [check for check in standing if check not in named and _is_expected(check, pr, params)]
-        others = [check for check in others if not any(fnmatchcase(check.name, glob) for glob in params.leave_out)]
+        others = [check for check in others if not any(is_called(check, glob) for glob in params.leave_out)]
         for check in others:
             yield from _other(check)
         if not others and not params.checks:

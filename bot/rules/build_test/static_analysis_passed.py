@@ -1,7 +1,6 @@
 """The rule static-analysis-passed."""
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import Field
@@ -14,7 +13,7 @@ from bot.model.findings import Evidence, Finding, NotApplicable, Statement, Unkn
 from bot.model.globs import matches
 from bot.model.subjects import Branch, Platform, PullRequest
 from bot.rules import RuleParams, Tighter, needs, rule
-from bot.rules.build_test.ending import newest, on, running, seen, unsuccessful, word
+from bot.rules.build_test.ending import is_called, newest, on, running, seen, unsuccessful, word
 from bot.rules.build_test.entry import touches
 from bot.rules.build_test.expected_checks import Expected, expected
 from bot.rules.build_test.recognition import recognise, recognise_apps, task_file_paths
@@ -116,7 +115,7 @@ def static_analysis_passed(
         else:
             yield from _judge(_of_tool(tool), named, files)
     for glob in params.checks:
-        named = [check for check in standing if fnmatchcase(check.name, glob)]
+        named = [check for check in standing if is_called(check, glob)]
         yield from _judge(Expected(glob, None, "", ()), named, files)
     if not explicit:
         yield from (Unknown(UnknownKind.UNREADABLE, f"{each}; it may run a tool as well") for each in found.broken)

@@ -105,6 +105,9 @@ def test_checks(house: House) -> None:
     }  # fmt: skip
     assert found["old"].detail == "timed_out"
     assert found["lint"].app == "github-actions"
+    assert found["lint"].began is not None
+    assert found["lint"].at is not None
+    assert found["lint"].began < found["lint"].at
     assert found["legacy"].app is None
 
 
