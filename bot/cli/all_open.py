@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.failures import Refusal, from_platform
+from bot.cli.failures import Refusal, Unread, from_platform
+from bot.cli.posting import place_of_check
 from bot.engine.ports import PlatformError, Progress, Provider
 from bot.engine.targets import Target
 from bot.model.results import Gap, Gate
@@ -44,16 +45,40 @@ def judge_open(
                 raise
             judging.failures.append((str(target), failure))
             continue
-        found = [one for one in _open(judging, provider, root, progress, base) if one.id not in done]
+        failed: list[PullRequest] = []
+        found = [one for one in _open(judging, provider, root, progress, base, failed) if one.id not in done]
         done |= {one.id for one in found}
-        judged += judge_together(judging, provider, found, progress, uninvited=isinstance(root, Repository))
+        uninvited = isinstance(root, Repository)
+        one_by_one = list(judge_together(judging, provider, found, progress, uninvited=uninvited, failed=failed))
+        judged += _tellable(judging, one_by_one, failed)
     return judged
 
 
-def judge_together(
-    judging: Judging, provider: Provider, subjects: Sequence[PullRequest], progress: Progress, *, uninvited: bool
+def _tellable(
+    judging: Judging, judged: Sequence[tuple[Target, Gate]], failed: Sequence[PullRequest]
 ) -> Iterator[tuple[Target, Gate]]:
-    """Judge pull requests of one provider, grouped by their configuration.
+    """Those whose check says nothing of one that could not be judged: pull requests of one commit may share a check."""
+    others = {place_of_check(one): one for one in failed}
+    for target, gate in judged:
+        assert isinstance(gate.target, PullRequest)
+        other = others.get(place_of_check(gate.target))
+        if other is None:
+            yield target, gate
+        else:
+            said = f"its check is that of {other.name} too, which could not be judged: what stands is left as it is."
+            judging.failures.append((gate.target.name, Unread(said)))
+
+
+def judge_together(
+    judging: Judging,
+    provider: Provider,
+    subjects: Sequence[PullRequest],
+    progress: Progress,
+    *,
+    uninvited: bool,
+    failed: list[PullRequest],
+) -> Iterator[tuple[Target, Gate]]:
+    """Judge pull requests of one provider, grouped by their configuration; those that cannot be are added to ``failed``.
 
     ``uninvited`` says to judge by the baseline those that no configuration is meant for. A repository that was named alone is
     told what it lacks; in the others of an organisation nobody asked for a check.
@@ -69,6 +94,7 @@ def judge_together(
                 configuration = judging.configuration_for(provider, into[0])
         except click.ClickException as failure:
             judging.failures.append((f"{into[0].base.name}, {len(into)} open", failure))
+            failed.extend(into)
             continue
         if configuration is None:
             continue
@@ -91,10 +117,19 @@ def _must_hold_pull_requests(target: Target, root: Subject) -> None:
 
 
 def _open(
-    judging: Judging, provider: Provider, root: Subject, progress: Progress, base: str | None
-) -> Iterator[PullRequest]:
-    """The open ones into a branch, or into any; stacked ones where they are followed to."""
+    judging: Judging,
+    provider: Provider,
+    root: Subject,
+    progress: Progress,
+    base: str | None,
+    failed: list[PullRequest],
+) -> list[PullRequest]:
+    """The open ones into a branch (and those that share a check with one), or into any; stacked ones where they are followed
+    to. Where that cannot be told they are added to ``failed``.
+    """
     progress.total("pull requests", None)
+    found: list[PullRequest] = []
+    wanted: set[tuple[str, str]] = set()
     try:
         for item in provider.discover(root, frozenset({PullRequest})):
             if isinstance(item, Gap):
@@ -106,11 +141,14 @@ def _open(
                     landed = judging.landed(provider, item)
                 except click.ClickException as failure:
                     judging.failures.append((item.name, failure))
+                    failed.append(item)
                     continue
+                found.append(landed)
                 if base in (None, item.base.branch, landed.base.branch):
-                    yield landed
+                    wanted.add(place_of_check(landed))
     except PlatformError as error:
         judging.failures.append((root.name, from_platform(error)))
+    return [one for one in found if place_of_check(one) in wanted]
 
 
 def target_of(subject: Subject) -> Target:

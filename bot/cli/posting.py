@@ -98,7 +98,7 @@ def _checks(
     for target, gate in judged:
         if isinstance(gate.target, PullRequest):
             subject = replace(gate.target, head_sha=group_sha) if group_sha else gate.target
-            key = (subject.repository.id, subject.head_sha, _context(judging, gate))
+            key = (*place_of_check(subject), _context(judging, gate))
             shared.setdefault(key, []).append(gate)
             found.append((target, gate, subject, key))
     for target, gate, subject, key in found:
@@ -106,6 +106,12 @@ def _checks(
         decisive = worst(gates) or gate
         rests_on = to_post(decisive, gates, run.results, run.started_at)
         yield _Check(target, subject, key[2], gate, decisive, tuple(gates), rests_on, group_sha is not None)
+
+
+def place_of_check(subject: PullRequest) -> tuple[str, str]:
+    """What a check stands on: on GitHub the commit, whichever pull requests it heads; on Azure DevOps one pull request."""
+    alone = subject.platform is Platform.AZURE_DEVOPS
+    return (subject.id if alone else subject.repository.id), subject.head_sha
 
 
 def _standing(opened: Session, checks: Sequence[_Check]) -> dict[str, Posted]:

@@ -10,6 +10,7 @@ import requests
 
 from bot.policy.load import shipped_packs
 from tests.cli.conftest import Ended, World, demo_scenario
+from tests.cli.test_ci_gate import job
 
 REPOSITORY = {"github": "github:acme/payments", "azure-devops": "ado:acme/Payments/payments"}
 ONE = {"github": "github:acme/payments#{}", "azure-devops": "ado:acme/Payments/payments!{}"}
@@ -211,3 +212,56 @@ def test_facts_of_every_shipped_policy_are_the_same_one_by_one_and_together(demo
         said = " ".join(ended.json()["notices"])
         moved = len(ended.json()["subjects"]) - len(numbers) if target == REPOSITORY[platform] else 0
         assert f"{moved} moved" in said, said
+
+
+LAX = PLAN.replace("block", "audit")
+
+
+def on_one_commit(dev: dict[str, str]) -> dict[str, Any]:
+    """2 goes into main and 3 into dev, from one branch; dev has a policy of its own."""
+    made = demo_scenario()
+    home = made["repositories"][0]
+    home["files"] |= {"almguard.yml": OWN, "policies/plan.yml": PLAN}
+    home["branches"] = {"dev": [{"message": "Relax", "files": dev}]}
+    home["pull_requests"] = [
+        {"number": 2, "title": "Two", "author": "ana", "source": "two"},
+        {"number": 3, "title": "Two for dev", "author": "ana", "source": "two", "target": "dev"},
+    ]
+    return made
+
+
+def conclusions(world: World) -> set[str]:
+    runs = world.state()["repositories"]["acme/payments"]["check_runs"]
+    return {run["conclusion"] for run in runs if run["name"] == "almguard"}
+
+
+def test_a_push_to_one_base_lets_nothing_through_that_goes_into_another(
+    world: Callable[[dict[str, Any]], World],
+) -> None:
+    """The check is the commit's: it says the worst of both, whichever of them is meant."""
+    served = world(on_one_commit({"policies/plan.yml": LAX}))
+    assert served.call("gate", ONE["github"].format(2)).code == 1
+    assert conclusions(served) == {"failure"}
+    pushed = job(served, "push", {"ref": "refs/heads/dev", "repository": {"full_name": "acme/payments"}})
+    ended = served.call("gate", environ=pushed)
+    assert ended.code == 1, ended.out + ended.err
+    assert conclusions(served) == {"failure"}
+
+
+def test_where_one_cannot_be_judged_the_check_that_it_shares_stays_as_it_is(
+    world: Callable[[dict[str, Any]], World],
+) -> None:
+    made = on_one_commit({"policies/plan.yml": LAX})
+    made["repositories"][0]["files"]["policies/plan.yml"] = "rules: nothing\n"
+    served = world(made)
+    ended = served.call("gate", "--all-open", REPOSITORY["github"])
+    assert ended.code == 2, ended.out + ended.err
+    assert conclusions(served) == set()
+    assert "payments#3: its check is that of acme/payments#2 too, which could not be judged" in ended.err
+
+
+def test_statuses_of_azure_devops_are_each_of_one_pull_request(world: Callable[[dict[str, Any]], World]) -> None:
+    served = world(on_one_commit({"policies/plan.yml": LAX}))
+    assert served.call("gate", "--all-open", REPOSITORY["azure-devops"]).code == 1
+    pulls = served.state()["repositories"]["acme/payments"]["pull_requests"]
+    assert {one["number"]: one["ado_statuses"][-1]["state"] for one in pulls} == {2: "failed", 3: "succeeded"}

@@ -107,7 +107,10 @@ def test_what_is_no_stack_costs_no_further_request(world: Callable[[dict[str, An
 
 def merged_onwards(lax: dict[str, str]) -> dict[str, Any]:
     """3 goes into a guarded release branch, which somebody would merge into a branch of theirs."""
-    strict = {"almguard.yml": CONFIG % "false", "policies/plan.yml": (POLICY % "plan").replace("[default]", "[release]")}
+    strict = {
+        "almguard.yml": CONFIG % "false",
+        "policies/plan.yml": (POLICY % "plan").replace("[default]", "[release]"),
+    }
     made = stack("false")
     made["repositories"][0]["protection"] = [{"branch": "release", "approvals": 1}]
     made["repositories"][0]["pull_requests"] = [
