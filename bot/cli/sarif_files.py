@@ -55,15 +55,17 @@ def given_results(
 
     if not paths:
         return as_is
-    made_of = MadeOf()
+    homes = tuple(filter(None, (environ.get(name) for name in _ROOTS)))
+    checkouts = tuple(map(Path, homes))
+    made_of = MadeOf(checkouts=checkouts)
     if wanted is not None:
         if wanted.every or wanted.search or len(wanted.targets) > 1:
             raise Refusal("--sarif is about one commit: judge one pull request with it.")
         if wanted.event is not None and wanted.targets and wanted.targets[0].commit:
             told = _COMMITS if wanted.event.event in _OF_THE_CHANGE else ()
             commits = frozenset(filter(None, (environ.get(name) for name in told)))
-            made_of = MadeOf(wanted.targets[0].commit, commits)
-    roots = [*filter(None, (environ.get(name) for name in _ROOTS)), os.getcwd()]
+            made_of = MadeOf(wanted.targets[0].commit, commits, checkouts)
+    roots = [*homes, os.getcwd()]
     try:
         runs = read_runs(paths, [root.replace("\\", "/") for root in roots])
     except PlatformError as wrong:

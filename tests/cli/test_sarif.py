@@ -98,6 +98,17 @@ def test_what_is_on_changed_lines_is_brought_by_the_change(served: World, target
 
 
 @BOTH
+def test_a_tool_that_ran_in_a_folder_tells_paths_from_there(served: World, target: str) -> None:
+    file = sarif(served, found("app.py", 3), found("app.py", 4), found("p.py", 4), found("there.py", None))
+    assert places(judged(served, target, file)) == ["src/app.py:4", "src/there.py:None"]
+    served.write("checkout/app.py", "another file, at the root")
+    at = {"GITHUB_WORKSPACE": str(served.folder / "checkout")}
+    assert places(judged(served, target, sarif(served, found("a" * 5_000, 1), found("a%00b", 1)), environ=at)) == []
+    file = sarif(served, found("app.py", 4), found("there.py", None))
+    assert places(judged(served, target, file, environ=at)) == ["src/there.py:None"]
+
+
+@BOTH
 def test_nothing_found_passes_and_says_who_has_looked(served: World, target: str) -> None:
     result = judged(served, target, sarif(served), sarif(served, found("src/other.py", 1), name="second.sarif"))
     assert result["outcome"] == "pass"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,9 +33,18 @@ class ChangedPart:
         return self.whole or any(each.first <= last and first <= each.last for each in self.ranges)
 
 
+def endings(path: str) -> Iterator[str]:
+    """A path as it is called from the repository's root, and from each folder above it."""
+    parts = path.split("/")
+    return ("/".join(parts[at:]) for at in range(len(parts)))
+
+
 @dataclass(frozen=True)
 class ChangedLines(Fact):
-    """The lines that a pull request adds or changes, of the files that are asked for. Spec: ``PathSpec``."""
+    """The lines that a pull request adds or changes, of the files that are asked for. Spec: ``PathSpec``.
+
+    Files that are called so from a folder of the repository are there as well: ``lib/src/a.py`` for ``src/a.py``.
+    """
 
     subject: ClassVar = PullRequest
     name: ClassVar = "changed_lines"
@@ -43,4 +52,4 @@ class ChangedLines(Fact):
     chosen: ClassVar = ("parts",)
 
     parts: Mapping[str, ChangedPart]
-    """By path. One that was asked for and is not here is not changed, or is gone."""
+    """By path from the repository's root. One that was asked for and is not here is not changed, or is gone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.model.facts.lines import ChangedLines, ChangedPart
+from bot.model.facts.lines import ChangedLines, ChangedPart, endings
 from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops.change import entries
 from bot.platforms.azure_devops.client import Json
@@ -15,7 +15,8 @@ def changed_lines(wanted: Wanted) -> tuple[ChangedLines, str]:
     """``ChangedLines``."""
     subject: PullRequest = wanted.subject
     paths: frozenset[str] = wanted.spec.paths if wanted.spec is not None else frozenset()
-    changed = {path: item for path, item in map(_item, entries(wanted.reads, subject)) if path in paths and item}
+    found = map(_item, entries(wanted.reads, subject))
+    changed = {path: item for path, item in found if item and not paths.isdisjoint(endings(path))}
     ids = {str(item[key]) for item in changed.values() for key in ("objectId", "originalObjectId") if item.get(key)}
     texts = blobs(wanted.reads.client, subject.repository, sorted(ids)) if ids else {}
     parts = {path: _part(item, texts) for path, item in changed.items()}

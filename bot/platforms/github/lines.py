@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.model.facts import Answer, FactRequest, Loaded, Unavailable, UnknownKind
-from bot.model.facts.lines import ChangedLines, ChangedPart
+from bot.model.facts.lines import ChangedLines, ChangedPart, endings
 from bot.model.subjects import PullRequest, Subject
 from bot.platforms.github.change import MOST_FILES
 from bot.platforms.github.client import Json
@@ -24,7 +24,9 @@ def changed_lines(context: Context, request: FactRequest, subjects: Sequence[Sub
         if len(files) >= MOST_FILES:
             reason = f"{subject.name} changes more files than GitHub lists ({MOST_FILES})"
             return Unavailable(UnknownKind.TRUNCATED, reason, subject.url)
-        changed = [one for one in files if one["status"] != "removed" and str(one["filename"]) in wanted]
+        changed = [
+            one for one in files if one["status"] != "removed" and not wanted.isdisjoint(endings(str(one["filename"])))
+        ]
         parts = {str(one["filename"]): _part(one) for one in changed}
         return Loaded(ChangedLines(parts), f"{subject.url}/files", context.now)
 

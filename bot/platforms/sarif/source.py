@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from os.path import isfile
+from pathlib import Path
 
 from bot.engine.ports import FactSource, Known
 from bot.model.facts import Answer, FactRequest, Loaded, NotSupported, Unavailable, UnknownKind
 from bot.model.facts.alerts import Analysis, CodeAlerts, IntroducedAlerts
-from bot.model.facts.lines import ChangedLines
+from bot.model.facts.lines import ChangedLines, ChangedPart
 from bot.model.facts.pipelines import PathSpec
 from bot.model.subjects import PullRequest, Subject
 from bot.platforms.sarif.results import SarifResult, SarifRun
@@ -27,6 +29,12 @@ class MadeOf:
     commits: frozenset[str] = field(default=frozenset())
     """Commits that stand for that head: the merge that a CI system has tried, and checked out. None: it checked out
     something else."""
+    checkouts: tuple[Path, ...] = ()
+    """Where the repository lies."""
+
+    def has(self, path: str) -> bool:
+        """Whether the repository is known to have such a file at its root."""
+        return any(isfile(checkout / path) for checkout in self.checkouts)
 
 
 class Reported:
@@ -71,13 +79,24 @@ class Reported:
             reason = f"which results are in changed lines is not known: {lines.reason}"
             return Unavailable(lines.kind, reason, lines.url)
         changed = lines.value if isinstance(lines, Loaded) and isinstance(lines.value, ChangedLines) else None
-        found = [one for run in self._runs for one in run.results if _is_introduced(one, changed, lines)]
+        placed = (self._placed(one, changed) for run in self._runs for one in run.results)
+        found = [one for one in placed if _is_introduced(one, changed, lines)]
         analyses = tuple(Analysis(run.tool, self._is_of(run, subject), error=run.error) for run in self._runs)
         # What accepts it in the code comes with the change: its author's own word.
         alerts_ = tuple(
             replace(one.alert, dismissed_by=subject.author) if one.in_source else one.alert for one in found
         )
         return Loaded(IntroducedAlerts(alerts_, analyses), subject.url, self._now)
+
+    def _placed(self, result: SarifResult, changed: ChangedLines | None) -> SarifResult:
+        """The result at the repository's path. A tool that ran in a folder tells paths from there, and says so to nobody."""
+        path = result.alert.path
+        if path is None or changed is None or path in changed.parts or self._made_of.has(path):
+            return result
+        meant = [one for one in changed.parts if one.endswith(f"/{path}")]
+        touching = [one for one in meant if _touches(changed.parts[one], result)]
+        at = next(iter(touching or meant), path)
+        return replace(result, alert=replace(result.alert, path=at))
 
     def _uncompared(self) -> Iterator[SarifResult]:
         return (result for run in self._runs for result in run.results if not result.baseline)
@@ -113,6 +132,9 @@ def _is_introduced(result: SarifResult, changed: ChangedLines | None, lines: Ans
     if alert.path is None or changed is None or isinstance(lines, NotSupported):
         return True
     part = changed.parts.get(alert.path)
-    if part is None:
-        return False
-    return alert.line is None or part.touches(alert.line, result.last_line or alert.line)
+    return part is not None and _touches(part, result)
+
+
+def _touches(part: ChangedPart, result: SarifResult) -> bool:
+    line = result.alert.line
+    return line is None or part.touches(line, result.last_line or line)
