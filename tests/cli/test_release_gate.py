@@ -317,6 +317,14 @@ def test_a_nightly_deployment_is_judged_as_the_release_of_its_commit(served: Cal
     assert world.call("gate", "--environment", "production", environ=environ).code == 1
 
 
+@pytest.mark.parametrize("target", ["github:acme/payments@v1.5.0", "ado:acme/Payments/payments@v1.5.0"])
+def test_an_environment_is_the_same_in_any_case(served: Callable[..., World], target: str) -> None:
+    world = served(REHEARSED)
+    ended = world.call("gate", target, "--environment", "PRODUCTION", "--dry-run", "--format", "json")
+    assert ended.code == 1, ended.out
+    assert ended.json()["gate"]["target"]["name"].endswith("in production")
+
+
 PUT_BACK = {"github": "github:acme/payments@v1.3.0", "azure-devops": "ado:acme/Payments/payments@v1.3.0"}
 
 

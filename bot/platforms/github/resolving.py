@@ -324,6 +324,8 @@ class Resolver:
         home = self._made(node)
         if target.environment:
             _there_must_be(home, target.environment, node)
+            if (spelt := _spelt(target.environment, node)) != target.environment:
+                return self._release(replace(target, environment=spelt), version)
         found = release(self._client.host, home, version, node.get("release"), node.get("ref"))
         commit = target.commit or (version if _COMMIT.fullmatch(version) else None)
         # A deployment names its commit, and a branch may be called as a tag is: a release of another commit is not meant.
@@ -459,6 +461,16 @@ def _there_must_be(home: Repository, environment: str, node: Json) -> None:
             f"{home.name} has no environment {environment!r}, and nothing was deployed to one of that name. Its environments: "
             f"{there}. Check the spelling."
         )
+
+
+def _spelt(environment: str, node: Json) -> str:
+    """An environment's name as GitHub has it. Case makes no other one of it, and yet deployments are listed by the very name:
+    by another spelling there would be none, as if this were the first release of all.
+    """
+    names = [str(one["name"]) for one in (node.get("places") or {}).get("nodes") or [] if one]
+    if environment in names:
+        return environment
+    return next((name for name in names if name.lower() == environment.lower()), environment)
 
 
 def _heads_at_once(subject: PullRequest, page: Json) -> tuple[int, ...] | None:
