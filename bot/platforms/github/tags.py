@@ -51,7 +51,7 @@ def at_commit(client: GitHubClient, home: str, target: Target, commit: str) -> s
             + (f" --environment {target.environment}" if target.environment else "")
         )
     names.sort(key=lambda name: (-len(re.findall(r"\d+", name)), -len(name), name))
-    return _released(client, home, names[:_MOST])
+    return _released(client, home, target, names[:_MOST])
 
 
 def _pointing(tags: Iterable[Json], commit: str) -> list[str]:
@@ -64,11 +64,16 @@ def _pointing(tags: Iterable[Json], commit: str) -> list[str]:
     return found
 
 
-def _released(client: GitHubClient, home: str, names: list[str]) -> str:
-    """The first that is a release's, else the first."""
+def _released(client: GitHubClient, home: str, target: Target, names: list[str]) -> str:
+    """The first that is a published release's, else the first. Raises ``PlatformError`` where that cannot be read."""
     if len(names) == 1:
         return names[0]
     asked = " ".join(f"r{at}_: release(tagName: {text(name)}) {{ isDraft }}" for at, name in enumerate(names))
     found = ask(client, [Piece((repository_field(home),), asked, keys=tuple(f"r{at}_" for at in range(len(names))))])[0]
-    released = (name for at, name in enumerate(names) if found.node is not None and found.node.get(f"r{at}_"))
-    return next(released, names[0])
+    if found.failure is not None:
+        raise found.failure
+    if errors := [error for error in found.errors if error.kind != "NOT_FOUND"]:
+        why = denied(errors, "contents: read")
+        raise PlatformError(f"{target}: which of its tags is a release's cannot be read: {why.reason}", why.kind)
+    releases = [(found.node or {}).get(f"r{at}_") for at in range(len(names))]
+    return next((name for name, one in zip(names, releases, strict=True) if one and not one["isDraft"]), names[0])
