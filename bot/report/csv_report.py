@@ -1,4 +1,7 @@
-"""A run as CSV, for spreadsheets: a row for each finding, and one for each entry that has none."""
+"""A run as CSV, for spreadsheets: a row for each finding, and one for each entry that has none.
+
+What could not be read and no entry tells of has a row too: its entry is empty, and its outcome unknown.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import io
 from collections.abc import Iterator
 
 from bot.model.findings import Finding
-from bot.model.results import Result, Run
+from bot.model.results import Gap, Outcome, Result, Run
+from bot.report.grouping import unfolded_gaps
 from bot.report.sanitize import log_line
 
 COLUMNS = (
@@ -26,6 +30,8 @@ def render(run: Run) -> str:
     for result in sorted(run.results, key=lambda result: (result.subject.name, result.subject.id, result.key)):
         for row in _rows(run, result):
             writer.writerow([_harmless(cell) for cell in row])
+    for gap in unfolded_gaps(run):
+        writer.writerow([_harmless(cell) for cell in _unread(run, gap)])
     return text.getvalue()
 
 
@@ -45,6 +51,18 @@ def _about(run: Run, result: Result, known: bool) -> tuple[str, ...]:
         _yes(result.awaiting), result.waiver.expires.isoformat() if result.waiver else "", _yes(known),
         "; ".join(f"{each.kind.value}: {log_line(each.reason)}" for each in result.unknown),
     )  # fmt: skip
+
+
+def _unread(run: Run, gap: Gap) -> tuple[str, ...]:
+    told = {
+        "run": run.id,
+        "now": run.now.isoformat(),
+        "subject": log_line(gap.name),
+        "outcome": Outcome.UNKNOWN.value,
+        "unknown": f"{gap.kind.value}: {log_line(gap.reason)}",
+        "reason": f"{log_line(gap.fact)} was not read",
+    }
+    return tuple(told.get(column, "") for column in COLUMNS)
 
 
 def _told(finding: Finding) -> tuple[str, ...]:

@@ -88,6 +88,8 @@ def render(run: Run) -> str:
 
 def state(result: Result) -> str:
     """How a result ended, as one of ``STATES``."""
+    if result.half_known:
+        return "unknown"
     if result.excused or result.waived_within:
         return "excused"
     match result.outcome, result.enforcement:

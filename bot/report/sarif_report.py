@@ -216,7 +216,7 @@ def _location(subject: Subject, finding: Finding) -> JsonValue:
 def _unknown(results: Iterable[Result]) -> Iterator[JsonValue]:
     """What was not decided, of the entries that are enforced at all."""
     for result in results:
-        if result.outcome in (Outcome.UNKNOWN, Outcome.ERROR):
+        if result.outcome in (Outcome.UNKNOWN, Outcome.ERROR) or result.half_known:
             reasons = "; ".join(plain(each.reason) for each in result.unknown) or plain(result.reason)
             level = "error" if result.enforcement is Enforcement.BLOCK else "warning"
             said = f"{plain(result.subject.name, 200)}: {result.key} was not decided: {reasons}"

@@ -14,8 +14,8 @@ from hypothesis import given
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Finding, Location, Severity
-from bot.model.results import AppliedWaiver, Enforcement, Outcome, Run, Unknowing
-from bot.report import csv_report, json_report, junit_report, lines_report, sarif_report
+from bot.model.results import AppliedWaiver, Enforcement, Gap, Outcome, Run, Unknowing
+from bot.report import csv_report, html_report, json_report, junit_report, lines_report, sarif_report
 from tests.report import golden, runs
 from tests.report.hostile import texts
 
@@ -129,6 +129,36 @@ def test_lines_hold_what_the_report_holds() -> None:
     ]
     assert results == json.loads(json.dumps(whole["results"]))
     assert lines[0]["id"] == run.id
+
+
+def test_what_no_entry_tells_of_is_in_every_format() -> None:
+    """A project whose repositories are hidden has no results: a file without it would look like a clean organisation."""
+    gap = Gap("acme/other", "=Other", "repositories", UnknownKind.SCOPE, "##vso[x] no scope")
+    run = replace(every(), results=(runs.result("any_of", Outcome.PASS),), gaps=(gap,))
+    root = ET.fromstring(junit_report.render(run))
+    (case,) = root.findall("testsuite[@name='not read']/testcase")
+    assert [child.tag for child in case] == ["error"]
+    assert (case.get("name"), case.get("classname"), root.get("errors")) == ("repositories", "=Other", "1")
+    (row,) = [row for row in csv.DictReader(io.StringIO(csv_report.render(run))) if not row["entry"]]
+    assert (row["subject"], row["outcome"], row["unknown"]) == ("'=Other", "unknown", "scope: # #vso[x] no scope")
+    assert "no scope" in str(json.loads(sarif_report.render(run))["runs"][0]["invocations"])
+    assert "no scope" in lines_report.render(run)
+    assert "no scope" in html_report.render(run)
+
+
+def test_a_known_fail_beside_something_unknown_is_unknown_in_every_format() -> None:
+    """The verdict is inconclusive then: no file may show it as excused."""
+    half = runs.result(
+        "secret-scanning", Outcome.FAIL, findings=(Finding("It is off.", ""),), fingerprints=("a1",), known=frozenset({"a1"}),
+        unknown=(Unknowing(UnknownKind.SCOPE, "no scope"),),
+    )  # fmt: skip
+    assert half.half_known
+    run = replace(every(), results=(half,))
+    (case,) = ET.fromstring(junit_report.render(run)).iter("testcase")
+    assert [(child.tag, child.get("type")) for child in case] == [("error", "unknown")]
+    assert html_report.state(half) == "unknown"
+    (note,) = json.loads(sarif_report.render(run))["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert "no scope" in note["message"]["text"]
 
 
 @given(texts)
