@@ -148,6 +148,16 @@ def _head_at(iterations: list[Json], at: datetime | None) -> str | None:
 def comments(wanted: Wanted) -> tuple[Comments, str]:
     """What people said, each of which only its writer can change. A thread on a line of a file is about that line."""
     subject: PullRequest = wanted.subject
+    said = [
+        (thread, comment)
+        for thread in wanted.reads.threads(subject)
+        if not thread.get("isDeleted") and not thread.get("threadContext")
+        if not any(thread_property(thread, sign) for sign in (MARKER, LINE_MARKER))
+        for comment in thread.get("comments") or ()
+        if comment.get("commentType") == "text" and not comment.get("isDeleted") and comment.get("author")
+    ]
+    if (moment := wanted.reads.moments.get(subject.id)) is not None:
+        _told_then([comment for _, comment in said], moment)
     found = [
         Comment(
             wanted.reads.subjects.person(comment["author"]),
@@ -155,14 +165,20 @@ def comments(wanted: Wanted) -> tuple[Comments, str]:
             str(comment.get("content") or ""),
             f"{subject.url}?discussionId={thread.get('id')}",
         )
-        for thread in wanted.reads.threads(subject)
-        if not thread.get("isDeleted") and not thread.get("threadContext")
-        if not any(thread_property(thread, sign) for sign in (MARKER, LINE_MARKER))
-        for comment in thread.get("comments") or ()
-        if comment.get("commentType") == "text" and not comment.get("isDeleted") and comment.get("author")
+        for thread, comment in said
     ]
     found.sort(key=lambda one: (one.at is not None, one.at or subject.created_at))
     return Comments(tuple(found)), subject.url
+
+
+def _told_then(said: Iterable[Json], moment: datetime) -> None:
+    """Raise where a comment that there was then has been edited since: what it said is not told."""
+    for comment in said:
+        at, edited = instant(comment.get("publishedDate")), instant(comment.get("lastContentUpdatedDate"))
+        if at is not None and edited is not None and at <= moment < edited:
+            who = _reviewer_name(comment["author"])
+            why = f"a comment of {who} was edited on {edited:%Y-%m-%d}, after the completion"
+            raise PlatformError(why, UnknownKind.UNREADABLE)
 
 
 def commits(wanted: Wanted) -> tuple[Commits, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from bot.model.facts import FactRequest, Unavailable, UnknownKind
 from bot.model.facts.change import (
@@ -109,11 +110,24 @@ def comments(context: Context, _request: FactRequest, subject: Subject) -> Readi
 
     def parse(found: Found) -> Comments:
         nodes = [node for node in found.all(listed) if not str(node["body"]).startswith(_OWN)]
+        seen = context.memory.pull_requests.get(subject.id)
+        if seen is not None and seen.moment is not None:
+            _told_then(nodes, seen.moment)
         read = tuple(_comment(context.host, node) for node in nodes)
         _heard(context, subject, (comment.person for comment in read))
         return Comments(read)
 
     return Reading(Piece(place(subject), connections=(listed,)), parse, subject.url, needs(Comments))
+
+
+def _told_then(nodes: Iterable[Json], moment: datetime) -> None:
+    """Raise where a comment that there was then has been edited since: what it said is not told."""
+    for node in nodes:
+        edited = optional_instant(node.get("lastEditedAt"))
+        if edited is not None and edited > moment and instant(node["createdAt"]) <= moment:
+            who = (node.get("author") or {}).get("login") or "ghost"
+            why = f"a comment of {who} was edited on {edited:%Y-%m-%d}, after the merge"
+            raise Unanswerable(Unavailable(UnknownKind.UNREADABLE, why, str(node.get("url") or "")))
 
 
 def _heard(context: Context, subject: PullRequest, people: Iterable[Person]) -> None:
