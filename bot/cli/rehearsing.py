@@ -109,23 +109,23 @@ UNREAD_CODE = 3
 def rehearsed(session: Session, texts: Sequence[str], choice: Choice, progress: Progress) -> tuple[Rehearsal, bool]:
     """The rehearsal, and whether everything that it is about could be read."""
     started = datetime.now(UTC)
-    targets = [target(text) for text in texts]
+    targets = list(dict.fromkeys(target(text) for text in texts))
     judging = Judging(session, "rehearse")
     provider = _historian(session, targets)
     given = given_configuration(choice.config, session.fetcher())
     work = _Rehearsing(judging, provider, choice, given, progress)
     progress.total("pull requests", None)
-    merged: list[Merged] = []
+    merged: dict[str, Merged] = {}
     try:
         for item in _found(judging, provider, targets, choice):
             if isinstance(item, Gap):
                 work.gaps.append(item)
             else:
-                merged.append(item)
+                merged[item.subject.id] = item  # One that was named twice, in two spellings, is one.
                 progress.advance("pull requests")
     except PlatformError as error:
         raise from_platform(error) from None
-    work.judge(merged)
+    work.judge(list(merged.values()))
     made = Rehearsal(
         target=", ".join(texts),
         version=__version__,
@@ -160,6 +160,8 @@ def _found(judging: Judging, provider: Historian, targets: Sequence[Target], cho
     if all(one.pull_request is not None for one in targets):
         if any((one.platform, one.organization) != (first.platform, first.organization) for one in targets):
             raise Refusal("The pull requests that are named belong to several organisations: rehearse each by itself.")
+        if choice.branch is not None:
+            raise Refusal("--branch chooses among the merged pull requests of a place; these are named.")
         return list(provider.as_merged(targets))
     if len(targets) > 1:
         raise Refusal("Name one repository, organisation or project, or else pull requests alone.")

@@ -48,8 +48,7 @@ def verdicts(rehearsal: Rehearsal, judged: Sequence[Judged]) -> Counter[Verdict]
 
 def counted(rehearsal: Rehearsal, tally: Counter[Verdict]) -> str:
     """``4 blocked, 2 waiting, 20 unknown, 4 passed``: what would have been."""
-    said = [f"{tally[verdict]} {word}" for verdict, word in WORDS.items() if tally[verdict]]
-    return ", ".join(said) or f"no merged pull request of {rehearsal.target}"
+    return _listed(tally) or f"no merged pull request of {rehearsal.target}"
 
 
 def rows(rehearsal: Rehearsal) -> list[Rehearsed]:
@@ -82,14 +81,21 @@ def today_sentence(rehearsal: Rehearsal) -> str:
         return ""
     total = len(rehearsal.rehearsed)
     if rehearsal.assume_today:
-        return f"{len(resting)} of {total} verdicts take people, settings and texts from today; proven, they would be unknown."
-    tally = Counter(one.by.assumed.verdict for one in resting)
-    told = ", ".join(f"{tally[verdict]} {word}" for verdict, word in WORDS.items() if tally[verdict])
-    noun = "verdict is" if len(resting) == 1 else "verdicts are"
+        proven = _listed(Counter(one.by.proven.verdict for one in resting))
+        return f"{len(resting)} of {total} verdicts take people, settings and texts from today; proven: {proven}."
+    # What is proven to wait may turn out to be blocked besides.
+    unknown = sum(one.by.proven.verdict is Verdict.INCONCLUSIVE for one in resting)
+    assumed = _listed(Counter(one.by.assumed.verdict for one in resting))
+    noun = "verdict is" if unknown == 1 else "verdicts are"
+    others = f", and {len(resting) - unknown} may be worse," if len(resting) > unknown else ""
     return (
-        f"{len(resting)} {noun} unknown because the past does not tell who may do what or what was set; with people, settings "
-        f"and texts as they are today: {told} (--assume-today)."
+        f"{unknown} {noun} unknown{others} because the past does not tell who may do what or what was set; with people, "
+        f"settings and texts as they are today: {assumed} (--assume-today)."
     )
+
+
+def _listed(tally: Counter[Verdict]) -> str:
+    return ", ".join(f"{tally[verdict]} {word}" for verdict, word in WORDS.items() if tally[verdict])
 
 
 def deciding(trial: Trial) -> list[Result]:

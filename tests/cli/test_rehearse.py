@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import requests
 
 from bot.report import rehearsal_schema
 from tests.cli.conftest import ROOT, Ended, World
@@ -275,6 +276,79 @@ def test_one_that_cannot_be_read_does_not_end_the_rest(world: Serve, platform: s
 
 
 @BOTH
+def test_a_repository_that_is_not_there_does_not_end_the_rest(world: Serve, platform: str) -> None:
+    served = world(scenario(merged(11)))
+    gone = PULL_REQUEST[platform].format(1).replace("payments", "gone")
+    ended = served.call("rehearse", gone, PULL_REQUEST[platform].format(11), "--format", "json")
+    assert ended.code == 3
+    report = ended.json()
+    assert verdicts(report) == {11: "waiting"}
+    assert [gap["kind"] for gap in report["run"]["gaps"]] == ["scope"]
+
+
+@BOTH
+def test_one_that_is_named_twice_is_counted_once(world: Serve, platform: str) -> None:
+    served = world(scenario(merged(11)))
+    name = PULL_REQUEST[platform].format(11)
+    report = rehearse(served, name, name, name.replace("payments", "PAYMENTS"))
+    assert [one["rehearsed"]["verdict"] for one in report["pull_requests"]] == ["waiting"]
+
+
+@BOTH
+def test_a_verdict_that_waits_for_certain_is_not_called_unknown(world: Serve, platform: str) -> None:
+    """No approval was given; the protection of that day is not told, and as it is today blocks besides."""
+    served = world(scenario(merged(11)))
+    rules = (
+        """{name: ruled, subject: pull_request, enforce: block, message: "no", assert: 'contents["README.md"] == "x"'}""",
+    )
+    new = served.write("new.yml", policy(APPROVALS, *rules))
+    asked = ("rehearse", REPOSITORY[platform], "--config", new)
+    said = " ".join(served.call(*asked, "--format", "markdown").out.split())
+    assert "0 verdicts are unknown, and 1 may be worse, because" in said
+    said = " ".join(served.call(*asked, "--format", "markdown", "--assume-today").out.split())
+    assert "take people, settings and texts from today; proven: 1 waiting" in said
+
+
+@BOTH
+def test_a_comment_that_was_edited_after_the_merge_is_not_told(world: Serve, platform: str) -> None:
+    """What it said then may have approved, and may not: its words of today prove nothing."""
+    said = [{"by": "bo", "body": "LGTM", "at": day(19)}]
+    tokens = {"sandbox-token": {"person": "olga"}, "bo-token": {"person": "bo"}}
+    served = world({**scenario(merged(11, threads=said), merged(12, threads=said)), "tokens": tokens})
+    new = served.write(
+        "new.yml", policy("{rule: approvals, enforce: block, with: {minimum: 1, comment_pattern: LGTM}}")
+    )
+    edit_comment(served, platform, 12)
+    report = rehearse(served, REPOSITORY[platform], "--config", new, "--assume-today")
+    assert verdicts(report) == {11: "passed", 12: "inconclusive"}
+    (told,) = [one for one in report["pull_requests"] if one["name"].endswith("12")]
+    assert "a comment of bo" in json.dumps(told)
+    assert "was edited on" in json.dumps(told)
+
+
+def edit_comment(served: World, platform: str, number: int) -> None:
+    """The writer, bo, writes other words into the first comment of a pull request."""
+    if platform == "github":
+        base = f"{served.sandbox.url}/api/v3/repos/acme/payments/issues"
+        (comment,) = call("GET", f"{base}/{number}/comments")
+        call("PATCH", f"{base}/comments/{comment['id']}", body="LGTM indeed")
+    else:
+        base = f"{served.sandbox.url}/acme/Payments/_apis/git/repositories/payments/pullRequests/{number}/threads"
+        (thread,) = [
+            one
+            for one in call("GET", f"{base}?api-version=7.1")["value"]
+            if one["comments"][0]["commentType"] == "text"
+        ]
+        call("PATCH", f"{base}/{thread['id']}/comments/1?api-version=7.1", content="LGTM indeed")
+
+
+def call(method: str, address: str, **body: str) -> Any:
+    asked = requests.request(method, address, json=body or None, auth=("", "bo-token"), timeout=10)
+    asked.raise_for_status()
+    return asked.json()
+
+
+@BOTH
 def test_a_broken_policy_in_force_is_a_gap_and_the_given_one_is_judged(world: Serve, platform: str) -> None:
     served = world(scenario(merged(11), policy="kind: Policy\nwrong: 1\n"))
     new = served.write("new.yml", policy(APPROVALS))
@@ -329,6 +403,7 @@ def test_what_makes_no_sense_is_refused(world: Serve) -> None:
         (("github:acme/payments#11", "github:other/web#1"), "several organisations"),
         (("github:acme/payments", "--output", "r.csv"), "not written as csv"),
         (("github:acme/gone",), "There is no repository"),
+        (("github:acme/payments#11", "--branch", "main"), "these are named"),
     ):
         ended = served.call("rehearse", *arguments)
         assert ended.code == 2, ended.out + ended.err

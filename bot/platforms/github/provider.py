@@ -182,17 +182,27 @@ class GitHubProvider:
         yield from MergedPullRequests(self.client, self.memory).newest(homes, amount, branch)
 
     def as_merged(self, targets: Sequence[Target]) -> Iterator[Merged | Gap]:
-        """Pull requests that are named, as they stood at their merge. Raises ``PlatformError`` where there is no repository."""
-        homes: dict[str, Repository] = {}
+        """Pull requests that are named, as they stood at their merge. One whose repository cannot be had is a gap."""
+        homes: dict[str, Repository | PlatformError] = {}
         wanted: list[tuple[Repository, int]] = []
         for target in targets:
             name = f"{target.organization}/{target.repository}".lower()
             if name not in homes:
-                found = self.resolve(replace(target, pull_request=None))
-                assert isinstance(found, Repository)
-                homes[name] = found
-            wanted.append((homes[name], target.pull_request or 0))
+                homes[name] = self._home(target)
+            home = homes[name]
+            if isinstance(home, PlatformError):
+                yield Gap(str(target), str(target), "pull request", home.kind or UnknownKind.SCOPE, str(home))
+            else:
+                wanted.append((home, target.pull_request or 0))
         yield from MergedPullRequests(self.client, self.memory).read(wanted)
+
+    def _home(self, target: Target) -> Repository | PlatformError:
+        try:
+            found = self.resolve(replace(target, pull_request=None))
+        except PlatformError as wrong:
+            return wrong
+        assert isinstance(found, Repository)
+        return found
 
     def dependencies(self, request: FactRequest) -> tuple[FactRequest, ...]:
         """The facts that must be loaded before this one."""
