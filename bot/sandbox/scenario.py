@@ -459,6 +459,8 @@ class AnalysisPart(Part):
     """After which of the pull request's pushes (from 1); by default the newest."""
     at: Instant = timedelta(hours=-1)
     error: str = ""
+    category: str = ""
+    """Which part of the code (GitHub); by default the tool's name."""
 
 
 class SecurityPart(Part):

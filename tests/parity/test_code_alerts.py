@@ -105,6 +105,22 @@ def test_github_alone_tells_which_commit_was_looked_at(serve: Any) -> None:
     assert gate("ado:acme/Payments/payments!12", POLICY).verdict.value == "passed"
 
 
+def test_a_tool_that_looks_in_parts_has_looked_when_all_have(serve: Any) -> None:
+    later = {"at": "-1d", "commits": [{"files": {"src/b.py": "B = 1\n"}}]}
+    first = [{"pull_request": 12, "push": 1, "category": language, "at": "-2d"} for language in ("python", "go")]
+    second = [{"pull_request": 12, "push": 2, "category": language} for language in ("python", "go")]
+
+    def judged(*analyses: dict[str, Any]) -> Any:
+        scenario = world(analyses=[{}, *first, *analyses])
+        scenario["repositories"][0]["pull_requests"][0]["pushes"].append(later)
+        return serve(scenario)("github:acme/payments#12", POLICY)
+
+    assert judged(*second).verdict.value == "passed"
+    half = judged(second[0])
+    assert half.verdict.value == "waiting"
+    assert "CodeQL has looked at the head commit in part: go" in half.messages("code-alerts")
+
+
 def test_results_that_did_not_arrive_whole_are_unknown(serve: Any) -> None:
     gate: Gate = serve(world(analyses=[{}, {"pull_request": 12, "error": "too large"}]))
     judged = gate("github:acme/payments#12", POLICY)

@@ -54,6 +54,8 @@ class Analysis:
     at: datetime | None = None
     error: str = ""
     """Why its results are not whole."""
+    part: str = ""
+    """Which part of the code it looks at, where the tool looks in parts: GitHub's category, ``/language:python``."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class IntroducedAlerts(Fact):
 
     alerts: tuple[CodeAlert, ...]
     analyses: tuple[Analysis, ...] = ()
-    """The newest of each tool; none: nothing was analysed yet."""
+    """The newest of each tool and part; none: nothing was analysed yet."""
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,9 @@ def _analyses(context: Context, subject: PullRequest, nodes: Sequence[Json]) -> 
         newest[str(node["tool"]["name"]), str(node.get("category") or node.get("analysis_key") or "")] = node
     commits = {str(node["commit_sha"]) for node in newest.values()}
     of_head = {sha: _is_of_head(context, subject, sha) for sha in sorted(commits)}
-    for (tool, _), node in newest.items():
+    for (tool, part), node in newest.items():
         at = optional_instant(node["created_at"])
-        yield Analysis(tool, of_head[str(node["commit_sha"])], at, str(node.get("error") or ""))
+        yield Analysis(tool, of_head[str(node["commit_sha"])], at, str(node.get("error") or ""), part)
 
 
 def _is_of_head(context: Context, subject: PullRequest, sha: str) -> bool:

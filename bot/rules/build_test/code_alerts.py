@@ -59,13 +59,14 @@ def code_alerts(
         still knows why; what is old is a debt that somebody has to decide about.
 
     Evidence:
-        The alerts of code scanning (GitHub, or GitHub Advanced Security for Azure DevOps), or the results of SARIF files
-        that `--sarif` gives in their place. An alert that was dismissed without a reason, by somebody who wrote the change,
-        or by a bot (a workflow's token is in the hands of whoever edits the workflow), is still open; who wrote a line of a
-        repository is not looked up. Where no tool has looked at the head yet, that is a finding that time cures: no alerts
-        are proof of nothing then. Azure DevOps does not tell which commit was looked at. Without a licence for it, or without
-        the permission, the alerts are unknown; where nobody has ever uploaded results the rule is not applicable, unless
-        `tools` names some.
+        The alerts of code scanning (GitHub, or GitHub Advanced Security for Azure DevOps), or the results of SARIF files that
+        `--sarif` gives in their place. An alert that was dismissed without a reason, by somebody who wrote the change, or by
+        a bot (a workflow's token is in the hands of whoever edits the workflow), is still open; who wrote a line of a
+        repository is not looked up. Where no tool has looked at the head yet, or one has not with each of the parts that it
+        had looked at before (GitHub's categories), that is a finding that time cures: no alerts are proof of nothing then.
+        Azure DevOps does not tell which commit was looked at, nor by which tool: any results of the pull request stand for
+        all of `tools`. Without a licence for it, or without the permission, the alerts are unknown; where nobody has ever
+        uploaded results the rule is not applicable, unless `tools` names some.
 
     How to fix:
         Mend the code at the place that the finding names, and push. Where it is no danger, have somebody who did not write
@@ -124,7 +125,7 @@ def old_code_alerts(repository: Repository, alerts: CodeAlerts, now: datetime, p
     )
 
 
-def _looked_at(analyses: Iterable[Analysis], params: Params) -> Iterator[Statement]:
+def _looked_at(analyses: tuple[Analysis, ...], params: Params) -> Iterator[Statement]:
     """Whether somebody has looked at the head; no alerts mean nothing otherwise."""
     looked = [each for each in analyses if each.of_head is not False]
     for each in looked:
@@ -145,6 +146,17 @@ def _looked_at(analyses: Iterable[Analysis], params: Params) -> Iterator[Stateme
             discriminator=f"analysis {tool}",
             checks=("*",),
         )
+    for each in analyses:
+        if each.of_head is False and each.tool.casefold() in names:  # a job for each language: some have not ended
+            yield Finding(
+                f"{each.tool} has looked at the head commit in part: {each.part or 'another part'} was last of an older one.",
+                "Wait until its analysis has ended; if that part is not analysed any more, delete its analyses of this pull "
+                "request.",
+                (Evidence("analysis", f"{each.tool}, {each.part}: of an older commit", read_at=each.at, ok=False),),
+                awaiting=True,
+                discriminator=f"analysis {each.tool} {each.part}",
+                checks=("*",),
+            )
 
 
 def _counted(alerts: Iterable[CodeAlert], params: Params) -> Iterator[CodeAlert]:

@@ -67,7 +67,7 @@ def _analysis_body(call: Call, each: Repository, number: int, part: AnalysisPart
         "commit_sha": commit,
         "analysis_key": f".github/workflows/{part.tool.lower()}.yml:analyze",
         "environment": "{}",
-        "category": part.tool,
+        "category": part.category or part.tool,
         "error": part.error,
         "created_at": stamp(call.world.at(part.at)),
         "results_count": 0,
