@@ -50,7 +50,7 @@ def command(target: str, config: Path | None, now: datetime | None) -> int:
         judging.judge(configuration, provider, subjects, bar)
         statements = [
             Statement(State.FINE, f"{root.name} can be read"),
-            *_readable(judging),
+            *_readable(judging, root),
             *_binding(judging, root),
         ]
     console = Console(highlight=False, markup=False)
@@ -71,10 +71,10 @@ def _open_pull_request(provider: Provider, root: Subject) -> Iterator[PullReques
         )
 
 
-def _readable(judging: Judging) -> Iterator[Statement]:
-    """Each rule: judged, or unknown and why; reasons once."""
+def _readable(judging: Judging, root: Subject) -> Iterator[Statement]:
+    """Each rule: judged, or unknown and why; reasons once. And what was not tried."""
     from bot.model.results import Outcome
-    from bot.model.subjects import PullRequest
+    from bot.model.subjects import Organization, PullRequest, Repository
 
     rules = sorted({result.rule for result in judging.results})
     for rule in rules:
@@ -83,10 +83,23 @@ def _readable(judging: Judging) -> Iterator[Statement]:
         if reasons:
             yield Statement(State.UNREADABLE, f"{rule}: unknown", " · ".join(reasons))
         else:
-            yield Statement(State.FINE, f"{rule}: everything it needs can be read")
+            yield Statement(State.FINE, f"{rule}: everything it needed was read")
     if not rules:
         yield Statement(State.NOTE, "no rule judges this kind of subject")
-    elif not any(isinstance(subject, PullRequest) for subject in judging.subjects):
+    tried = next((one for one in judging.subjects if isinstance(one, PullRequest)), None)
+    if isinstance(root, Organization):
+        yield Statement(
+            State.NOTE,
+            "the rules on pull requests, and whether the gate binds, were not tried",
+            "Name a repository or a pull request.",
+        )
+    elif isinstance(root, Repository) and tried is not None:
+        yield Statement(
+            State.NOTE,
+            f"the rules on pull requests were tried on {tried.name} alone",
+            "Another one may need more: one that links a work item, say. Name it to try it.",
+        )
+    elif isinstance(root, Repository) and rules:
         yield Statement(
             State.NOTE, "no pull request is open, so what the rules on pull requests can read was not tried"
         )

@@ -100,7 +100,7 @@ def command(
             "--watch is for a person at a terminal: name what to watch, github:OWNER/REPO#12. In CI: --wait 10m."
         )
     if explain and format_ != "terminal":
-        raise click.UsageError("--explain is for the terminal: --format json has all of it, for programs.")
+        raise click.UsageError("--explain is for the terminal. For programs, without --explain: --format json.")
     if explain:  # it is read by somebody who wants to know now
         dry_run, wait = True, wait or timedelta(0)
     try:

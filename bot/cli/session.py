@@ -236,7 +236,7 @@ class Session:
 
         Without a credential that fits, each of them is unknown: whatever names none is judged all the same.
         """
-        if not self.environ.get("JIRA_URL"):
+        if "JIRA_URL" not in self.environ:
             return None
         if self._jira is None:
             from bot.platforms.jira.issues import UnreadableIssues
@@ -251,6 +251,11 @@ class Session:
         from bot.platforms.jira.client import JiraClient
         from bot.platforms.jira.issues import JiraIssues
 
+        if not self.environ["JIRA_URL"].strip():
+            raise Refusal(
+                "JIRA_URL is empty, as where it comes from a secret or a variable that this run does not have. Give its value, "
+                "or take JIRA_URL out: without it, keys are accepted by their form."
+            )
         email, api_token = self.environ.get("JIRA_EMAIL"), self.environ.get("JIRA_API_TOKEN")
         token = self.environ.get("JIRA_TOKEN")
         if token and (email or api_token):

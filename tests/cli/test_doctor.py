@@ -272,3 +272,15 @@ def test_what_cannot_be_seen_is_not_known(doctor: Doctor) -> None:
     ended = doctor("azure-devops", scenario({"checks": [GATE]}, tokens={"partly": {"azure": ["vso.project"]}}),
                    AZURE_DEVOPS_EXT_PAT="partly")  # fmt: skip
     assert ended.code == 3
+
+
+@BOTH
+def test_it_says_what_was_tried(doctor: Doctor, world: Callable[[dict[str, Any]], World], platform: str) -> None:
+    pull = {"github": "acme/payments#1", "azure-devops": "acme/Payments/payments!1"}[platform]
+    said = line(doctor(platform, scenario({"checks": [GATE]})), "• the rules on pull requests ")
+    assert said.startswith(f"• the rules on pull requests were tried on {pull} alone")
+    assert "were tried on" not in doctor(platform, scenario({"checks": [GATE]}), number="1").out
+    organization = {"github": "github:acme", "azure-devops": "ado:acme"}[platform]
+    ended = world(scenario({"checks": [GATE]})).call("doctor", organization, environ={"COLUMNS": "4000"})
+    assert "whether the gate binds, were not tried" in ended.out
+    assert "no pull request is open" not in ended.out

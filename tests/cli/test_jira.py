@@ -119,6 +119,8 @@ def test_without_an_address_a_key_is_accepted_by_its_form(gate: Gate, target: st
 @pytest.mark.parametrize(
     ("environ", "words"),
     [
+        ({"JIRA_URL": ""}, "JIRA_URL is empty"),
+        ({"JIRA_URL": " ", **CLOUD}, "JIRA_URL is empty"),
         ({"JIRA_URL": "{jira}"}, "JIRA_URL is given without a whole credential"),
         ({"JIRA_URL": "{jira}", "JIRA_EMAIL": "a@b.example"}, "JIRA_URL is given without a whole credential"),
         ({"JIRA_URL": "{jira}", "JIRA_TOKEN": "cloud-token-1", **CLOUD}, "JIRA_TOKEN is given beside"),
