@@ -32,7 +32,9 @@ def path_of(run: Part, location: Part, roots: Sequence[str]) -> str | None:
             break
         above, base = told.text("uri"), told.text("uriBaseId")
         if _is_absolute(above) and not base:
-            tops.append(_local(above))  # what is relative to the outermost base is relative to the repository
+            if not _is_absolute(uri) and (known := _within(f"{above.rstrip('/')}/{uri}", roots)) is not None:
+                return known
+            tops.append(_local(above))  # nobody knows it here: what is relative to it is relative to the repository
             break
         uri = f"{above.rstrip('/')}/{uri}" if above and not _is_absolute(uri) else uri
     return _within(uri, (*tops, *roots))

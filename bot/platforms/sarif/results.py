@@ -100,6 +100,8 @@ class _Rules:
             inner = result.whole("rule", "index")
             index = inner if inner is not None else index
             component = result.whole("rule", "toolComponent", "index")
+            if component is None and result.get("ruleIndex") is None and result.at("rule", "toolComponent") is not None:
+                index = None  # it is an index into a component that is named otherwise
         if component is not None and component >= 0:
             if component >= len(self.extensions):
                 raise result.wrong(f"there is no tool component {component}")
@@ -108,7 +110,10 @@ class _Rules:
             if index >= len(rules):
                 raise result.wrong(f"there is no rule {index}")
             return rules[index]
-        return self.by_id.get(result.text("ruleId") or result.text("rule", "id"))
+        name = result.text("ruleId") or result.text("rule", "id")
+        while name not in self.by_id and "/" in name:  # the part of a rule: ``CA1000/1``
+            name = name.rpartition("/")[0]
+        return self.by_id.get(name)
 
 
 def _result(run: Part, result: Part, tool: str, rules: _Rules, roots: Sequence[str]) -> SarifResult | None:

@@ -57,6 +57,8 @@ def refused(path: Path) -> str:
         ({"ruleId": "scored", "level": "note"}, Severity.HIGH),
         ({"ruleIndex": 0}, Severity.HIGH),
         ({"rule": {"id": "scored"}}, Severity.HIGH),
+        ({"ruleId": "scored/part/of/it"}, Severity.HIGH),
+        ({"rule": {"id": "scored", "index": 1, "toolComponent": {"name": "another"}}}, Severity.HIGH),
         ({"ruleId": "x", "properties": {"security-severity": 9.0}}, Severity.CRITICAL),
         ({"ruleId": "x", "properties": {"security-severity": "0.1"}}, Severity.LOW),
         ({"ruleId": "x", "properties": {"security-severity": "0.0"}}, None),
@@ -95,6 +97,8 @@ def test_what_was_accepted(tmp_path: Path, suppressions: Any, state: AlertState,
 BASES = {
     "SRCROOT": {"uri": "file:///home/runner/work/a/a/"},
     "SUB": {"uri": "lib/", "uriBaseId": "SRCROOT"},
+    "TOP": {"uri": "file:///"},
+    "INNER": {"uri": "file:///checkout/lib/"},
     "OPEN": {"description": {"text": "nobody says where"}},
 }
 
@@ -106,6 +110,9 @@ BASES = {
         ({"uri": "./src//a%20b.py"}, "src/a b.py"),
         ({"uri": "src/a.py", "uriBaseId": "SRCROOT"}, "src/a.py"),
         ({"uri": "a.py", "uriBaseId": "SUB"}, "lib/a.py"),
+        ({"uri": "checkout/src/a.py", "uriBaseId": "TOP"}, "src/a.py"),
+        ({"uri": "src/a.py", "uriBaseId": "TOP"}, "src/a.py"),
+        ({"uri": "a.py", "uriBaseId": "INNER"}, "lib/a.py"),
         ({"uri": "a.py", "uriBaseId": "OPEN"}, "a.py"),
         ({"uri": "a.py", "uriBaseId": "UNKNOWN"}, "a.py"),
         ({"uri": "file:///home/runner/work/a/a/src/a.py", "uriBaseId": "SRCROOT"}, "src/a.py"),
