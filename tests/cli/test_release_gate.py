@@ -325,6 +325,19 @@ def test_an_environment_is_the_same_in_any_case(served: Callable[..., World], ta
     assert ended.json()["gate"]["target"]["name"].endswith("in production")
 
 
+@pytest.mark.parametrize("part", ["artifacts", "leases"])
+def test_a_run_of_azure_that_cannot_be_read_is_not_one_that_cannot_be_repeated(
+    served: Callable[..., World], part: str
+) -> None:
+    world = served(", with: {require: [procedure]}")
+    gate = ("gate", "ado:acme/Payments/payments@v1.4.0", "--environment", "production", "--dry-run")
+    assert world.call(*gate).code == 0
+    world.fault(match=f"builds/813/{part}", times=50, kind="status", status=403)
+    ended = world.call(*gate)
+    assert ended.code == 3, ended.out
+    assert "is disabled" not in ended.out
+
+
 PUT_BACK = {"github": "github:acme/payments@v1.3.0", "azure-devops": "ado:acme/Payments/payments@v1.3.0"}
 
 

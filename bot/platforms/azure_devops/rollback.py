@@ -182,12 +182,16 @@ def rollback_procedures(wanted: Wanted) -> tuple[RollbackProcedures, str]:
     subject: Release = wanted.subject
     previous = wanted.known.value(PreviousRelease, subject)
     found: list[Procedure] = []
+    unread: tuple[str, ...] = ()
     if previous is not None and previous.deployment is not None and previous.run_exists is not False:
-        found.append(_again(subject, previous))
+        if previous.run_exists is None and previous.artifacts_unreadable:
+            unread = (f"run {previous.deployment.version}: {previous.artifacts_unreadable}",)
+        else:
+            found.append(_again(subject, previous))
     if subject.release_kind == "classic":
         found += _redeploy_triggers(wanted.reads, subject)
     whole = history(wanted.reads, subject.repository, subject.environment, classic=subject.release_kind == "classic")
-    return RollbackProcedures(tuple(found), tuple(_rehearsals(whole))), subject.url
+    return RollbackProcedures(tuple(found), tuple(_rehearsals(whole)), unread), subject.url
 
 
 def _again(subject: Release, previous: PreviousRelease) -> Procedure:
