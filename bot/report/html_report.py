@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from functools import cache
@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from bot.model.findings import Evidence, Finding
-from bot.model.results import Enforcement, Member, Outcome, Result, Run
+from bot.model.results import AppliedWaiver, Enforcement, Member, Outcome, Result, Run
 from bot.policy.packaged import data_file
 from bot.report.grouping import counted, headline, owner, sentence
 from bot.report.json_report import JsonValue
@@ -162,7 +162,7 @@ def _detail(result: Result) -> dict[str, JsonValue]:
         told["reason"] = plain(result.reason)
     if result.evidence and result.outcome is not Outcome.PASS:
         told["evidence"] = [_evidence(item) for item in result.evidence]
-    if result.members and result.outcome is not Outcome.PASS:
+    if result.members and (result.outcome is not Outcome.PASS or result.waived_within):
         told["members"] = [_member(member) for member in result.members]
     if result.waiver is not None:
         waiver = result.waiver
@@ -189,6 +189,8 @@ def _evidence(item: Evidence) -> JsonValue:
 
 def _member(member: Member) -> JsonValue:
     said = member.reason or "; ".join(finding.message for finding in member.findings)
+    if (waiver := member.waiver) is not None:
+        said = f"waived until {waiver.expires}: {waiver.reason}; {said}"
     return [plain(member.key), member.outcome.value, plain(said)]
 
 
@@ -217,10 +219,18 @@ def _waivers(run: Run) -> Sequence[Waived]:
     today = run.now.astimezone(UTC).date()
     listed = []
     for result in run.results:
-        if (waiver := result.waiver) is not None:
-            words = (result.key, result.subject.name, waiver.reason, waiver.owner, waiver.approver, waiver.ticket)
+        for key, waiver in _in_force(result):
+            words = (key, result.subject.name, waiver.reason, waiver.owner, waiver.approver, waiver.ticket)
             listed.append(Waived(waiver.expires, (waiver.expires - today).days, *(log_line(word) for word in words)))
     return sorted(listed, key=lambda each: (each.expires, each.key, each.subject))
+
+
+def _in_force(one: Result | Member) -> Iterator[tuple[str, AppliedWaiver]]:
+    """The waiver of an entry and those of its members, each with the key of what it covers."""
+    if one.waiver is not None:
+        yield one.key, one.waiver
+    for member in one.members:
+        yield from _in_force(member)
 
 
 def _embedded(value: JsonValue) -> str:

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given
 
 from bot.model.findings import Evidence, Finding
-from bot.model.results import Enforcement, Outcome, Run
+from bot.model.results import Enforcement, Member, Outcome, Run
 from bot.report import html_report
 from tests.report import runs
 from tests.report.hostile import texts
-from tests.report.test_formats import every
+from tests.report.test_formats import WAIVER, every
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -64,6 +64,20 @@ def test_each_outcome_has_a_state_of_its_own() -> None:
         "static-analysis-configured": "not-applicable",
         "any_of": "passes",
     }
+
+
+def test_a_waiver_within_a_group_is_in_force_too() -> None:
+    """The group passes by it: without it the page would show no reason why."""
+    member = Member("lint", "static-analysis-passed", Outcome.FAIL, (Finding("it failed", ""),), waiver=WAIVER)
+    inner = Member("either", "all_of", Outcome.PASS, members=(member,))
+    group = runs.result("any_of", Outcome.PASS, members=(inner,))
+    assert group.waived_within
+    page = html_report.render(runs.run(group))
+    assert "<td>lint</td>" in page
+    assert "the vendor is slow" in page
+    assert "members" in str(embedded(page)["details"])
+    direct = html_report.render(runs.run(replace(group, members=(member,))))
+    assert "waived until 2027-03-01" in str(embedded(direct)["details"])
 
 
 @given(texts)
