@@ -159,8 +159,12 @@ def _board(context: Context, subject: PullRequest, reference: Reference) -> Targ
     name = subject.repository.name.lower()
     fitting = [one.work_items for one in context.connections if fnmatchcase(name, one.match.lower())]
     if reference.organization is not None:
-        asked = f"ado:{reference.organization}/{reference.project}".lower()
-        fitting = [one for one in fitting if reference.project is None or one.lower() == asked]
+        asked = f"ado:{reference.organization}/{reference.project or ''}".lower()
+        fitting = [
+            one
+            for one in fitting
+            if one.lower() == asked or (reference.project is None and one.lower().startswith(asked))
+        ]
     if not fitting or context.read_work_items is None:
         return _End(
             unreadable=f'{reference.text} needs a connection: add `connections` with `match: "{subject.repository.name}"` and '

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from bot.engine.ports import PlatformError
 from bot.model.facts import FactRequest, Unavailable, UnknownKind
 from bot.model.facts.change import LinkedWorkItems, LinkForm, LinkSource, LinkSpec, WorkItemLink
@@ -69,6 +71,25 @@ def test_boards_are_read_through_a_connection(house: House) -> None:
     board = links(house, connections=connection, work_item_reader=read)["body", "AB#45"]
     assert asked == [("ado:acme/Payments", [45])]
     assert board.item == item(45)
+
+
+@pytest.mark.parametrize(
+    ("address", "read"),
+    [
+        ("https://dev.azure.com/acme/Payments/_workitems/edit/45", True),
+        ("https://dev.azure.com/acme/_workitems/edit/45", True),
+        ("https://dev.azure.com/acme/Other/_workitems/edit/45", False),
+        ("https://dev.azure.com/evil/_workitems/edit/45", False),
+        ("https://dev.azure.com/acme2/_workitems/edit/45", False),
+    ],
+)
+def test_an_address_of_another_organisation_is_no_item_of_the_connection(build, address: str, read: bool) -> None:
+    pull = {"number": 1, "author": "ana", "body": address}
+    house = build({"repositories": [{"name": "app", "pull_requests": [pull]}]})
+    connection = (Connected("acme/*", "ado:acme/Payments"),)
+    provider = house.provider("sandbox-token", connections=connection, work_item_reader=lambda *_: {45: item(45)})
+    (only,) = value(provider, "github:acme/app#1", LinkedWorkItems).links
+    assert (only.item is not None, "needs a connection" in only.unreadable) == (read, not read)
 
 
 def test_boards_that_fail_are_unreadable(house: House) -> None:
