@@ -120,7 +120,7 @@ def _sort(statements: Iterable[object], read_at: datetime | None) -> Judgement:
         elif isinstance(statement, Evidence):
             evidence.append(statement if statement.read_at else replace(statement, read_at=read_at))
         elif isinstance(statement, Unknown):
-            unknown.append(Unknowing(statement.kind, statement.reason))
+            unknown.append(Unknowing(statement.kind, statement.reason, statement.fact))
         elif isinstance(statement, NotApplicable):
             not_applicable = not_applicable or statement.reason
         else:

@@ -87,6 +87,8 @@ class Unknown:
 
     kind: UnknownKind
     reason: str
+    fact: str = ""
+    """The fact that could not be read, where it was one."""
 
 
 @dataclass(frozen=True, slots=True)

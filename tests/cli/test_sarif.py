@@ -157,6 +157,7 @@ def test_the_files_of_another_commit_tell_nothing(served: World, target: str) ->
     result = judged(served, target, sarif(served, versionControlProvenance=[{"revisionId": "f" * 40}]))
     assert result["outcome"] == "unknown"
     assert "looked at ffffffffffff" in json.dumps(result["unknown"])
+    assert result["unknown"]["fact"] == "introduced_alerts"
     head = served.sandbox.world.repository("acme", "payments").pull_requests[12].head  # type: ignore[union-attr]
     result = judged(served, target, sarif(served, versionControlProvenance=[{"revisionId": head[:10].upper()}]))
     assert result["outcome"] == "pass"

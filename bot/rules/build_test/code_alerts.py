@@ -78,7 +78,7 @@ def code_alerts(
           with: {severity: high, tools: [CodeQL]}
     """
     if isinstance(introduced, Unavailable):
-        yield Unknown(introduced.kind, introduced.reason)
+        yield Unknown(introduced.kind, introduced.reason, IntroducedAlerts.name)
         return
     if isinstance(introduced, NotSupported):
         if params.tools:  # asked for whether or not anybody has set them up
