@@ -52,13 +52,23 @@ class Beginning:
     def failed(
         self, target: Target, subject: Subject, configuration: Configuration | None, failure: click.ClickException
     ) -> None:
-        """Say at the check that the pull request could not be judged, and why."""
+        """Say at the check that the pull request could not be judged, and why, where it has begun."""
+        if self._speaks():
+            self.not_judged(target, subject, configuration, failure)
+
+    def not_judged(
+        self, target: Target, subject: Subject, configuration: Configuration | None, failure: click.ClickException
+    ) -> None:
+        """Say it whatever the event is: it could not be judged again, and what stands is known to be outdated."""
         from bot.policy.configuration import GateSettings
         from bot.report.sanitize import markdown
 
-        if not isinstance(subject, PullRequest) or not self._speaks():
+        if (
+            not isinstance(subject, PullRequest)
+            or self.dry_run
+            or (self.event is not None and not self.event.can_write)
+        ):
             return
-        assert self.event is not None
         settings = GateSettings() if configuration is None else configuration.gate
         words = "\n\n".join(markdown(line) for line in harmless(failure.message).split("\n") if line.strip())
         publication = Publication(
@@ -68,7 +78,7 @@ class Beginning:
             title="Not judged",
             summary=f"The pull request could not be judged.\n\n{words}",
             comment=None,
-            details_url=self.event.run_url,
+            details_url=None if self.event is None else self.event.run_url,
         )
         try:
             done = self.opened.publisher(target).publish(publication)

@@ -15,6 +15,7 @@ from bot.cli.options import DurationType, common
 from bot.cli.sarif_files import SARIF, given_results
 
 if TYPE_CHECKING:
+    from bot.cli.beginning import Beginning
     from bot.cli.judgement import Judging
     from bot.cli.waiting import Waited
     from bot.engine.targets import Target
@@ -112,7 +113,7 @@ def command(
             beginning = Beginning(opened, event, dry_run=dry_run or watch)
             judged: Sequence[tuple[Target, Gate]] = judge_wanted(judging, wanted, bar, beginning)
             if not wanted.every:
-                waited = _waited(judging, judged, now, wait, watch)
+                waited = _waited(judging, judged, now, wait, watch, beginning)
                 if waited.over and not watch:
                     return 0
                 judging, judged = waited.judging, waited.judged
@@ -124,7 +125,7 @@ def command(
                     if not judging.moved:
                         break
                     _say_moved(judging)
-                    judging, judged = _again(judging, judged, now)
+                    judging, judged = _again(judging, judged, now, beginning)
                     run = judging.run()
                     last = round_ == MOST_ROUNDS
                     for action in post_verdicts(opened, judging, run, judged, event, last=last):
@@ -157,12 +158,13 @@ def _waited(
     now: datetime | None,
     wait: timedelta | None,
     watch: bool,
+    beginning: Beginning,
 ) -> Waited:
     """The judgement after waiting, where waiting was asked for and helps."""
     from bot.cli import waiting
 
-    def again() -> tuple[Judging, list[tuple[Target, Gate]]]:
-        return _again(judging, judged, now)
+    def again(these: Sequence[tuple[Target, Gate]]) -> tuple[Judging, list[tuple[Target, Gate]]]:
+        return _again(judging, these, now, beginning)
 
     clock = waiting.Clock()
     if watch:
@@ -171,16 +173,26 @@ def _waited(
 
 
 def _again(
-    judging: Judging, judged: Sequence[tuple[Target, Gate]], now: datetime | None
+    judging: Judging, judged: Sequence[tuple[Target, Gate]], now: datetime | None, beginning: Beginning
 ) -> tuple[Judging, list[tuple[Target, Gate]]]:
-    """Judge anew what was judged, from facts that are read anew."""
+    """Judge anew what was judged, from facts that are read anew. Where that fails, the check of each says so: what stands is
+    known to be outdated, or says that it is judged still.
+    """
     from bot.cli.judgement import Judging
     from bot.cli.wanted import judge_all
     from bot.engine.ports import Silence
+    from bot.engine.racing import OVERTAKEN
 
     judging.session.renew(now or datetime.now(UTC))
     anew = Judging(judging.session, judging.command, judging.configuration, judging.around)
-    return anew, judge_all(anew, [target for target, _ in judged], Silence())
+    try:
+        return anew, judge_all(anew, [target for target, _ in judged], Silence())
+    except click.ClickException as failure:
+        for target, gate in judged:
+            if OVERTAKEN in judging.moved.get(gate.target.name, ()):
+                continue  # what stands is another run's, and newer
+            beginning.not_judged(target, gate.target, judging.configurations[gate.policy_digest], failure)
+        raise
 
 
 def _say_moved(judging: Judging) -> None:

@@ -48,7 +48,7 @@ class Waited:
     judged: Judged
     """The newest judgement."""
     over: str = ""
-    """Why there is nobody left to tell: the pull request was closed, or has a newer head. Empty: there is."""
+    """Why there is nobody left to tell: each pull request was closed, or has a newer head. Empty: there is."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ def awaited(judging: Judging, gate: Gate) -> tuple[str, ...]:
 def wait_for_checks(
     judging: Judging,
     judged: Judged,
-    again: Callable[[], tuple[Judging, Judged]],
+    again: Callable[[Judged], tuple[Judging, Judged]],
     most: timedelta | None,
     clock: Clock,
 ) -> Waited:
@@ -108,7 +108,11 @@ def wait_for_checks(
                 look = _look(judging, one, gate)
                 if isinstance(look, str):
                     _say(look)
-                    return Waited(judging, judged, look)
+                    # Others are to be told still: in a merge queue the first of a group is merged while the rest wait.
+                    judged = [other for other in judged if other[1] is not gate]
+                    if not judged:
+                        return Waited(judging, judged, look)
+                    continue
                 if look is not None:
                     names = _running(names, look, stood.setdefault(gate.target.id, look))
                 if names:
@@ -116,11 +120,11 @@ def wait_for_checks(
             waits = still
             if not waits:
                 break
-        judging, judged = again()
+        judging, judged = again(judged)
     return Waited(judging, judged)
 
 
-def watch(judging: Judging, judged: Judged, again: Callable[[], tuple[Judging, Judged]], clock: Clock) -> Waited:
+def watch(judging: Judging, judged: Judged, again: Callable[[Judged], tuple[Judging, Judged]], clock: Clock) -> Waited:
     """Judge again and again, and say what changed, until nothing waits or the pull request is closed."""
     before = _standing(judging, judged)
     for line in before:
@@ -132,7 +136,7 @@ def watch(judging: Judging, judged: Judged, again: Callable[[], tuple[Judging, J
             return Waited(judging, judged, over)
         next(pauses)
         try:
-            judging, judged = again()
+            judging, judged = again(judged)
         except Unread as failure:  # it may be read the next time
             _say(failure.message)
             continue

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from bot.sandbox.faults import Fault
 from tests.cli.conftest import World
 from tests.cli.test_ci_gate import build, github, on_pull_request, scenario
 
@@ -195,3 +196,26 @@ def test_a_change_of_the_rules_is_told(world: Callable[[dict[str, Any]], World],
     environ = on_pull_request(served, 13, "pull_request") if platform == "github" else build(served, 13)
     served.call("gate", environ=environ)
     assert "alter the rules" not in said_to(served, platform, 13)[-1]
+
+
+def test_what_moved_and_cannot_be_judged_again_is_not_left_as_it_was(
+    demo: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdict that was posted first is known to be outdated."""
+    faults, arguments = demo.sandbox.application.faults, (TARGETS["github"].format(13), "--config", demo.policy)
+    event(demo, 13, review={"by": "cleo", "state": "approved"})
+    assert demo.call("gate", *arguments).code == 0
+
+    def refused_from_then_on() -> None:
+        type(faults).clear(faults)
+        faults.add(Fault(kind="status", status=403, match="POST .*/graphql", skip=1, times=1_000))
+
+    def withdrawn() -> None:
+        event(demo, 13, review={"by": "cleo", "state": "changes_requested"})
+        monkeypatch.setattr(faults, "clear", refused_from_then_on)
+
+    said = meanwhile(demo, arguments, CHECK["github"], withdrawn)
+    monkeypatch.undo()
+    faults.clear()
+    assert "moved while it was judged" in said, said
+    assert verdict(demo, "github", 13) == "action_required"

@@ -52,8 +52,8 @@ def happens(world: World, **event: Any) -> Step:
     return step
 
 
-def check(world: World, **check: Any) -> Step:
-    return happens(world, check={"name": "slow", "kind": "status", **check})
+def check(world: World, pull_request: int = 14, **check: Any) -> Step:
+    return happens(world, pull_request=pull_request, check={"name": "slow", "kind": "status", **check})
 
 
 def nothing() -> None:
@@ -241,3 +241,19 @@ def test_pauses_differ_and_grow_to_a_limit() -> None:
     assert slept(1.0)[:2] == [12.0, 18.0]
     assert max(slept(0.5)) == waiting.LONGEST_PAUSE
     assert sum(slept(0.3)) == pytest.approx(600)
+
+
+def test_one_of_several_that_is_merged_meanwhile_leaves_the_others_to_be_told(
+    demo: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a merge queue the first of a group is merged while the checks of the others run."""
+    check(demo, state="in_progress")()
+    check(demo, state="in_progress", pull_request=13)()
+    script = Script([happens(demo, merge=True), check(demo, conclusion="success", pull_request=13)])
+    monkeypatch.setattr(waiting, "Clock", lambda: script)
+    demo.write("checked.yml", POLICY)
+    config = demo.write("config.yml", CONFIG)
+    ended = demo.call("gate", "github:acme/payments#14", "github:acme/payments#13", "--config", config)
+    assert "was merged" in ended.err
+    assert ended.code == 0, ended.out + ended.err
+    assert posted(demo) == ["success"]
