@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -74,9 +77,8 @@ class Scenarios:
 
         if not self._running:
             # The SDK keeps what it learns of an address on disk: a sandbox's is of no use to anybody.
-            folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="almguard-test-"))
             self._open.callback(_set, LOCATIONS, os.environ.get(LOCATIONS))
-            _set(LOCATIONS, folder)
+            _set(LOCATIONS, _locations())
         if name not in self._running:
             self._running[name] = self._open.enter_context(Sandbox(self._loaded[name]))
         return self._running[name]
@@ -87,6 +89,14 @@ class Scenarios:
             self._open.callback(session.close)
             self._sessions[name, now] = session
         return self._sessions[name, now]
+
+
+@cache
+def _locations() -> str:
+    """A folder that lasts as long as the process: the SDK asks once where it may write, and goes on writing there."""
+    folder = tempfile.mkdtemp(prefix="almguard-test-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _environ(sandbox: Sandbox) -> Mapping[str, str]:

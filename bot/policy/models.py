@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from bot.model import globs as path_globs
 from bot.model.facts import UnknownKind
@@ -27,12 +27,6 @@ T = TypeVar("T")
 
 def _listed(value: T | tuple[T, ...]) -> tuple[T, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _home(value: Platform) -> Platform:
-    if value is Platform.JIRA:
-        raise ValueError("jira is a tracker of issues; repositories live on github, azure-devops or local")
-    return value
 
 
 def _glob(value: str) -> str:
@@ -95,11 +89,8 @@ if TYPE_CHECKING:  # A single value may stand for a list of one; afterwards it i
     Visibilities: TypeAlias = tuple[Visibility, ...]
 else:
     Globs = Annotated[Annotated[tuple[Glob, ...], Field(min_length=1)] | Glob, AfterValidator(_listed)]
-    Home = Annotated[
-        Platform,
-        AfterValidator(_home),
-        WithJsonSchema({"enum": [one.value for one in Platform if one is not Platform.JIRA], "type": "string"}),
-    ]
+    # Jira, a tracker of issues, has no repositories.
+    Home = Annotated[Literal["github", "azure-devops", "local"], AfterValidator(Platform)]
     Platforms = Annotated[Annotated[tuple[Home, ...], Field(min_length=1)] | Home, AfterValidator(_listed)]
     Visibilities = Annotated[
         Annotated[tuple[Visibility, ...], Field(min_length=1)] | Visibility, AfterValidator(_listed)

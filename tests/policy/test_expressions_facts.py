@@ -226,6 +226,7 @@ def test_what_holds_for_some_subjects_only() -> None:
 
 def test_specs_that_name_and_those_that_do_not() -> None:
     assert [fact.name for fact in fact_types().values() if fact.spec and issubclass(fact.spec, NamingSpec)] == [
+        "changed_lines",
         "contents",
         "teams",
     ]
