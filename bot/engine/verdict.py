@@ -94,7 +94,8 @@ def to_post(decisive: Gate, gates: Sequence[Gate], results: Iterable[Result], re
     """What is to be kept with a check that tells the decisive verdict of some pull requests of one commit."""
     ids = {gate.target.id for gate in gates}
     outcomes = sorted(
-        f"{result.subject.id} {result.key} {result.outcome.value} {len(result.findings)} {result.waiver is not None}"
+        f"{result.subject.id} {result.key} {result.enforcement.value} {result.outcome.value} {len(result.findings)} "
+        f"{result.waiver is not None}"
         for result in results
         if result.subject.id in ids
     )

@@ -265,3 +265,21 @@ def test_statuses_of_azure_devops_are_each_of_one_pull_request(world: Callable[[
     assert served.call("gate", "--all-open", REPOSITORY["azure-devops"]).code == 1
     pulls = served.state()["repositories"]["acme/payments"]["pull_requests"]
     assert {one["number"]: one["ado_statuses"][-1]["state"] for one in pulls} == {2: "failed", 3: "succeeded"}
+
+
+@ON_BOTH
+def test_a_step_of_a_dated_enforcement_is_told_though_the_verdict_is_the_same(demo: World, platform: str) -> None:
+    """What says that it only warns would be wrong from that day on."""
+    demo.write(
+        "dated.yml",
+        "apiVersion: almguard/v1\nkind: Policy\nmetadata: {name: dated}\nrules:\n"
+        "  - {rule: requirement-link, enforce: block}\n"
+        "  - {rule: approvals, enforce: [{audit}, {warn: 2027-01-01}]}\n",
+    )
+    target = ("--all-open", REPOSITORY[platform], "--config", f"{demo.folder}/dated.yml", "--format", "json")
+    assert demo.call("gate", *target, "--now", "2026-12-31T12:00:00Z").code == 1
+    requests.delete(f"{demo.sandbox.url}/_sandbox/requests", timeout=10)
+    demo.call("gate", *target, "--now", "2026-12-31T13:00:00Z")
+    assert posts(demo) == []
+    demo.call("gate", *target, "--now", "2027-01-01T12:00:00Z")
+    assert posts(demo)
