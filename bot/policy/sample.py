@@ -73,6 +73,7 @@ WORDS: Mapping[str, str] = {
     "RollbackProcedures.unreadable": ".github/workflows/old.yml: line 3",
     "app": "github-actions",
     "assets": "payments.tar.gz",
+    "part": "/language:python",
     "base_sha": "89abcdef0123456789abcdef0123456789abcdef",
     "body": "Refunds as the customer asked for them. Fixes #7.",
     "branch": "main",
