@@ -41,13 +41,13 @@ def command(brief: bool, svg: Path | None) -> int:
         terminal.render(runs[0][1], console)
         for name, run in runs[1:]:
             console.print(
-                f"{name}, {run.subjects[0].name}: {_verdict(run)}, by {_requests(run)} requests: {_failing(run)}"
+                f"{name}, {next(iter(run.subjects)).name}: {_verdict(run)}, by {_requests(run)} requests: {_failing(run)}"
             )
         console.print()
         for number in (13, 14):
             for name, prefix in PLATFORMS:
                 run = _judge("gate", f"{prefix}{number}", environ, post=True)
-                console.print(f"{name}, {run.subjects[0].name}: {_verdict(run)}: {_failing(run)}")
+                console.print(f"{name}, {next(iter(run.subjects)).name}: {_verdict(run)}: {_failing(run)}")
         if not brief:
             _say(console, "A release: could it be rolled back?", "almguard audit github:acme/payments@v1.4.0")
             terminal.render(_judge("audit", "github:acme/payments@v1.4.0", environ), console)

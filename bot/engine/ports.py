@@ -1,4 +1,7 @@
-"""The Protocols that the outer rooms fulfil: who provides facts, who publishes a verdict, who shows progress."""
+"""The Protocols that the outer rooms fulfil: who provides facts, who publishes a verdict, who shows progress.
+
+That of the store is in ``runs``.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -217,6 +217,78 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Skip:
+    """A repository that a scan knows of and did not judge."""
+
+    subject: str
+    """Its id."""
+    name: str
+    reason: str
+    """In a few words, the same for all that were left out for it: ``archived``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """That every repository of one target of a scan is accounted for: ``listed == judged + skipped + unknown``."""
+
+    target: str
+    """``github:acme``."""
+    listed: int
+    """How many repositories were listed, each once."""
+    counted: int | None
+    """How many the platform says there are; None: it does not say. Where it is another number, that is a gap."""
+    judged: int
+    skipped: int
+    unknown: int
+    """Listed, and gone or unreadable as a whole before they could be judged; each is a gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A finished run, as far as a trend needs it."""
+
+    id: str
+    started_at: datetime
+    finished_at: datetime
+    complete: bool
+    policy_digest: str
+    outcomes: Mapping[Outcome, int]
+    """Results by outcome; what a waiver or the baseline excuses is not among the fails."""
+    waived: int
+    judged: int
+    """Repositories."""
+    requests: Mapping[str, int]
+
+
+class Change(StrEnum):
+    """What became of an entry on a subject between two runs."""
+
+    BROKE = "broke"
+    """It fails now, and did not."""
+    FIXED = "fixed"
+    """It failed, and does not now."""
+    MOVED = "moved"
+    """It fails in both, with other findings."""
+    LOST = "lost"
+    """It could be decided, and is unknown or in error now."""
+    REGAINED = "regained"
+    """It was unknown or in error, and passes or does not apply now."""
+    APPEARED = "appeared"
+    """The subject, or the entry, was not judged before, and fails now."""
+    GONE = "gone"
+    """It failed, and the subject, or the entry, is not judged now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One entry on one subject that is not as it was."""
+
+    change: Change
+    before: Result | None
+    after: Result | None
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySource:
     """A policy that was applied."""
 
@@ -253,12 +325,21 @@ class Run:
     depth: int
     """Round trips, one after another, that loading facts took."""
     policies: tuple[PolicySource, ...]
-    subjects: tuple[Subject, ...]
-    results: tuple[Result, ...]
-    gaps: tuple[Gap, ...] = ()
+    subjects: Collection[Subject]
+    """In any order; a scan's come from the store each time they are gone through, in the order of their ids."""
+    results: Collection[Result]
+    """In any order; a scan's come from the store each time they are gone through, by subject id and key."""
+    gaps: Collection[Gap] = ()
     gate: Gate | None = None
     notices: tuple[str, ...] = ()
     """Things to tell the reader: no configuration was found, a deprecated key."""
+    coverage: tuple[Coverage, ...] = ()
+    """Of a scan: one for each target that could be listed."""
+    skipped: Collection[Skip] = ()
+    history: tuple[RunSummary, ...] = ()
+    """Earlier finished runs of the same targets, the oldest first."""
+    changes: Collection[Changed] | None = None
+    """Since the newest of them; None: there is none to compare with."""
 
     @property
     def complete(self) -> bool:

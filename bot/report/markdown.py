@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 
 from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -125,7 +126,7 @@ def _render(
 def _at_least(run: Run, detail: Detail) -> int:
     """Characters that a text of that detail cannot have less of: one that is too long is not worth writing."""
     amount = 0
-    for result in run.results[: detail.results]:
+    for result in islice(run.results, detail.results):
         for finding in result.findings[: detail.findings]:
             amount += len("- ") + len("  - : ") * min(len(finding.evidence), detail.evidence)
     return amount

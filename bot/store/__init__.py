@@ -1,0 +1,1 @@
+"""Runs, remembered: SQLite by default, PostgreSQL by address."""
