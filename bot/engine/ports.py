@@ -92,6 +92,19 @@ class Provider(FactSource, Protocol):
         """
         ...
 
+    def counted(self, root: Subject) -> int | None:
+        """How many repositories the platform itself says there are under a root that was discovered to the end. None: it does
+        not say. What it counts and does not list was not read.
+        """
+        ...
+
+    def release(self, subjects: Sequence[Subject]) -> None:
+        """Let go of what was kept about these subjects, and what is in them: they are judged, and not asked about again.
+
+        What others may still need (members of teams, lists of a whole organisation) stays.
+        """
+        ...
+
     def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
         """The first of these paths that exists on the base branch (the default branch, but for pull requests).
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from bot.engine.verdict import digest
@@ -22,14 +22,19 @@ class Order:
     options: tuple[tuple[str, str], ...] = ()
     """What else decides which subjects are judged and how, sorted: ``("include", "pull-requests")``, ``("shard", "3/16")``."""
 
+    now: datetime | None = None
+    """The instant to judge as of, where one was asked for. It makes another order, and not another series."""
+
     @property
     def digest(self) -> str:
         """Of all of it."""
-        return digest([*self.targets, "", self.policy_digest, *(f"{name}={value}" for name, value in self.options)])
+        as_of = "" if self.now is None else self.now.astimezone(UTC).isoformat()
+        options = (f"{name}={value}" for name, value in self.options)
+        return digest([*self.targets, "", self.policy_digest, as_of, *options])
 
     @property
     def series(self) -> str:
-        """Of all but the policy: runs of one series are compared with one another."""
+        """Of all but the policy and the instant: runs of one series are compared with one another."""
         return digest([*self.targets, "", *(f"{name}={value}" for name, value in self.options)])
 
 
@@ -44,6 +49,8 @@ class Batch:
     gaps: tuple[Gap, ...] = ()
     requests: Mapping[str, int] = field(default_factory=dict)
     """HTTP requests that it took, by platform."""
+    memo: str = ""
+    """What the scan itself has to know of it when it is resumed; nobody else reads that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,10 @@ class OpenRun(Protocol):
 
     def done(self) -> frozenset[str]:
         """Ids of the homes that are done."""
+        ...
+
+    def memos(self) -> Sequence[str]:
+        """The memos of the batches that are kept, in their order, without the empty ones."""
         ...
 
     def keep(self, batch: Batch) -> None:

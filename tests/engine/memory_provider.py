@@ -59,6 +59,13 @@ class MemoryProvider:
                 if (request.type, subject.id) in self.answers:
                     yield request, subject, self.answers[request.type, subject.id]
 
+    def counted(self, root: Subject) -> int | None:
+        """Nobody counts here."""
+        return None
+
+    def release(self, subjects: Sequence[Subject]) -> None:
+        """Everything stays."""
+
     def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
         """There is none."""
         return None

@@ -180,6 +180,15 @@ class AzureDevOpsProvider:
                 if answer is not None:
                     yield request, subject, answer
 
+    def counted(self, root: Subject) -> int | None:
+        """Not said: the lists of projects and repositories carry no number besides their own length."""
+        del root
+        return None
+
+    def release(self, subjects: Sequence[Subject]) -> None:
+        """Let go of what was kept about these."""
+        del subjects
+
     def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
         """The first of these paths that the base branch has."""
         branch = _base(subject)

@@ -42,7 +42,7 @@ from bot.model.facts.release import (
 from bot.model.facts.repository import Properties, RepositoryPaths
 from bot.model.rehearsal import Merged
 from bot.model.results import Gap
-from bot.model.subjects import Branch, Platform, PullRequest, Release, Repository, Subject
+from bot.model.subjects import Branch, Organization, Platform, PullRequest, Release, Repository, Subject
 from bot.platforms.github import (
     alerts,
     change,
@@ -283,6 +283,16 @@ class GitHubProvider:
         self, request: FactRequest, subject: Subject, reading: Reading, found: Found
     ) -> list[tuple[FactRequest, Subject, Answer]]:
         return [(request, subject, answer(reading, found, self._now))]
+
+    def counted(self, root: Subject) -> int | None:
+        """How many repositories GitHub counts of an owner whose repositories were listed."""
+        if not isinstance(root, Organization):
+            return None
+        return self.memory.repositories_of.get(root.name.lower())
+
+    def release(self, subjects: Sequence[Subject]) -> None:
+        """Let go of what was kept about these."""
+        del subjects
 
     def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
         """The first of these paths that exists: on the base of a pull request, else on the default branch."""

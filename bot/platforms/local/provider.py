@@ -108,6 +108,14 @@ class LocalProvider:
             for subject in subjects:
                 yield request, subject, answer
 
+    def counted(self, root: Subject) -> int | None:
+        """Not said: a checkout is one repository."""
+        del root
+        return None
+
+    def release(self, subjects: Sequence[Subject]) -> None:
+        """Nothing is kept that could grow."""
+
     def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
         """The first of the paths that HEAD has, or the working tree: uncommitted changes to a configuration count, because
         whoever audits a checkout is trying them out.
