@@ -340,6 +340,10 @@ class Run:
     """Earlier finished runs of the same targets, the oldest first."""
     changes: Collection[Changed] | None = None
     """Since the newest of them; None: there is none to compare with."""
+    targets: tuple[str, ...] = ()
+    """Of a scan: what it was asked for, in a normal form: ``github:acme``."""
+    shard: str | None = None
+    """Which part of them it judged: ``3/16``; None: all."""
 
     @property
     def complete(self) -> bool:
