@@ -110,6 +110,16 @@ class Client:
         found = itertools.islice(self._pages(endpoint, route, dict(query or {})), pages)
         return [row for page in found for row in page]
 
+    def counted(self, endpoint: Endpoint, route: Mapping[str, str]) -> tuple[list[Json], int]:
+        """A whole list, and how many rows the service itself says that it has."""
+        found: list[Json] = []
+        said = 0
+        for document in self._documents(endpoint, route, {}):
+            rows = rows_of(document, endpoint)
+            found += rows
+            said += int(document.get("count") or len(rows))
+        return found, said
+
     def skipping(
         self,
         endpoint: Endpoint,
@@ -180,10 +190,14 @@ class Client:
             self.transport.close()
 
     def _pages(self, endpoint: Endpoint, route: Mapping[str, str], query: dict[str, Any]) -> Iterator[list[Json]]:
+        for document in self._documents(endpoint, route, query):
+            yield rows_of(document, endpoint)
+
+    def _documents(self, endpoint: Endpoint, route: Mapping[str, str], query: dict[str, Any]) -> Iterator[Json]:
         for _ in range(MOST_PAGES):
             response = self._request("GET", endpoint, route, query)
             document = self._document(response, endpoint)
-            yield rows_of(document, endpoint)
+            yield document
             token = response.headers.get(CONTINUATION) or document.get("continuationToken")
             if not token:
                 return

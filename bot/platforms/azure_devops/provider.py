@@ -21,6 +21,7 @@ from bot.model.rehearsal import Merged
 from bot.model.results import Gap
 from bot.model.subjects import (
     Branch,
+    Organization,
     Platform,
     PullRequest,
     Release,
@@ -137,6 +138,20 @@ class AzureDevOpsProvider:
         """Every subject of these kinds under an organisation, a project or a repository."""
         return Discovery(self.reads, self._resolver, kinds).under(root)
 
+    def counted(self, root: Subject) -> int | None:
+        """How many repositories the service counted in the project, or in all projects of the organisation together."""
+        if not isinstance(root, Organization):
+            return None
+        if root.project is not None:
+            return self.reads.counts.get(ident(root))
+        projects = self.reads.peek("projects")
+        counts = [self.reads.counts.get(str(one["id"]).lower()) for one in projects or ()]
+        return None if projects is None or None in counts else sum(filter(None, counts))
+
+    def release(self, subjects: Sequence[Subject]) -> None:
+        """Let go of what was read for these subjects, and of their projects' lists when other projects are released."""
+        self.reads.release(subjects)
+
     def merged(self, root: Subject, amount: int, branch: str | None = None) -> Iterator[Merged | Gap]:
         """The newest completed pull requests under an organisation, a project or a repository, as they stood then."""
         return CompletedPullRequests(self.reads, self._resolver).newest(root, amount, branch)
@@ -179,15 +194,6 @@ class AzureDevOpsProvider:
             for (request, subject, _), answer in zip(some, answers, strict=True):
                 if answer is not None:
                     yield request, subject, answer
-
-    def counted(self, root: Subject) -> int | None:
-        """Not said: the lists of projects and repositories carry no number besides their own length."""
-        del root
-        return None
-
-    def release(self, subjects: Sequence[Subject]) -> None:
-        """Let go of what was kept about these."""
-        del subjects
 
     def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
         """The first of these paths that the base branch has."""

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from bot.engine.ports import PlatformError
-from bot.model.subjects import Branch, PullRequest
+from bot.engine.reach import reach
+from bot.model.subjects import Branch, Organization, PullRequest, Repository, Subject
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.azure_devops.client import Client, Json
 from bot.platforms.azure_devops.files import Listing, Version, contents, listed_contents, listing, repository_route
-from bot.platforms.azure_devops.subjects import Subjects
+from bot.platforms.azure_devops.subjects import Subjects, ident
 from bot.platforms.jira.issues import IssueReader
 
 T = TypeVar("T")
@@ -43,6 +44,10 @@ class Reads:
         """Pull requests of which reviews matter, by their ids."""
         self.heard: set[str] = set()
         """Pull requests of which comments matter."""
+        self.counts: dict[str, int] = {}
+        """By project that was listed: how many repositories the service counted in it."""
+        self._newest: frozenset[str] = frozenset()
+        """The projects of what was released last: a batch may end within a project."""
 
     def once(self, key: Hashable, read: Callable[[], T]) -> T:
         """The read's answer (or failure), had once."""
@@ -84,6 +89,31 @@ class Reads:
             for key in [key for key in self._kept if isinstance(key, tuple) and key[0] == subject_key]:
                 del self._kept[key]
 
+    def release(self, subjects: Iterable[Subject]) -> None:
+        """Let go of what is kept under these subjects, their repositories, and the projects that no longer have their turn.
+
+        What a whole project shares goes only when subjects without it are released: a large project may take several batches.
+        """
+        gone: set[str] = set()
+        projects: set[str] = set()
+        for subject in subjects:
+            home = reach(subject, Repository)
+            gone |= {subject.id} if home is None else {subject.id, home.id, ident(home)}
+            project = reach(subject, Organization)
+            projects |= {ident(project)} if project is not None else set()
+        with self._lock:
+            gone |= self._newest - projects
+            self._newest = frozenset(projects)
+            for key in [
+                key for key in self._kept if isinstance(key, tuple) and any(_under(part, gone) for part in key)
+            ]:
+                del self._kept[key]
+            for ids in (self._wanted, self.judged, self.moments, self.reviewed):
+                for one in [one for one in ids if _under(one, gone)]:
+                    del ids[one]
+            for names in (self.scanned, self.parsed, self.heard):
+                names -= {one for one in names if _under(one, gone)}
+
     # Repositories and their pull requests
 
     def projects(self) -> list[Json]:
@@ -92,9 +122,12 @@ class Reads:
 
     def repositories(self, project: str) -> list[Json]:
         """A project's repositories."""
-        return self.once(
-            ("repositories", project), lambda: self.client.listing(endpoints.REPOSITORIES, {"project": project})
-        )
+
+        def read() -> list[Json]:
+            rows, self.counts[project] = self.client.counted(endpoints.REPOSITORIES, {"project": project})
+            return rows
+
+        return self.once(("repositories", project), read)
 
     def pull_request(self, subject: PullRequest) -> Json:
         """The pull request's own document, with its commits and work items."""
@@ -201,3 +234,8 @@ class Reads:
             known.update({path: found.get(path) for path in missing})
             known.update(found)
         return {path: text for path in paths if (text := known[path]) is not None}
+
+
+def _under(part: object, gone: set[str]) -> bool:
+    """Whether a part of a key names one of these, or a branch of one."""
+    return isinstance(part, str) and (part in gone or part.partition("/branch/")[0] in gone)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.engine.reach import reach
 from bot.model.facts.change import Opinion
 from bot.model.people import Permission, Person
+from bot.model.subjects import Repository, Subject
 from bot.platforms.github.client import Json
 
 
@@ -77,6 +79,19 @@ class Memory:
     lock: threading.Lock = field(default_factory=threading.Lock)
     unprotected_is_hidden: set[str] = field(default_factory=set)
     """Owners of whose repositories this token was refused to read classic protection."""
+
+    def release(self, subjects: Iterable[Subject]) -> None:
+        """Let go of what was seen of these subjects, and of the people in their repositories."""
+        subjects = list(subjects)
+        homes = {home.name.lower(): home.id for one in subjects if (home := reach(one, Repository)) is not None}
+        with self.lock:
+            for one in subjects:
+                self.pull_requests.pop(one.id, None)
+                self.can_push.pop(one.id, None)
+            for number in homes.values():
+                self.voices.pop(number, None)
+            for key in [key for key in self.permissions if key[0] in homes]:
+                del self.permissions[key]
 
     def permission(self, repository: str, login: str, look: Callable[[], Permission | None]) -> Permission | None:
         """What ``look`` finds (or fails with), had once for each person in a repository."""

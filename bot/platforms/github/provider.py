@@ -171,6 +171,14 @@ class GitHubProvider:
         """Every subject of these kinds under an organisation, a user account or a repository."""
         return self._resolver.discover(root, kinds)
 
+    def counted(self, root: Subject) -> int | None:
+        """How many repositories GitHub counts of an organisation or a user account."""
+        return self.memory.repositories_of.get(root.name.lower()) if isinstance(root, Organization) else None
+
+    def release(self, subjects: Sequence[Subject]) -> None:
+        """Let go of what was seen of these subjects alone."""
+        self.memory.release(subjects)
+
     def merged(self, root: Subject, amount: int, branch: str | None = None) -> Iterator[Merged | Gap]:
         """The newest merged pull requests of a repository, or over an owner's repositories, as they stood at their merge."""
         homes = [root] if isinstance(root, Repository) else []
@@ -283,16 +291,6 @@ class GitHubProvider:
         self, request: FactRequest, subject: Subject, reading: Reading, found: Found
     ) -> list[tuple[FactRequest, Subject, Answer]]:
         return [(request, subject, answer(reading, found, self._now))]
-
-    def counted(self, root: Subject) -> int | None:
-        """How many repositories GitHub counts of an owner whose repositories were listed."""
-        if not isinstance(root, Organization):
-            return None
-        return self.memory.repositories_of.get(root.name.lower())
-
-    def release(self, subjects: Sequence[Subject]) -> None:
-        """Let go of what was kept about these."""
-        del subjects
 
     def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
         """The first of these paths that exists: on the base of a pull request, else on the default branch."""
