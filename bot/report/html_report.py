@@ -20,10 +20,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from bot.model.findings import Evidence, Finding
+from bot.model.json_fields import JsonValue
 from bot.model.results import AppliedWaiver, Enforcement, Member, Outcome, Result, Run
 from bot.policy.packaged import data_file
 from bot.report.grouping import counted, headline, owner, sentence
-from bot.report.json_report import JsonValue
 from bot.report.sanitize import address, log_line, plain
 from bot.report.survey import NO_RULES
 from bot.rules.registry import find

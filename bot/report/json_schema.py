@@ -8,9 +8,10 @@ from pathlib import Path
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
+from bot.model.json_fields import JsonValue
 from bot.model.results import Combination, Enforcement, Outcome, Verdict
-from bot.model.subjects import Platform
-from bot.report.json_report import SCHEMA, JsonValue
+from bot.model.subjects import Platform, Visibility
+from bot.report.json_report import SCHEMA
 
 STRING: JsonValue = {"type": "string"}
 COUNT: JsonValue = {"type": "integer", "minimum": 0}
@@ -42,6 +43,10 @@ def schema() -> dict[str, JsonValue]:
                     BOOLEAN, "Whether everything that should have been read was. If not, gaps say why."
                 ),
                 gaps=_list(_ref("gap")),
+                coverage=_described(
+                    _list(_ref("coverage")), "Of a scan: that each target's repositories are accounted for."
+                ),
+                skipped=_list(_ref("skip")),
             ),
             policies=_list(_object(name=STRING, source=STRING, sha256=STRING)),
             gate=_described(_or_null(_ref("gate")), "The decision; null where the run was no gate."),
@@ -75,12 +80,19 @@ def write_schema(path: Path) -> None:
 
 def _definitions() -> dict[str, JsonValue]:
     return {
-        "subject": _object(
-            kind=STRING,
-            id=_described(STRING, "host/kind/immutable-id: the same after a rename."),
-            name=STRING,
-            platform=_words(Platform),
-            url=_described(STRING, "Empty where it has no page."),
+        "subject": _subject(),
+        "person": _object(id=STRING, login=STRING, name=STRING, is_bot=BOOLEAN),
+        "skip": _described(
+            _object(subject=STRING, name=STRING, reason=_described(STRING, "In a few words: archived.")),
+            "A repository that a scan knows of and did not judge.",
+        ),
+        "coverage": _object(
+            target=STRING,
+            listed=_described(COUNT, "Repositories; the sum of judged, skipped and unknown."),
+            counted=_described(_or_null(COUNT), "How many the platform says there are; null where it does not say."),
+            judged=COUNT,
+            skipped=COUNT,
+            unknown=_described(COUNT, "Listed, and gone or unreadable before they could be judged."),
         ),
         "gap": _described(
             _object(subject=STRING, name=STRING, fact=STRING, kind=_words(UnknownKind), reason=STRING),
@@ -112,6 +124,13 @@ def _definitions() -> dict[str, JsonValue]:
             location=_or_null(_object(path=STRING, line=_or_null({"type": "integer"}))),
             evidence=_list(_ref("evidence")),
             discriminator=STRING,
+            review=_described(
+                _or_null(
+                    _object(candidates=_list(_object(name=STRING, is_team=BOOLEAN)), asked=COUNT),
+                ),
+                "Whose review would cure it, and how many were asked and have yet to answer.",
+            ),
+            checks=_described(_list(STRING), "The checks that it awaits: their names, or globs of them."),
         ),
         "condition": _described(
             _object(
@@ -156,6 +175,66 @@ def _definitions() -> dict[str, JsonValue]:
             ]
         },
     }
+
+
+def _subject() -> dict[str, JsonValue]:
+    """What every subject has, and what only some kinds of it have."""
+    every = _object(
+        kind=STRING,
+        id=_described(STRING, "host/kind/immutable-id: the same after a rename."),
+        name=STRING,
+        platform=_words(Platform),
+        url=_described(STRING, "Empty where it has no page."),
+    )
+    number: JsonValue = {"type": "integer"}
+    some = _object(
+        project=_described(_or_null(STRING), "Of an organization: the Azure DevOps project, when it is one."),
+        organization=_ref("subject"),
+        repository=_ref("subject"),
+        short_name=STRING,
+        default_branch=_described(_or_null(STRING), "null: the repository is empty."),
+        visibility=_or_null(_words(Visibility)),
+        archived=_described(BOOLEAN, "On Azure DevOps: disabled."),
+        is_fork=BOOLEAN,
+        language=_or_null(STRING),
+        topics=_list(STRING),
+        pushed_at=_or_null(TIME),
+        branch=STRING,
+        path=STRING,
+        base=_described(_ref("subject"), "The branch that a pull request is to be merged into."),
+        number=_described({"type": ["integer", "string"]}, "A text where it is a work item's: PAY-7."),
+        title=STRING,
+        author=_or_null(_ref("person")),
+        assignees=_list(_ref("person")),
+        head_sha=STRING,
+        base_sha=STRING,
+        source_branch=STRING,
+        created_at=_or_null(TIME),
+        closed_at=_or_null(TIME),
+        state=STRING,
+        draft=BOOLEAN,
+        from_fork=BOOLEAN,
+        labels=_list(STRING),
+        iteration=_or_null(number),
+        environment=_or_null(STRING),
+        version=STRING,
+        commit=STRING,
+        release_kind=_described(STRING, "release, tag, run or classic."),
+        run_id=_or_null(number),
+        deploying=BOOLEAN,
+        type=_or_null(STRING),
+        is_closed=BOOLEAN,
+        scope=STRING,
+        is_pull_request=BOOLEAN,
+        linked_pull_requests=_or_null(number),
+    )
+    return {**every, "properties": {**_properties(every), **_properties(some)}}
+
+
+def _properties(of: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    properties = of["properties"]
+    assert isinstance(properties, dict)
+    return properties
 
 
 def _ended(findings: JsonValue = None) -> dict[str, JsonValue]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.model.json_fields import JsonValue
 from bot.model.results import Run
-from bot.report.json_report import JsonValue, document, written
+from bot.report.json_report import document, written
 
 
 def render(run: Run) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from bot.model.documents import gap_document, result_document
+from bot.model.json_fields import JsonValue, time_of
 from bot.model.rehearsal import Judged, Rehearsal, Rehearsed
 from bot.model.results import PolicySource, Verdict
 from bot.report import rehearsal as told
-from bot.report.json_report import JsonValue, gap_of, result_of, time_of, written
+from bot.report.json_report import written
 
 SCHEMA = "almguard.rehearsal/v1"
 
@@ -30,7 +32,7 @@ def document(rehearsal: Rehearsal) -> dict[str, JsonValue]:
             "now": time_of(rehearsal.now),
             "requests": {name: rehearsal.requests[name] for name in sorted(rehearsal.requests)},
             "complete": not rehearsal.gaps,
-            "gaps": [gap_of(gap) for gap in rehearsal.gaps],
+            "gaps": [gap_document(gap) for gap in rehearsal.gaps],
         },
         "target": rehearsal.target,
         "assume_today": rehearsal.assume_today,
@@ -93,5 +95,5 @@ def _judged(rehearsal: Rehearsal, judged: Judged) -> JsonValue:
         "proven": judged.proven.verdict.value,
         "assuming_today": judged.assumed.verdict.value,
         "decided_by": [result.key for result in told.deciding(trial)],
-        "results": [result_of(result) for result in sorted(trial.results, key=lambda result: result.key)],
+        "results": [result_document(result) for result in sorted(trial.results, key=lambda result: result.key)],
     }

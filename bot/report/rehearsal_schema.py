@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bot.model.json_fields import JsonValue
 from bot.model.results import Enforcement, Verdict
-from bot.report.json_report import JsonValue
 from bot.report.json_schema import BOOLEAN, COUNT, STRING, TIME
 from bot.report.json_schema import schema as report_schema
 from bot.report.rehearsal import ENDINGS

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from bot.model.findings import Finding, Severity
+from bot.model.json_fields import JsonValue
 from bot.model.results import Combination, Enforcement, Gap, Outcome, Result, Run
 from bot.model.subjects import PullRequest, Release, Repository, Subject
-from bot.report.json_report import JsonValue, written
+from bot.report.json_report import written
 from bot.report.sanitize import plain
 from bot.rules import Rule
 from bot.rules.registry import find
