@@ -5,8 +5,8 @@ that it posts carries when its reading began (``posted.Posted.read_at``):
 
 1. where a verdict that was read later stands already, nothing is written;
 2. what is to be said is written;
-3. where, after that, something moved which the verdict rests on, or what was written last is not what was read last, or the
-   writing took so long that this can no longer be told, it is not the last word.
+3. where, after that, something moved which the verdict rests on, or what was written last is not what was read last, or this
+   cannot be told (the writing took too long, the platform did not answer), it is not the last word.
 
 In each case the pull request is judged again, from facts that are read anew, which makes that reading the newest. It ends:
 after a few rounds the newest verdict is written without looking, for whatever still moves starts a run of its own.
@@ -21,7 +21,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from bot.engine.ports import PlatformError
 from bot.engine.posted import Posted
+from bot.model.facts import UnknownKind
 
 UNSEEN = 5.0
 """Seconds that what was seen on the platform is taken to stand still."""
@@ -30,6 +32,12 @@ LONGEST_RUN = timedelta(hours=1)
 OVERTAKEN = "a verdict that was read later stands already"
 MISPLACED = "a verdict that was read earlier was written last"
 SLOW = "writing took so long that a newer verdict may have been written over"
+UNTOLD = "whether anything moved meanwhile could not be read"
+
+
+def unseen(failure: PlatformError) -> tuple[str, ...]:
+    """What it means that the look afterwards failed: what passes may be read in the next round, a refusal stays one."""
+    return (UNTOLD,) if failure.kind is UnknownKind.TRANSIENT else ()
 
 
 def overtaken(ours: Posted | None, said: Sequence[Posted | None]) -> bool:

@@ -103,7 +103,7 @@ def to_post(decisive: Gate, gates: Sequence[Gate], results: Iterable[Result], re
         decisive.verdict,
         digest([*sorted(gate.facts_digest for gate in gates), *outcomes])[:DIGEST_LENGTH],
         digest(sorted({gate.policy_digest for gate in gates}))[:DIGEST_LENGTH],
-        read_at.astimezone(UTC).replace(microsecond=0),
+        read_at.astimezone(UTC),
     )
 
 

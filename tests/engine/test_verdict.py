@@ -1,23 +1,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.engine.ports import Known
-from bot.engine.verdict import EXIT_CODES, decide, facts_digest, note
+from bot.engine.posted import read_posted
+from bot.engine.racing import overtaken
+from bot.engine.verdict import EXIT_CODES, decide, facts_digest, note, to_post
 from bot.model.facts import Loaded, Unavailable, UnknownKind
 from bot.model.facts.change import Check, Checks, CheckState
 from bot.model.facts.repository import RepositoryPaths
 from bot.model.findings import Finding, Severity
 from bot.model.people import Person
-from bot.model.results import Enforcement, Outcome, Result, Unknowing, Verdict
+from bot.model.results import Enforcement, Gate, Outcome, Result, Unknowing, Verdict
 from bot.model.subjects import Organization, Platform, PullRequest, Repository
 
 ORGANIZATION = Organization("github/organization/1", "acme", Platform.GITHUB, "")
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
+REPOSITORY = Repository("github/repository/1", "acme/app", Platform.GITHUB, "", ORGANIZATION, "app", "main")
+CHANGE = PullRequest(
+    "github/repository/1/pull_request/1", "acme/app#1", Platform.GITHUB, "", REPOSITORY.branch("main"), 1, "Add", "",
+    Person("github/user/1", "rita"), "a" * 40, "b" * 40, "add", NOW,
+)  # fmt: skip
 
 
 def result(
@@ -118,12 +125,7 @@ def test_the_facts_digest_is_about_values_and_not_about_when_they_were_read() ->
 
 
 def test_the_facts_digest_of_a_pull_request_is_about_itself_and_what_it_belongs_to() -> None:
-    repository = Repository("github/repository/1", "acme/app", Platform.GITHUB, "", ORGANIZATION, "app", "main")
-    rita = Person("github/user/1", "rita")
-    change = PullRequest(
-        "github/repository/1/pull_request/1", "acme/app#1", Platform.GITHUB, "", repository.branch("main"), 1, "Add", "", rita,
-        "a" * 40, "b" * 40, "add", NOW,
-    )  # fmt: skip
+    change = CHANGE
     lint = Loaded(Checks((Check("lint", CheckState.SUCCESS),)), "", NOW)
     other = Loaded(Checks((Check("lint", CheckState.FAILURE),)), "", NOW)
     rules = Loaded(RepositoryPaths(("a.py",)), "", NOW)
@@ -136,3 +138,10 @@ def test_the_facts_digest_of_a_pull_request_is_about_itself_and_what_it_belongs_
     home = replace(change.repository, pushed_at=NOW)
     assert facts_digest(Known({(Checks, change.id): lint}), replace(change, base=home.branch("main"))) == alone
     assert facts_digest(Known({(Checks, change.id): lint}), replace(change, base=home.branch("next"))) != alone
+
+
+def test_of_two_readings_within_a_second_the_later_is_known() -> None:
+    gate = Gate(CHANGE, Verdict.PASSED, "f" * 64, "0" * 64)
+    first, second = (to_post(gate, [gate], [], NOW + timedelta(milliseconds=at)) for at in (100, 400))
+    assert overtaken(first, [read_posted(str(second))])
+    assert not overtaken(second, [read_posted(str(first))])

@@ -15,7 +15,7 @@ import requests
 from bot.engine.loading import Needs, load
 from bot.engine.ports import Known, Publication, Published, Publisher
 from bot.engine.posted import Posted
-from bot.engine.racing import MISPLACED, OVERTAKEN, SLOW
+from bot.engine.racing import MISPLACED, OVERTAKEN, SLOW, UNTOLD
 from bot.engine.targets import parse
 from bot.model.facts import FactRequest
 from bot.model.facts.change import Checks
@@ -182,6 +182,24 @@ def test_an_older_verdict_over_ours_is_seen_afterwards(gates: Gates, platform: s
     faults.clear()
     writing.join(30)
     assert done[0].moved == (MISPLACED,)
+
+
+LOOK = {"github": "POST /api/graphql", "azure": "GET .*/statuses"}
+
+
+@BOTH
+def test_where_the_look_afterwards_fails_it_is_judged_again(gates: Gates, platform: str) -> None:
+    gate = gates.gate(platform, Verdict.PASSED, 0)
+    gates.served.fault(kind="status", status=503, match=LOOK[platform], times=None)
+    assert gate.publish().moved == (UNTOLD,)
+    assert gates.stands(platform) == PASSED[platform]
+
+
+@BOTH
+def test_what_the_token_may_not_look_at_is_not_looked_at_again(gates: Gates, platform: str) -> None:
+    gate = gates.gate(platform, Verdict.PASSED, 0)
+    gates.served.fault(kind="status", status=403, match=LOOK[platform], times=None)
+    assert gate.publish().moved == ()
 
 
 def test_where_writing_takes_long_nobody_can_tell_on_github(gates: Gates) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.engine.ports import PlatformError, Publication, Published
 from bot.engine.posted import Posted, read_posted
-from bot.engine.racing import MISPLACED, OVERTAKEN, misplaced, overtaken
+from bot.engine.racing import MISPLACED, OVERTAKEN, misplaced, overtaken, unseen
 from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
 from bot.platforms.azure_devops.change import MARKER, thread_property
@@ -51,8 +51,11 @@ class AzureDevOpsPublisher:
 
     def publish(self, publication: Publication) -> Published:
         """Post the status, then bring the thread up to date. Raises ``PlatformError`` where the status is refused."""
-        if publication.yields and (newer := self._newer(publication, overtaken, OVERTAKEN)):
-            return Published((), moved=newer)
+        if publication.yields:
+            # Where this look fails the one afterwards tells.
+            with suppress(PlatformError):
+                if newer := self._newer(publication, overtaken, OVERTAKEN):
+                    return Published((), moved=newer)
         actions: list[str] = []
         refused: list[str] = []
         author = self._status(publication, actions)
@@ -73,7 +76,10 @@ class AzureDevOpsPublisher:
         moved: tuple[str, ...] = ()
         if publication.look_again:
             self._reads.drop((publication.subject.id, "statuses"))
-            moved = self._newer(publication, misplaced, MISPLACED)
+            try:
+                moved = self._newer(publication, misplaced, MISPLACED)
+            except PlatformError as wrong:
+                moved = unseen(wrong)
         return Published(tuple(actions), tuple(refused), moved=moved)
 
     def begin(self, subject: PullRequest, context: str, details_url: str | None) -> Published:
@@ -88,11 +94,7 @@ class AzureDevOpsPublisher:
     ) -> tuple[str, ...]:
         """What another run knows better, in words: statuses are never taken back, so whatever was said shows."""
         subject = publication.subject
-        try:
-            statuses = self._reads.statuses(subject)
-        except PlatformError:  # it cannot be told, and the next run looks at everything anew
-            return ()
-        said = [status for status in statuses if _named(status, publication.context)]
+        said = [status for status in self._reads.statuses(subject) if _named(status, publication.context)]
         if any((status.get("iterationId") or 0) > (subject.iteration or 0) for status in said):
             return ("it has another head",)
         here = [_rests_on(status) for status in said if status.get("iterationId") == subject.iteration]

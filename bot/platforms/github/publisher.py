@@ -28,7 +28,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.engine.ports import PlatformError, Publication, Published
 from bot.engine.posted import Posted, read_posted
-from bot.engine.racing import MISPLACED, OVERTAKEN, SLOW, UNSEEN, misplaced, overtaken
+from bot.engine.racing import MISPLACED, OVERTAKEN, SLOW, UNSEEN, misplaced, overtaken, unseen
 from bot.model.annotations import Annotation
 from bot.model.facts import UnknownKind
 from bot.model.results import Verdict
@@ -131,8 +131,10 @@ class GitHubPublisher:
             return Published(())
         asked = Piece(change.place(subject), f"{moving.SELECTION} {_LATEST_COMMENTS}", keys=moving.KEYS, weight=200)
         found = ask(self._client, [asked])[0]
-        if found.failure is not None or found.node is None:
-            return Published(())  # it cannot be told, and the next run looks at everything anew
+        if found.failure is not None:
+            return Published((), moved=unseen(found.failure))
+        if found.node is None:
+            return Published(())  # it is gone, and nobody is told anything any more
         rests_on_checks = subject.head_sha in seen.check_runs
         moved = moving.moved(seen.moving, moving.state_of(found.node), publication.context, checks=rests_on_checks)
         kept = [
