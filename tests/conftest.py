@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,11 @@ from hypothesis import settings
 # How long one example takes says nothing here: tests run side by side, and are no benchmarks.
 settings.register_profile("almguard", deadline=None)
 settings.load_profile("almguard")
+
+# What a command keeps between runs is not kept in anybody's home.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="almguard-tests-")
+os.environ.pop("ALMGUARD_CACHE", None)
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bot.cli.failures import Refusal
-from bot.cli.options import common
+from bot.cli.options import cached, common
 from bot.cli.sarif_files import SARIF, given_results
 
 
@@ -16,11 +16,13 @@ from bot.cli.sarif_files import SARIF, given_results
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @click.option("--environment", help="Judge the release for this environment.")
 @SARIF
+@cached
 @common
 def command(
     targets: tuple[str, ...],
     environment: str | None,
     sarif: tuple[Path, ...],
+    cache: Path | None,
     config: Path | None,
     format_: str,
     outputs: tuple[tuple[str, Path], ...],
@@ -42,7 +44,7 @@ def command(
     if sarif and len(parsed) > 1:
         raise Refusal("--sarif is about one commit: audit one target with it.")
     around = given_results(sarif)
-    with session(now) as opened, progress() as bar:
+    with session(now, cache=cache) as opened, progress() as bar:
         judging = Judging(opened, "audit", given_configuration(config, opened.fetcher()), around)
         for one in parsed:
             provider, root = judging.resolve(one)

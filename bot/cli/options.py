@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -112,6 +114,25 @@ def common(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def cached(function: F) -> F:
+    """For commands that read much: ``cache``, the folder of what is kept between runs, or None."""
+
+    @click.option(
+        "--cache",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="ALMGUARD_CACHE",
+        help="The folder of what is kept between runs; by default almguard in the cache folder of your account.",
+    )
+    @click.option("--no-cache", is_flag=True, help="Keep nothing between runs, and use nothing that was kept.")
+    @functools.wraps(function)
+    def with_folder(*args: Any, cache: Path | None, no_cache: bool, **others: Any) -> Any:
+        home = os.environ.get("XDG_CACHE_HOME")
+        usual = (Path(home) if home else Path.home() / ".cache") / "almguard"
+        return function(*args, cache=None if no_cache else cache or usual, **others)
+
+    return with_folder  # type: ignore[return-value]
 
 
 CONFIGURATION = click.option(

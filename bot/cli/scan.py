@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli.options import common
+from bot.cli.options import cached, common
 
 
 @click.command("scan")
@@ -24,11 +24,13 @@ from bot.cli.options import common
     is_flag=True,
     help="Judge each repository by its own configuration too, over the given one; costs a request each.",
 )
+@cached
 @common
 def command(
     targets: tuple[str, ...],
     included: tuple[str, ...],
     repository_policies: bool,
+    cache: Path | None,
     config: Path | None,
     format_: str,
     outputs: tuple[tuple[str, Path], ...],
@@ -50,7 +52,7 @@ def command(
     from bot.model.subjects import PullRequest
 
     parsed = [target(text) for text in targets]
-    with session(now) as opened, progress() as bar:
+    with session(now, cache=cache) as opened, progress() as bar:
         judging = Judging(opened, "scan", given_configuration(config, opened.fetcher()))
         configuration = judging.configuration_for_scan()
         kinds = kinds_judged(configuration, opened.now)

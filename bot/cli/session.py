@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.cli.failures import Refusal
@@ -17,6 +18,7 @@ from bot.model.subjects import Platform, WorkItem
 
 if TYPE_CHECKING:
     from bot.platforms.azure_devops.provider import AzureDevOpsProvider
+    from bot.platforms.cache import Cache
     from bot.platforms.github.provider import GitHubProvider
     from bot.platforms.github.reading import Connected
     from bot.platforms.jira.issues import IssueReader, JiraIssues
@@ -34,6 +36,8 @@ class Session:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    cache: Path | None = None
+    """The folder of what is kept between runs; None: nothing is."""
     _transport: Transport | None = None
     _connections: tuple[Connected, ...] = ()
     _credentials: dict[str, str] = field(default_factory=dict)
@@ -136,8 +140,15 @@ class Session:
         from bot.platforms.transport import Transport
 
         if self._transport is None:
-            self._transport = Transport(on_wait=_say_waiting)
+            self._transport = Transport(on_wait=_say_waiting, cache=self._kept())
         return self._transport
+
+    def _kept(self) -> Cache | None:
+        if self.cache is None:
+            return None
+        from bot.platforms.cache import Cache
+
+        return Cache(self.cache, notice=_say)
 
     def _github_token(self) -> str | Callable[[], str]:
         """A GitHub App's installation where one is given, else the token."""
@@ -161,7 +172,7 @@ class Session:
 
         if "github" not in self._providers:
             api = self.environ.get("GITHUB_API_URL", GITHUB_API).rstrip("/")
-            self._providers["github"] = GitHubProvider(
+            made = self._providers["github"] = GitHubProvider(
                 self._github_token(),
                 api_url=api,
                 graphql_url=self.environ.get("GITHUB_GRAPHQL_URL") or graphql_url(api),
@@ -171,6 +182,7 @@ class Session:
                 transport=self.transport,
                 now=self.now,
             )
+            made.client.workflow_of = self.environ.get("GITHUB_REPOSITORY", "")
         provider = self._providers["github"]
         assert isinstance(provider, GitHubProvider)
         return provider
@@ -278,9 +290,11 @@ class Session:
 
 
 @contextmanager
-def session(now: datetime | None, environ: Mapping[str, str] | None = None) -> Iterator[Session]:
+def session(
+    now: datetime | None, environ: Mapping[str, str] | None = None, *, cache: Path | None = None
+) -> Iterator[Session]:
     """A session that is closed at the end."""
-    opened = Session(environ=os.environ if environ is None else environ, now=now or datetime.now(UTC))
+    opened = Session(environ=os.environ if environ is None else environ, now=now or datetime.now(UTC), cache=cache)
     try:
         yield opened
     finally:
@@ -305,6 +319,12 @@ def collection_url(environ: Mapping[str, str], organization: str) -> str:
     if given.lower().endswith(".visualstudio.com"):
         return f"{AZURE_DEVOPS}/{organization}"
     return f"{base}/{organization}"
+
+
+def _say(notice: str) -> None:
+    import click
+
+    click.echo(f"almguard: {notice}", err=True)
 
 
 def _say_waiting(why: str, seconds: float) -> None:

@@ -6,14 +6,23 @@ import copy
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+
+from bot.platforms.kept import Entry, Keeper, key_of
+from bot.platforms.principals import Principals
 
 Key = tuple[str, str, str, str]
 
 _ROOM = 32 * 1024 * 1024
+
+_KEPT_HEADERS = ("etag", "link", "content-type", "last-modified", "x-ms-continuationtoken")
+"""What of an answer's head goes to the disk: what is read again, and nothing that tells of the person or the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +33,15 @@ class _Kept:
 
 
 class Revalidation:
-    """Keeps answers in memory, each for the one credential that it was given to."""
+    """Keeps answers: in memory each for the one credential that it was given to, on disk for the principal whose that is.
 
-    def __init__(self, room: int = _ROOM) -> None:
+    None is ever used before the server has confirmed it to the credential at hand. A token that may see less than the one that
+    got an answer is refused by the server, and the refusal is what counts.
+    """
+
+    def __init__(self, principals: Principals, cache: Keeper | None = None, room: int = _ROOM) -> None:
+        self._principals = principals
+        self._cache = cache
         self._room = room
         self._used = 0
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
@@ -40,10 +55,10 @@ class Revalidation:
             return None
         with self._lock:
             kept = self._kept.get(_key(request))
-        if kept is None:
-            return None
-        request.headers["If-None-Match"] = kept.etag
-        return kept.response
+        known = kept.response if kept is not None else self._from_disk(request)
+        if known is not None:
+            request.headers["If-None-Match"] = known.headers["ETag"]
+        return known
 
     def settle(
         self, request: requests.PreparedRequest, response: requests.Response, known: requests.Response | None
@@ -63,6 +78,7 @@ class Revalidation:
         etag = response.headers.get("ETag")
         if request.method == "GET" and response.status_code == requests.codes.ok and etag:
             self._keep(_key(request), _Kept(etag, response, len(response.content)))
+            self._to_disk(request, response)
         return response
 
     def _keep(self, key: Key, kept: _Kept) -> None:
@@ -74,11 +90,53 @@ class Revalidation:
                 _, dropped = self._kept.popitem(last=False)
                 self._used -= dropped.size
 
+    def _from_disk(self, request: requests.PreparedRequest) -> requests.Response | None:
+        key = self._disk_key(request)
+        entry = self._cache.get(key) if self._cache is not None and key is not None else None
+        if entry is None or "etag" not in entry.head:
+            return None
+        return _response(request, entry.head, entry.body)
+
+    def _to_disk(self, request: requests.PreparedRequest, response: requests.Response) -> None:
+        key = self._disk_key(request)
+        if self._cache is None or key is None or "no-store" in response.headers.get("Cache-Control", ""):
+            return
+        head = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+        self._cache.keep(key, Entry(head, response.content))
+
+    def _disk_key(self, request: requests.PreparedRequest) -> bytes | None:
+        """Host, principal (with its permissions), URL and Accept: a renewed token finds what the one before it was given."""
+        authorization = _authorization(request)
+        if self._cache is None or not authorization:
+            return None
+        if not self._principals.knows(authorization) and authorization.rpartition(" ")[2].startswith("eyJ"):
+            return None  # a claim that is signed anew for each use: nobody would find it again
+        url = request.url or ""
+        principal = self._principals.name(authorization)
+        return key_of("answer", urlsplit(url).netloc, principal, url, str(request.headers.get("Accept", "")))
+
+
+def _response(request: requests.PreparedRequest, head: Mapping[str, str], body: bytes) -> requests.Response:
+    """An answer as it was when it came."""
+    response = requests.Response()
+    response.status_code = requests.codes.ok
+    response.reason = "OK"
+    response.headers = CaseInsensitiveDict(head)
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.url = request.url or ""
+    response.request = request
+    response._content = body
+    response._content_consumed = True  # type: ignore[attr-defined]
+    return response
+
+
+def _authorization(request: requests.PreparedRequest) -> str:
+    header = request.headers.get("Authorization", "")
+    return header if isinstance(header, str) else header.decode("latin-1")
+
 
 def _key(request: requests.PreparedRequest) -> Key:
-    """Host, principal, URL and Accept. The principal is a digest of the credential, so that nobody reads another's entry."""
-    authorization = request.headers.get("Authorization", "")
-    text = authorization if isinstance(authorization, str) else authorization.decode("latin-1")
-    principal = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    """Host, credential, URL and Accept. The credential is a digest, so that nobody reads another's entry."""
+    credential = hashlib.blake2b(_authorization(request).encode(), digest_size=16).hexdigest()
     url = request.url or ""
-    return urlsplit(url).netloc, principal, url, str(request.headers.get("Accept", ""))
+    return urlsplit(url).netloc, credential, url, str(request.headers.get("Accept", ""))

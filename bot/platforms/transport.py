@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from requests import PreparedRequest, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
@@ -25,9 +25,14 @@ from bot.model.facts import UnknownKind
 from bot.model.subjects import Platform
 from bot.platforms import answers
 from bot.platforms.answers import Again
+from bot.platforms.kept import Blobs
 from bot.platforms.pacing import Limiter, WaitBudget
+from bot.platforms.principals import Principals
 from bot.platforms.redaction import redact
 from bot.platforms.revalidation import Revalidation
+
+if TYPE_CHECKING:
+    from bot.platforms.cache import Cache
 
 T = TypeVar("T")
 
@@ -75,6 +80,7 @@ class Transport:
         rates: Mapping[Platform, tuple[float, int]] | None = None,
         on_wait: Callable[[str, float], None] = _unseen,
         on_request: Callable[[Sent], None] | None = None,
+        cache: Cache | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -90,11 +96,14 @@ class Transport:
             rates: requests a second, and how many may burst, for each platform.
             on_wait: told why, and for how many seconds, before each wait.
             on_request: the ledger hook: told of each request after its answer.
+            cache: what is kept between runs; closed with the transport. None: nothing.
             sleep: waits.
             clock: tells those who use the transport how long something took.
         """
         self.budget = WaitBudget(max_wait, on_wait, sleep)
-        self.revalidation = Revalidation()
+        self.cache = cache
+        self.principals = Principals(cache.key if cache is not None else None)
+        self.revalidation = Revalidation(self.principals, cache)
         self._timeout = timeout
         self._answer_within = answer_within
         self._largest = largest
@@ -134,6 +143,10 @@ class Transport:
                 session.mount("https://", adapter)
                 session.mount("http://", adapter)
             return session
+
+    def blobs(self, host: str, principal: Callable[[], str]) -> Blobs:
+        """Texts of files by their hash, of one host and for one principal."""
+        return Blobs(self.cache, host, principal)
 
     def requests(self, platform: Platform) -> int:
         """How many requests were sent to the platform, repeated ones included."""
@@ -187,6 +200,8 @@ class Transport:
                 pool.shutdown(wait=True, cancel_futures=True)
         for adapter in self._adapters.values():
             adapter.close_connections()
+        if self.cache is not None:
+            self.cache.close()
 
     def _task(self, task: Callable[[], T], level: int) -> tuple[list[T], dict[Platform, int], BaseException | None]:
         self._chain.depths = {}
@@ -333,6 +348,7 @@ class TransportAdapter(HTTPAdapter):
                 self._failures[answers.host(request)] = count + 1, time.monotonic()
                 answers.explain(self._platform, request, wrong, repeatable)
             self._failures.pop(answers.host(request), None)
+            self._recognise(request, response)
             halve = mark == "smaller" and response.status_code in _TOO_MUCH
             if not halve:
                 answers.judge(self._platform, request, response, repeatable)
@@ -342,6 +358,15 @@ class TransportAdapter(HTTPAdapter):
 
         response = self._transport.repeat(once)
         return self._transport.revalidation.settle(request, response, known)
+
+    def _recognise(self, request: PreparedRequest, response: Response) -> None:
+        """Azure DevOps tells with every answer whose token it was: ``<id>:<address>``. Only the id is taken."""
+        identity = response.headers.get("X-VSS-UserData", "").partition(":")[0]
+        authorization = request.headers.get("Authorization", "")
+        if self._platform is not Platform.AZURE_DEVOPS or not identity or not isinstance(authorization, str):
+            return
+        if not self._transport.principals.knows(authorization):
+            self._transport.principals.learn(authorization, f"user {identity}")
 
     def _spare(self, request: PreparedRequest) -> None:
         """A host that is down is not waited for once more for every single thing that is wanted of it."""

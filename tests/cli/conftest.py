@@ -63,6 +63,7 @@ class World:
             "AZURE_DEVOPS_EXT_PAT": "sandbox-token",
             "SYSTEM_COLLECTIONURI": f"{sandbox.url}/acme/",
             "AZURE_DEVOPS_CACHE_DIR": str(folder / "locations"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
             "NO_COLOR": "1",
             "COLUMNS": "100",
         }

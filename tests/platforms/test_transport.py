@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Platform
 from bot.platforms import redaction
+from bot.platforms.cache import Cache
 from bot.platforms.transport import REPEATABLE, Sent, Transport
 
 TOKEN = "ghp_" + "a1B2" * 9
@@ -448,3 +450,61 @@ def test_a_confirmed_answer_outlives_its_eviction(server: Server, make) -> None:
 
     transport.revalidation.prepare = evict
     assert get(transport, f"{server.url}/a").json() == {"n": 1}
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[[], Cache]:
+    return lambda: Cache(tmp_path / "kept")
+
+
+def test_a_renewed_token_has_the_old_ones_answers_confirmed(server: Server, make, kept) -> None:
+    etag = Answer(body=b'{"n": 1}', headers={"ETag": '"1"', "Link": '<x>; rel="next"', "Set-Cookie": "a=b"})
+    server.answers += [etag, etag]
+    for credential in ("Bearer first", "Bearer second"):
+        transport = make(cache=kept())
+        transport.principals.learn(credential, "app 77 installation 5")
+        answer = get(transport, f"{server.url}/a", Authorization=credential)
+        assert answer.json() == {"n": 1}
+        assert "rel=" in answer.headers["Link"]
+        assert transport.revalidation.confirmed == (credential == "Bearer second")
+        transport.close()
+    assert server.seen[1][2]["if-none-match"] == '"1"'
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 451])
+def test_a_refusal_wins_over_what_was_kept(server: Server, make, kept, status: int) -> None:
+    server.answers += [Answer(headers={"ETag": '"1"'}), Answer(status, b'{"message": "Not Found"}')]
+    for expected in (200, status):
+        transport = make(cache=kept())
+        transport.principals.learn(TOKEN, "user 1")
+        assert get(transport, f"{server.url}/a").status_code == expected
+        transport.close()
+
+
+def test_what_is_kept_is_another_hosts_or_persons_or_forms_own(server: Server, make, kept) -> None:
+    server.answers += [Answer(headers={"ETag": '"1"'})] * 4
+    asked = [("user 1", "/a", "a/b"), ("user 2", "/a", "a/b"), ("user 1", "/b", "a/b"), ("user 1", "/a", "c/d")]
+    for principal, path, accept in asked:
+        transport = make(cache=kept())
+        transport.principals.learn(TOKEN, principal)
+        get(transport, server.url + path, Accept=accept)
+        transport.close()
+    assert not any("if-none-match" in headers for _, _, headers in server.seen)
+
+
+def test_an_unknown_persons_answers_are_found_by_the_same_token_alone(server: Server, make, kept) -> None:
+    server.answers += [Answer(headers={"ETag": '"1"'})] * 3
+    for credential in ("Bearer one", "Bearer one", "Bearer two"):
+        transport = make(cache=kept())
+        get(transport, f"{server.url}/a", Authorization=credential)
+        transport.close()
+    assert ["if-none-match" in headers for _, _, headers in server.seen] == [False, True, False]
+
+
+def test_what_must_not_be_stored_is_not(server: Server, make, kept) -> None:
+    server.answers += [Answer(headers={"ETag": '"1"', "Cache-Control": "no-store"})] * 2
+    for _ in range(2):
+        transport = make(cache=kept())
+        get(transport, f"{server.url}/a")
+        transport.close()
+    assert "if-none-match" not in server.seen[1][2]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -17,7 +17,7 @@ from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Platform
 from bot.platforms.answers import refused_token
 from bot.platforms.azure_devops.endpoints import Endpoint, Host
-from bot.platforms.azure_devops.sdk import Refused, connect, learn
+from bot.platforms.azure_devops.sdk import Refused, authorization, connect, learn
 from bot.platforms.redaction import redact
 from bot.platforms.transport import REPEATABLE, Transport
 
@@ -71,6 +71,10 @@ class Client:
         self.transport = transport or Transport()
         # Posting a status twice is posting it once: the newer takes the older one's place.
         self._adapter = self.transport.adapter(Platform.AZURE_DEVOPS, repeatable_posts=("/statuses",))
+        self.texts: MutableMapping[str, str] | None = None
+        """Texts of files by their hash, from run to run; None: nothing is kept."""
+        if self.transport.cache is not None:
+            self.texts = self.transport.blobs(self.host, self._principal)
         self._lock = threading.Lock()
         self._sdk: dict[str, Any] = {}
         self._learnt: set[str] = set()
@@ -188,6 +192,9 @@ class Client:
         """End the connections, where they are this client's own."""
         if self._owns_transport:
             self.transport.close()
+
+    def _principal(self) -> str:
+        return f"{self.organization.lower()} {self.transport.principals.name(authorization(self._token, self._bearer))}"
 
     def _pages(self, endpoint: Endpoint, route: Mapping[str, str], query: dict[str, Any]) -> Iterator[list[Json]]:
         for document in self._documents(endpoint, route, query):

@@ -111,10 +111,15 @@ def listed_contents(
 ) -> dict[str, str]:
     """The texts of listed files, in one request."""
     ids = {path: found.blobs[path] for path in paths if path in found.blobs}
-    if len(ids) > 1:
+    if len(ids) > 1 or _kept(client, ids):
         return _unpacked(client, repository, version, ids)
-    texts = {path: content(client, repository, version, path) for path in ids}
-    return {path: text for path, text in texts.items() if text is not None}
+    texts = {}
+    for path, blob in ids.items():
+        text = content(client, repository, version, path)
+        if text is not None:
+            texts[path] = text
+            _keep(client, blob, text)
+    return texts
 
 
 def tree(client: Client, repository: Repository, version: Version) -> tuple[str, ...]:
@@ -172,14 +177,31 @@ def _blobs(
 
 
 def _unpacked(client: Client, repository: Repository, version: Version, ids: Mapping[str, str]) -> dict[str, str]:
-    """The texts of files, by path."""
-    contents = blobs(client, repository, sorted(set(ids.values())))
-    found = {path: contents[blob].decode("utf-8", "replace") for path, blob in ids.items() if blob in contents}
+    """The texts of files, by path. What an earlier run has fetched is not fetched again: it never changes under its hash."""
+    contents = _kept(client, ids)
+    if lacking := sorted(set(ids.values()) - set(contents)):
+        for blob, data in blobs(client, repository, lacking).items():
+            contents[blob] = data.decode("utf-8", "replace")
+            _keep(client, blob, contents[blob])
+    found = {path: contents[blob] for path, blob in ids.items() if blob in contents}
     for path in set(ids) - set(found):  # a file that the server converts on its way out has another hash
         text = content(client, repository, version, path)
         if text is not None:
             found[path] = text
     return found
+
+
+def _kept(client: Client, ids: Mapping[str, str]) -> dict[str, str]:
+    """What is on disk of these files, by hash."""
+    if client.texts is None:
+        return {}
+    found = {blob: client.texts.get(blob) for blob in set(ids.values())}
+    return {blob: text for blob, text in found.items() if text is not None}
+
+
+def _keep(client: Client, blob: str, text: str) -> None:
+    if client.texts is not None:
+        client.texts[blob] = text
 
 
 def blobs(client: Client, repository: Repository, ids: Sequence[str]) -> dict[str, bytes]:

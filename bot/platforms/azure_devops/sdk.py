@@ -101,11 +101,16 @@ def prepare_cache_folder() -> None:
     os.environ["AZURE_DEVOPS_CACHE_DIR"] = tempfile.mkdtemp(prefix="almguard-azure-devops-")
 
 
+def authorization(token: str, bearer: bool) -> str:
+    """The header that a token is sent in."""
+    return f"Bearer {token}" if bearer else f"Basic {base64.b64encode(f':{token}'.encode()).decode()}"
+
+
 def _credentials(token: str, bearer: bool, adapter: Any) -> Any:
     """Signs the session that msrest made, and mounts the adapter on it: a session of our own would be ignored."""
     from msrest.authentication import Authentication
 
-    header = f"Bearer {token}" if bearer else f"Basic {base64.b64encode(f':{token}'.encode()).decode()}"
+    header = authorization(token, bearer)
 
     def sign(request: Any) -> Any:
         request.headers["Authorization"] = header

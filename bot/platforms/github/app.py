@@ -48,7 +48,10 @@ class InstallationToken:
             answer = client.rest("POST", f"/app/installations/{number}/access_tokens")
         except Refused as wrong:
             raise PlatformError(f"GitHub gave the App {self._app_id} no token: {wrong}", UnknownKind.SCOPE) from wrong
-        return str(answer["token"])
+        token = str(answer["token"])
+        permissions = ",".join(f"{name}:{level}" for name, level in sorted((answer.get("permissions") or {}).items()))
+        self._transport.principals.learn(token, f"app {self._app_id} installation {number} {permissions}")
+        return token
 
     def _installation(self, client: GitHubClient) -> int:
         if self._owner is not None:

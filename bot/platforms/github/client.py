@@ -39,6 +39,10 @@ _MOST_IN_VAIN = 16
 _MOST_PAGES = 1_000
 """Of a REST list: a hundred thousand items, more than GitHub lists of anything that is read here."""
 
+_WHO = "viewer { login databaseId }"
+_WORKFLOW = "github-actions[bot]"
+"""Who a workflow's own token is."""
+
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 307, 308})
 
@@ -113,6 +117,9 @@ class GitHubClient:
         self._threads = threading.local()
         self._lock = threading.Lock()
         self._in_vain = 0
+        self._asked_who = False
+        self.workflow_of = ""
+        """The repository whose workflow this run is, if it is one's."""
         register(self._token)
 
     @cached_property
@@ -174,8 +181,12 @@ class GitHubClient:
         """One GraphQL query. Raises ``PlatformError``; and ``TooMuch`` where half of it might be answered."""
         headers = {REPEATABLE: "smaller" if divisible else "yes"}
         requester = self._requester()
+        asks_who = self._is_anonymous()
+        if asks_who:
+            query = query.replace("query {", f"query {{ {_WHO}", 1)
+        token = self._token
         try:
-            _, answer = self._call(
+            told, answer = self._call(
                 lambda: self._requester().requestJsonAndCheck(
                     "POST", requester.graphql_url, headers=dict(headers), input={"query": query}
                 ),
@@ -197,7 +208,42 @@ class GitHubClient:
                 UnknownKind.SCOPE if refused.status in (401, 403) else UnknownKind.TRANSIENT,
             ) from refused
         self._in_vain = 0
+        if asks_who and isinstance(answer, dict):
+            self._learn_who(token, told, answer)
         return _graph(answer)
+
+    def principal(self) -> str:
+        """Whose token it is, under a name that stays when it is renewed."""
+        return self.transport.principals.name(self._token)
+
+    def _is_anonymous(self) -> bool:
+        """Whether it matters whose token it is, and is not known. An App's own claim is nobody's."""
+        return (
+            self.transport.cache is not None
+            and not self._asked_who
+            and not self._token.startswith("eyJ")
+            and not self.transport.principals.knows(self._token)
+        )
+
+    def _learn_who(self, token: str, headers: Mapping[str, str], answer: dict[str, Json]) -> None:
+        """Take out of an answer whose token it was.
+
+        A person's tokens are told apart by their scopes. Of the installation behind a bot's token nothing is told: only that of
+        the workflow's own is known, by its repository.
+        """
+        self._asked_who = True
+        if errors := [error for error in answer.get("errors") or [] if error.get("path") != ["viewer"]]:
+            answer["errors"] = errors
+        else:
+            answer.pop("errors", None)
+        viewer = answer["data"].pop("viewer", None) if isinstance(answer.get("data"), dict) else None
+        if not isinstance(viewer, dict) or token != self._token:
+            return
+        scopes = ",".join(sorted(each.strip() for each in headers.get("x-oauth-scopes", "").split(",")))
+        if not str(viewer.get("login", "")).endswith("[bot]"):
+            self.transport.principals.learn(token, f"user {viewer.get('databaseId')} {scopes}")
+        elif viewer["login"] == _WORKFLOW and self.workflow_of:
+            self.transport.principals.learn(token, f"workflow {self.workflow_of}")
 
     def close(self) -> None:
         """Nothing of its own is open: the transport belongs to whoever made it."""

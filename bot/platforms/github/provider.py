@@ -146,13 +146,15 @@ class GitHubProvider:
             work_item_reader: reads those work items.
             issue_reader: reads Jira's issues; None: there is no Jira to ask.
             transport: shared with the other platforms; by default the provider's own, closed with it.
-            blobs: texts of files by their hash, kept from run to run; what is in it is not fetched again.
+            blobs: texts of files by their hash; what is in it is not fetched again. By default what the transport keeps.
         """
         self._own = transport is None
         self.transport = transport or Transport()
         self.client = GitHubClient(token, api_url, graphql_url, self.transport)
         clock = self.transport.clock
-        self.memory = Memory(clock=clock) if blobs is None else Memory(clock=clock, blobs=blobs)
+        if blobs is None:
+            blobs = self.transport.blobs(self.client.host, self.client.principal)
+        self.memory = Memory(clock=clock, blobs=blobs)
         self._now = now
         self._connections = tuple(connections)
         self._read_work_items = work_item_reader

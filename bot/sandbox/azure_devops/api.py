@@ -55,6 +55,10 @@ class AzureDevOps:
                 response.headers["WWW-Authenticate"] = 'Basic realm="azure-devops-sandbox"'
         response.headers.setdefault("X-TFS-Session", request.headers.get("x-tfs-session", self._session))
         response.headers.setdefault("ActivityId", str(uuid.uuid4()))
+        token = self._world.token(request.secret)
+        if token is not None and not token.expired:  # whoever asks is told who they are
+            person = self._world.people[token.login]
+            response.headers.setdefault("X-VSS-UserData", f"{person.guid}:{person.email}")
         return response
 
     def _answer(self, request: Request) -> Response:

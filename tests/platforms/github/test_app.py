@@ -38,7 +38,10 @@ def github() -> Iterator[tuple[str, list[str]]]:
             assert (scheme, claim["iss"]) == ("Bearer", "77")
             status, body = {
                 "GET /users/ana/installation": (200, {"id": 5}),
-                "POST /app/installations/5/access_tokens": (201, {"token": "ghs_" + "n" * 36}),
+                "POST /app/installations/5/access_tokens": (
+                    201,
+                    {"token": "ghs_" + "n" * 36, "permissions": {"metadata": "read", "contents": "read"}},
+                ),
             }.get(seen[-1], (404, {"message": "Not Found"}))
             answer = json.dumps(body).encode()
             self.send_response(status)
@@ -66,6 +69,7 @@ def test_the_token_of_an_installation(github: tuple[str, list[str]]) -> None:
     assert seen == [
         "GET /orgs/ana/installation", "GET /users/ana/installation", "POST /app/installations/5/access_tokens",
     ]  # fmt: skip
+    assert transport.principals.name("ghs_" + "n" * 36) == "app 77 installation 5 contents:read,metadata:read"
     transport.close()
 
 
