@@ -16,7 +16,10 @@ from bot.cli.failures import Refusal
 @click.option(
     "--repositories", type=click.IntRange(1, 100_000), help="Add an organisation, grown, of so many repositories."
 )
-def command(scenario: Path | None, port: int, ready_file: Path | None, repositories: int | None) -> None:
+@click.option("--seed", type=int, help="What the added repositories follow from; without one, the scenario's seed.")
+def command(
+    scenario: Path | None, port: int, ready_file: Path | None, repositories: int | None, seed: int | None
+) -> None:
     """Serve a local GitHub and Azure DevOps on 127.0.0.1, with state, until interrupted.
 
     What is asked is listed at /_sandbox/requests, what was posted at /_sandbox/state; /_sandbox/faults breaks things.
@@ -31,10 +34,11 @@ def command(scenario: Path | None, port: int, ready_file: Path | None, repositor
         raise Refusal(str(error)) from None
     except OSError as error:
         raise Refusal(f"{scenario}: the scenario cannot be read: {error.strerror or error}") from None
+    world = World(loaded)
     if repositories is not None:
-        loaded = grow(loaded, repositories)
+        grow(world, repositories, seed)
     try:
-        serve(World(loaded), port, ready_file)
+        serve(world, port, ready_file)
     except OSError as error:
         raise Refusal(f"port {port}: the sandbox cannot listen there: {error.strerror or error}") from None
 

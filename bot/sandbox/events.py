@@ -58,10 +58,14 @@ def happen(world: World, event: Event) -> dict[str, object]:
             return _move_work_item(world, event)
         repository = _repository(world, event.repository)
         if event.pull_request is None:
+            if event.set.get("name", repository.name) != repository.name:
+                world.rename(repository, str(event.set["name"]))
             repository.part = RepositoryPart.model_validate({**_fields(repository.part), **event.set})
             world.meet(repository_logins(repository.part))
-            repository.history.part = repository.part
+            if repository.touched:
+                repository.history.part = repository.part
             return {"repository": repository.full_name}
+        repository.keep()
         pull_request = repository.pull_requests.get(event.pull_request)
         if pull_request is None:
             raise ReferenceMissing(f"{repository.full_name} has no pull request {event.pull_request}", ())

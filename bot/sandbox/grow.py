@@ -1,27 +1,37 @@
-"""An organisation of many repositories grown from a seed, as varied as real ones are."""
+"""An organisation of many repositories grown from a seed, as varied as real ones are.
+
+A repository follows from the seed and its place alone, so any one is made without the others, when somebody first looks
+at it. What lists go by (``Face``) is drawn first, from the same dice.
+"""
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.sandbox.grown_files import Kind, files, pipelines
 from bot.sandbox.scenario import (
     AlertPart,
+    DeploymentPart,
+    EnvironmentPart,
     OrganizationPart,
-    PersonPart,
-    PipelinePart,
     ProjectPart,
     ProtectionPart,
+    PullRequestPart,
+    ReleasePart,
     RepositoryPart,
     RequiredCheckPart,
-    Scenario,
+    ReviewPart,
     SecurityPart,
     TeamPart,
 )
+from bot.sandbox.world import Face
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from bot.sandbox.world import World
 
 GROWN = "grown"
 """The organisation's name."""
@@ -32,107 +42,109 @@ IN_A_PROJECT = 20
 KINDS = ("api", "web", "job", "lib", "infra", "docs")
 LANGUAGES = ("Python", "TypeScript", "Go", "Java", "C#", None)
 TIERS = ("critical", "standard", "low")
-PEOPLE = 40
-TEAMS = 8
+PEOPLE = tuple(f"dev-{index}" for index in range(40))
+TEAMS = tuple(f"squad-{index}" for index in range(8))
 
-HEAD = """\
-name: {name}
-on:
-  pull_request:
-  push: {{branches: [main]}}
-permissions: {{contents: read}}
-jobs:
-  {job}:
-    runs-on: ubuntu-24.04
-    steps:
-"""
-CHECKOUT = "      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8\n"
-LOOSE_CHECKOUT = "      - uses: actions/checkout@v5\n"
-
-GITHUB_STEPS: Mapping[str, str] = {
-    "codeql": "      - uses: github/codeql-action/init@v4\n      - uses: github/codeql-action/analyze@v4\n",
-    "semgrep": "      - run: semgrep ci\n",
-    "ruff": "      - run: uvx ruff check .\n",
-    "eslint": "      - run: npx eslint .\n",
-    "tests": "      - run: make test\n",
-}
-
-AZURE_STEPS: Mapping[str, str] = {
-    "codeql": "  - task: AdvancedSecurity-Codeql-Init@1\n  - task: AdvancedSecurity-Codeql-Analyze@1\n",
-    "semgrep": "  - script: semgrep ci\n",
-    "ruff": "  - script: uvx ruff check .\n",
-    "eslint": "  - script: npx eslint .\n",
-    "tests": "  - script: make test\n",
-}
+PROTECTION = (
+    ProtectionPart(name="infra", repositories=["infra-*"], approvals=2, dismiss_stale=True, allow_force_push=False),
+    ProtectionPart(name="tried-out", repositories=["*"], enforcement="evaluate", conversations=True),
+)
+"""The organisation's own: rulesets on GitHub; policies of every project on Azure DevOps."""
 
 
-def grow(scenario: Scenario, repositories: int, seed: int | None = None) -> Scenario:
-    """The scenario with one more organisation of that many repositories; the same seed grows the same ones."""
-    dice = random.Random(scenario.seed if seed is None else seed)  # noqa: S311 - variety, not secrecy
-    people = [f"dev-{index}" for index in range(PEOPLE)]
-    teams = {f"squad-{index}": dice.sample(people, 5) for index in range(TEAMS)}
-    projects = [ProjectPart(name=f"area-{index:03d}") for index in range(-(-repositories // IN_A_PROJECT))]
-    grown = OrganizationPart(name=GROWN, owners=people[:2], projects=projects)
-    return scenario.model_copy(
-        update={
-            "people": {**scenario.people, **{login: PersonPart() for login in people}},
-            "teams": {
-                **scenario.teams,
-                **{name: TeamPart(organization=GROWN, members=members) for name, members in teams.items()},
+@dataclass(frozen=True)
+class Growth:
+    """What the grown repositories follow from."""
+
+    seed: int
+
+    def name(self, index: int) -> str:
+        """Of the repository in this place."""
+        return f"{KINDS[index % len(KINDS)]}-{index:05d}"
+
+    def project(self, index: int) -> str:
+        """The Azure DevOps project that it is in."""
+        return f"area-{index // IN_A_PROJECT:03d}"
+
+    def face(self, index: int) -> Face:
+        """What lists show of it."""
+        return self._face(index, self._dice(index))
+
+    def part(self, index: int) -> RepositoryPart:
+        """All of it."""
+        dice = self._dice(index)
+        face = self._face(index, dice)
+        kind = dice.choices(tuple(Kind), (45, 22, 9, 5, 5, 4, 10))[0]
+        tool = dice.choice(("codeql", "semgrep", "ruff", "eslint", "tests"))
+        released = dice.random() < 0.08 and not face.empty and kind not in (Kind.BROKEN, Kind.NONE)
+        return RepositoryPart(
+            name=face.name,
+            organization=GROWN,
+            project=self.project(index),
+            visibility=face.visibility,
+            archived=face.archived,
+            empty=face.empty,
+            fork=face.fork,
+            pushed_at=face.pushed_at,
+            renamed_from=[f"old-{face.name}"] if dice.random() < 0.03 else [],
+            language=dice.choice(LANGUAGES),
+            topics=[face.name.partition("-")[0]],
+            properties={"tier": dice.choice(TIERS)} if dice.random() < 0.9 else {},
+            permissions=dict(face.permissions),
+            security=_security(dice),
+            files=files(dice, face.name, kind, tool, GROWN, TEAMS),
+            protection=_protection(dice),
+            pipelines=pipelines(kind, tool),
+            alerts=_alerts(dice) if face.alerts else [],
+            pull_requests=[] if face.empty else _pull_requests(dice),
+            **(_releases(dice) if released else {}),
+        )
+
+    def _dice(self, index: int) -> random.Random:
+        return random.Random(f"{self.seed}/{index}")  # noqa: S311 - variety, not secrecy
+
+    def _face(self, index: int, dice: random.Random) -> Face:
+        chance = dice.random()
+        return Face(
+            name=self.name(index),
+            visibility="private" if chance < 0.7 else "internal" if chance < 0.9 else "public",
+            archived=dice.random() < 0.05,
+            empty=dice.random() < 0.02,
+            fork=dice.random() < 0.03,
+            pushed_at=-timedelta(days=int(dice.random() * 400), minutes=index),
+            alerts=dice.random() < 0.1,
+            permissions={
+                f"team:{TEAMS[int(dice.random() * len(TEAMS))]}": "write",
+                PEOPLE[int(dice.random() * len(PEOPLE))]: "admin",
             },
-            "organizations": [*scenario.organizations, grown],
-            "repositories": [
-                *scenario.repositories,
-                *(_repository(dice, index, people, list(teams)) for index in range(repositories)),
-            ],
-        }
+        )
+
+
+def grow(world: World, repositories: int, seed: int | None = None) -> Growth:
+    """Add an organisation of that many repositories; the same seed (by default the scenario's) grows the same ones."""
+    growth = Growth(world.scenario.seed if seed is None else seed)
+    dice = random.Random(growth.seed)  # noqa: S311
+    projects = [ProjectPart(name=growth.project(index)) for index in range(0, repositories, IN_A_PROJECT)]
+    world.meet(PEOPLE)
+    world.found(
+        OrganizationPart(
+            name=GROWN, owners=list(PEOPLE[:2]), members=list(PEOPLE), projects=projects, protection=list(PROTECTION)
+        )
     )
+    for name in TEAMS:
+        world.gather(name, TeamPart(organization=GROWN, members=dice.sample(PEOPLE, 5)))
+    for index in range(repositories):
+        world.plant(growth.face(index), GROWN, growth.project(index), partial(growth.part, index))
+    return growth
 
 
-def _repository(dice: random.Random, index: int, people: list[str], teams: list[str]) -> RepositoryPart:
-    kind = KINDS[index % len(KINDS)]
-    name = f"{kind}-{index:05d}"
-    analyzer = dice.choice(list(GITHUB_STEPS))
-    return RepositoryPart(
-        name=name,
-        organization=GROWN,
-        project=f"area-{index // IN_A_PROJECT:03d}",
-        visibility=dice.choices(("private", "internal", "public"), (7, 2, 1))[0],
-        archived=dice.random() < 0.05,
-        language=dice.choice(LANGUAGES),
-        topics=[kind],
-        properties={"tier": dice.choice(TIERS)},
-        pushed_at=-timedelta(days=dice.randrange(400), minutes=index),
-        permissions={f"team:{dice.choice(teams)}": "write", dice.choice(people): "admin"},
-        security=SecurityPart(
-            secret_scanning=(scanning := dice.choice((True, True, False, None))),
-            push_protection=False if scanning else None,
-            code_scanning=dice.choice((True, False, None)),
-        ),
-        files=_files(dice, name, analyzer),
-        protection=_protection(dice),
-        pipelines=[
-            PipelinePart(name=analyzer, path=f".github/workflows/{analyzer}.yml", azure_path="azure-pipelines.yml")
-        ],
-        alerts=_alerts(dice),
+def _security(dice: random.Random) -> SecurityPart:
+    scanning = dice.choice((True, True, False, None))
+    return SecurityPart(
+        secret_scanning=scanning,
+        push_protection=dice.random() < 0.6 if scanning else None,
+        code_scanning=dice.choice((True, False, None)),
     )
-
-
-def _files(dice: random.Random, name: str, analyzer: str) -> dict[str, str]:
-    """The files that rules read. A third of the repositories share theirs to the byte, as copies of a template do."""
-    title = name if dice.random() < 0.66 else "template"
-    checkout = CHECKOUT if dice.random() < 0.6 else LOOSE_CHECKOUT
-    workflow = HEAD.format(name=analyzer, job=analyzer) + checkout + GITHUB_STEPS[analyzer]
-    files = {
-        "README.md": f"# {title}\n",
-        f".github/workflows/{analyzer}.yml": f"# {title}\n{workflow}",
-        "azure-pipelines.yml": f"# {title}\ntrigger: [main]\npool: {{vmImage: ubuntu-24.04}}\nsteps:\n{AZURE_STEPS[analyzer]}",
-    }
-    if dice.random() < 0.5:
-        files["CODEOWNERS"] = f"* @{GROWN}/squad-{dice.randrange(TEAMS)}\n"
-    if dice.random() < 0.3:
-        files[".github/workflows/release.yml"] = HEAD.format(name="release", job="release") + checkout
-    return files
 
 
 def _protection(dice: random.Random) -> list[ProtectionPart]:
@@ -158,14 +170,46 @@ def _protection(dice: random.Random) -> list[ProtectionPart]:
 
 
 def _alerts(dice: random.Random) -> list[AlertPart]:
-    if dice.random() < 0.9:
-        return []
-    created = -timedelta(days=dice.randrange(1, 200))
     return [
         AlertPart(
             kind=dice.choice(("secret", "code", "dependency")),
             number=1,
             severity=dice.choice(("low", "medium", "high", "critical")),
-            created_at=created,
+            created_at=-timedelta(days=dice.randrange(1, 200)),
         )
     ]
+
+
+def _pull_requests(dice: random.Random) -> list[PullRequestPart]:
+    """In a tenth of the repositories: one that was merged, and one that is open."""
+    if dice.random() < 0.9:
+        return []
+    author, other = dice.sample(PEOPLE, 2)
+    merged = PullRequestPart(
+        number=1,
+        title="Round to cents",
+        author=author,
+        state="merged",
+        created_at=-timedelta(days=30),
+        closed_at=-timedelta(days=29),
+        merged_by=other,
+        reviews=[ReviewPart(by=other, at=-timedelta(days=29, hours=2))],
+    )
+    return [merged, PullRequestPart(number=2, title="Limit the amount", author=other)]
+
+
+def _releases(dice: random.Random) -> dict[str, object]:
+    """Two releases, deployed to an environment with or without approvers."""
+    author = dice.choice(PEOPLE)
+    approvers = [f"team:{dice.choice(TEAMS)}"] if dice.random() < 0.5 else []
+    versions = [(f"v1.{minor}.0", -timedelta(days=20 - 10 * minor)) for minor in (0, 1)]
+    return {
+        "releases": [
+            ReleasePart(version=version, commit="main", created_at=at, author=author) for version, at in versions
+        ],
+        "environments": [EnvironmentPart(name="production", approvers=approvers)],
+        "deployments": [
+            DeploymentPart(environment="production", release=version, at=at + timedelta(hours=1), by=author)
+            for version, at in versions
+        ],
+    }

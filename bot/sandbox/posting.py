@@ -89,7 +89,7 @@ def add_review(repository: Repository, pull_request: PullRequest, part: ReviewPa
     """One more review."""
     at = repository.world.at(part.at)
     push = push_at(pull_request, at, part.push)
-    ident = number("review", repository.full_name, pull_request.number, len(pull_request.reviews))
+    ident = number("review", repository.key, pull_request.number, len(pull_request.reviews))
     sha = pull_request.pushes[push - 1].head_sha
     review = Review(ident, part, part.by, part.state, sha, push, at, part.body)
     if part.dismissed_at is not None and (gone := repository.world.at(part.dismissed_at)) <= repository.world.clock():
@@ -128,12 +128,12 @@ def add_check(repository: Repository, pull_request: PullRequest, part: CheckPart
     sha = pull_request.pushes[push_at(pull_request, at, push) - 1].head_sha
     done = part.state == "completed"
     if part.kind == "status":
-        ident = number("status", repository.full_name, pull_request.number, len(repository.statuses))
+        ident = number("status", repository.key, pull_request.number, len(repository.statuses))
         state = STATUS_STATES[part.conclusion] if done else "pending"
         creator = part.app if part.app in world.people else f"{part.app}[bot]"
         repository.statuses.append(Status(ident, sha, part.name, state, None, None, creator, at))
     else:
-        ident = number("check-run", repository.full_name, pull_request.number, len(repository.check_runs))
+        ident = number("check-run", repository.key, pull_request.number, len(repository.check_runs))
         repository.check_runs.append(
             CheckRun(
                 id=ident,

@@ -20,6 +20,7 @@ AGE = re.compile(r"^(?P<sign>[-+])(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<
 Permission = Literal["read", "triage", "write", "maintain", "admin"]
 Access = Literal["none", "read", "write", "admin"]
 Platform = Literal["github", "azure-devops"]
+Visibility = Literal["private", "internal", "public"]
 
 
 def _instant(value: object) -> object:
@@ -493,7 +494,9 @@ class RepositoryPart(Part):
     platforms: list[Platform] = ["github", "azure-devops"]
     description: str = ""
     default_branch: str = "main"
-    visibility: Literal["private", "internal", "public"] = "private"
+    renamed_from: list[str] = []
+    """Names that it had before. GitHub sends those who ask by one of them on."""
+    visibility: Visibility = "private"
     archived: bool = False
     empty: bool = False
     """No commit at all. Otherwise a repository without ``files`` has a README.md."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -19,12 +20,20 @@ from bot.sandbox.posting import resolve_posted
 from bot.sandbox.scenario import OrganizationPart, ProjectPart, Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from bot.sandbox.git_objects import GitRepository
     from bot.sandbox.posted import AdoStatus, CheckRun, DeploymentReview, IssueComment, Status
     from bot.sandbox.pull_requests import PullRequest
-    from bot.sandbox.scenario import Instant, Permission, RepositoryPart, WorkItemPart
+    from bot.sandbox.scenario import (
+        Instant,
+        Permission,
+        Platform,
+        RepositoryPart,
+        TeamPart,
+        Visibility,
+        WorkItemPart,
+    )
 
 __all__ = [
     "Organization",
@@ -39,6 +48,9 @@ __all__ = [
     "guid",
     "number",
 ]
+
+MOST_WARM = 2_000
+"""How many grown repositories are kept in memory at once, besides those that somebody wrote to."""
 
 RANKS: tuple[Permission, ...] = ("read", "triage", "write", "maintain", "admin")
 
@@ -125,54 +137,144 @@ class WorkItem:
         return self.part.state in ("Closed", "Removed")
 
 
-@dataclass
-class Repository:
-    """One repository. Its git history is made when somebody first looks at it."""
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What lists of repositories go by; of a grown one it is known before the rest."""
 
-    part: RepositoryPart
-    world: World = field(repr=False)
-    owner: str
-    project: str
-    id: int
-    guid: str
-    check_runs: list[CheckRun] = field(default_factory=list)
-    statuses: list[Status] = field(default_factory=list)
-    issue_comments: list[IssueComment] = field(default_factory=list)
-    ado_commit_statuses: dict[str, list[AdoStatus]] = field(default_factory=dict)
-    deployment_reviews: list[DeploymentReview] = field(default_factory=list)
-    _history: History | None = field(default=None, repr=False)
+    name: str
+    visibility: Visibility
+    archived: bool
+    empty: bool
+    fork: bool
+    pushed_at: Instant
+    alerts: bool
+    permissions: Mapping[str, Permission]
+    default_branch: str = "main"
+    linked: bool = False
+    """Whether the platform has linked work items to a pull request."""
+    platforms: tuple[Platform, ...] = ("github", "azure-devops")
+
+    @classmethod
+    def of(cls, part: RepositoryPart) -> Face:
+        """The face of a whole repository."""
+        return cls(
+            name=part.name,
+            visibility=part.visibility,
+            archived=part.archived,
+            empty=part.empty,
+            fork=part.fork,
+            pushed_at=part.pushed_at,
+            alerts=bool(part.alerts),
+            permissions=part.permissions,
+            default_branch=part.default_branch,
+            linked=any(request.links.work_items for request in part.pull_requests),
+            platforms=tuple(part.platforms),
+        )
+
+
+class Repository:
+    """One repository. Its git history, and all of a grown one, is made when somebody first looks at it.
+
+    What was made of a grown one is forgotten again when many others have been looked at since (``World.warm``), unless
+    somebody wrote to it (``keep``): it would be made the same.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        face: Face,
+        owner: str,
+        project: str,
+        part: RepositoryPart | None = None,
+        make: Callable[[], RepositoryPart] | None = None,
+    ) -> None:
+        self.world = world
+        self.face = face
+        self.owner = owner
+        self.project = project
+        self.key = f"{owner}/{face.name}"
+        """The full name that it began with: every id follows from it, so that a new name changes none."""
+        self.id = number("repository", owner, face.name)
+        self.guid = guid("repository", owner, face.name)
+        self.check_runs: list[CheckRun] = []
+        self.statuses: list[Status] = []
+        self.issue_comments: list[IssueComment] = []
+        self.ado_commit_statuses: dict[str, list[AdoStatus]] = {}
+        self.deployment_reviews: list[DeploymentReview] = []
+        self._part = part
+        self._make = make
+        self._history: History | None = None
+
+    def __repr__(self) -> str:
+        return f"Repository({self.full_name!r})"
+
+    @property
+    def part(self) -> RepositoryPart:
+        """Its part of the scenario."""
+        part = self._part
+        if part is None:
+            with self.world.lock:
+                part = self._part
+                if part is None:
+                    if self._make is None:
+                        raise TypeError(f"{self.key} has neither a part nor what makes it")
+                    part = self._part = self._make()
+                    self.world.warm(self)
+        return part
+
+    @part.setter
+    def part(self, part: RepositoryPart) -> None:
+        with self.world.lock:
+            self.keep()
+            self._part = part
+            self.face = Face.of(part)
+
+    def keep(self) -> None:
+        """Somebody writes to it: from now on it is more than what it was made from."""
+        with self.world.lock:
+            _ = self.part
+            self._make = None
+
+    def cool(self) -> None:
+        """Forget what can be made again."""
+        if self._make is not None:
+            self._part = self._history = None
+            self.check_runs, self.statuses, self.issue_comments = [], [], []
+            self.ado_commit_statuses, self.deployment_reviews = {}, []
 
     @property
     def name(self) -> str:
         """Its name, without the owner."""
-        return self.part.name
+        return self.face.name
 
     @property
     def full_name(self) -> str:
         """``owner/name``."""
-        return f"{self.owner}/{self.part.name}"
+        return f"{self.owner}/{self.face.name}"
 
     @property
     def default_branch(self) -> str:
         """Its default branch."""
-        return self.part.default_branch
+        return self.face.default_branch
 
     @property
     def history(self) -> History:
         """How it came to be."""
-        if self._history is None:
+        history = self._history
+        if history is None:
             with self.world.lock:
-                if self._history is None:
+                history = self._history
+                if history is None:
                     world = self.world
-                    history = History(self.part, self.full_name, world.at, world.people, world.text)
+                    history = History(self.part, self.key, world.at, world.people, world.text)
                     history.build()
                     resolve_posted(self, history)
                     self._history = history
-        return self._history
+        return history
 
     @property
     def touched(self) -> bool:
-        """Whether anybody has looked at its history yet; nothing was posted to it otherwise."""
+        """Whether anybody has looked at its history; nothing was posted to it otherwise."""
         return self._history is not None
 
     @property
@@ -188,12 +290,12 @@ class Repository:
     @property
     def tip(self) -> str | None:
         """The default branch's newest commit; None when there is none."""
-        return self.git.refs.get(f"refs/heads/{self.part.default_branch}")
+        return self.git.refs.get(f"refs/heads/{self.default_branch}")
 
     @property
     def pushed_at(self) -> datetime:
         """When anything was last pushed."""
-        return self.world.at(self.part.pushed_at)
+        return self.world.at(self.face.pushed_at)
 
 
 class World:
@@ -211,19 +313,18 @@ class World:
         self.repositories: list[Repository] = []
         self.work_items: list[WorkItem] = []
         self._by_name: dict[str, Repository] = {}
+        self._by_id: dict[str, Repository] = {}
+        self._by_owner: dict[str, list[Repository]] = {}
+        self._former: dict[str, Repository] = {}
+        self._warm: deque[Repository] = deque()
         self.revision = 0
         """Grows with every change to the scenario's parts, so that what follows from them can be kept until then."""
         self._ids = itertools.count(9_000_001)
         self.meet(logins(scenario))
         for part in scenario.organizations:
-            self._found(part)
+            self.found(part)
         for name, team in scenario.teams.items():
-            slug = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
-            organization = team.organization or self.first_organization
-            ident = number("team", organization, name)
-            unique = guid("team", organization, name)
-            own, within, everyone = tuple(team.members), tuple(team.teams), tuple(_everyone(scenario, name))
-            self.teams[name] = Team(name, slug, organization, own, within, everyone, ident, unique)
+            self.gather(name, team)
         for repository in scenario.repositories:
             self.add(repository)
         for item in scenario.work_items:
@@ -251,18 +352,67 @@ class World:
         """One more repository."""
         owner = part.organization or self.first_organization
         if owner not in self.organizations:
-            self._found(OrganizationPart(name=owner))
+            self.found(OrganizationPart(name=owner))
         organization = self.organizations[owner]
         project = part.project or organization.projects[0].name
         if all(each.name != project for each in organization.projects):
             organization.projects.append(self._project(owner, ProjectPart(name=project)))
-        ident, unique = number("repository", owner, part.name), guid("repository", owner, part.name)
-        repository = Repository(part, self, owner, project, ident, unique)
-        self.repositories.append(repository)
-        self.revision += 1
-        self._by_name[repository.full_name.lower()] = repository
+        repository = self._keep_one(Repository(self, Face.of(part), owner, project, part))
+        for former in part.renamed_from:
+            self._former[f"{owner}/{former}".lower()] = repository
         self.meet(repository_logins(part))
         return repository
+
+    def plant(self, face: Face, owner: str, project: str, make: Callable[[], RepositoryPart]) -> Repository:
+        """One more repository of an organisation, most of which is made when somebody looks at it."""
+        return self._keep_one(Repository(self, face, owner, project, make=make))
+
+    def _keep_one(self, repository: Repository) -> Repository:
+        self.repositories.append(repository)
+        self._by_name[repository.full_name.lower()] = repository
+        self._by_id[str(repository.id)] = repository
+        self._by_owner.setdefault(repository.owner.lower(), []).append(repository)
+        self.revision += 1
+        return repository
+
+    def rename(self, repository: Repository, name: str) -> None:
+        """Give it another name. GitHub sends those who ask by an earlier one on."""
+        with self.lock:
+            self.revision += 1
+            former = repository.full_name.lower()
+            self._by_name.pop(former, None)
+            self._former[former] = repository
+            repository.part = repository.part.model_copy(update={"name": name})
+            self._by_name[repository.full_name.lower()] = repository
+
+    def remove(self, repository: Repository) -> None:
+        """It is there no more."""
+        with self.lock:
+            self.revision += 1
+            self._by_name.pop(repository.full_name.lower(), None)
+            self._by_id.pop(str(repository.id), None)
+            self._former = {name: each for name, each in self._former.items() if each is not repository}
+            for listed in (self.repositories, self._by_owner[repository.owner.lower()]):
+                listed.remove(repository)
+
+    def former(self, owner: str, name: str) -> Repository | None:
+        """The repository that had this name once, where no other has it now."""
+        return self._former.get(f"{owner}/{name}".lower())
+
+    def by_id(self, ident: str) -> Repository | None:
+        """The repository of this number on GitHub."""
+        return self._by_id.get(ident)
+
+    def by_key(self, key: str) -> Repository | None:
+        """The repository that began with this full name."""
+        owner, _, name = key.partition("/")
+        return self._by_id.get(str(number("repository", owner, name)))
+
+    def warm(self, repository: Repository) -> None:
+        """Somebody looked at a grown repository: the one that was looked at longest ago is forgotten, beyond MOST_WARM."""
+        self._warm.append(repository)
+        if len(self._warm) > MOST_WARM:
+            self._warm.popleft().cool()
 
     def repository(self, owner: str, name: str) -> Repository | None:
         """The repository of this name, upper and lower case alike."""
@@ -274,7 +424,7 @@ class World:
 
     def repositories_of(self, organization: str) -> list[Repository]:
         """An organisation's repositories, as listed in the scenario."""
-        return [each for each in self.repositories if each.owner.lower() == organization.lower()]
+        return list(self._by_owner.get(organization.lower(), ()))
 
     def teams_of(self, organization: str) -> list[Team]:
         """An organisation's teams."""
@@ -295,32 +445,32 @@ class World:
     def _named_by_repositories(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, dict[str, None]] = {}
         for repository in self.repositories:
-            for name in repository.part.permissions:
+            for name in repository.face.permissions:
                 if not name.startswith("team:"):
                     found.setdefault(repository.owner, {})[name] = None
         return {owner: tuple(names) for owner, names in found.items()}
 
     def permission(self, login: str, repository: Repository) -> Permission | None:
         """What a person may do: directly, through teams, or as an owner of the organisation; the most counts."""
-        part = repository.part
         found: list[Permission] = []
         if login in self.organizations[repository.owner].part.owners:
             return "admin"
-        for name, permission in part.permissions.items():
+        for name, permission in repository.face.permissions.items():
             if name == login:
                 found.append(permission)
             elif name.startswith("team:"):
                 team = self.teams.get(name.removeprefix("team:"))
                 if team and login in team.members:
                     found.append(permission)
-        if part.visibility == "public" or (part.visibility == "internal" and login in self.members(repository.owner)):
+        visibility = repository.face.visibility
+        if visibility == "public" or (visibility == "internal" and login in self.members(repository.owner)):
             found.append("read")
         return max(found, key=RANKS.index, default=None)
 
     def collaborators(self, repository: Repository) -> list[str]:
         """Everyone with access that somebody gave them: owners, team members, and those named directly."""
         named = list(self.organizations[repository.owner].part.owners)
-        for name in repository.part.permissions:
+        for name in repository.face.permissions:
             team = self.teams.get(name.removeprefix("team:")) if name.startswith("team:") else None
             named.extend(team.members if team else () if name.startswith("team:") else (name,))
         return list(dict.fromkeys(named))
@@ -383,7 +533,16 @@ class World:
             if login and login not in self.people:
                 self.people[login] = person(login, self.scenario.people.get(login))
 
-    def _found(self, part: OrganizationPart) -> None:
+    def gather(self, name: str, part: TeamPart) -> None:
+        """One more team, whose members are people of the scenario."""
+        slug = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
+        organization = part.organization or self.first_organization
+        everyone = tuple(_everyone(self.scenario, name, part))
+        ids = (number("team", organization, name), guid("team", organization, name))
+        self.teams[name] = Team(name, slug, organization, tuple(part.members), tuple(part.teams), everyone, *ids)
+
+    def found(self, part: OrganizationPart) -> None:
+        """One more organisation."""
         projects = part.projects or [ProjectPart(name=part.name)]
         self.organizations[part.name] = Organization(
             part=part,
@@ -428,15 +587,15 @@ class World:
         return item
 
 
-def _everyone(scenario: Scenario, name: str) -> list[str]:
+def _everyone(scenario: Scenario, name: str, part: TeamPart) -> list[str]:
     """The members of a team, and of the teams within it."""
     found: dict[str, None] = {}
     reached = {name: None}
-    waiting = [name]
+    waiting = [part]
     while waiting:
-        team = scenario.teams[waiting.pop()]
+        team = waiting.pop()
         found |= dict.fromkeys(team.members)
         fresh = [each for each in team.teams if each in scenario.teams and each not in reached]
         reached |= dict.fromkeys(fresh)
-        waiting.extend(fresh)
+        waiting.extend(scenario.teams[each] for each in fresh)
     return list(found)

@@ -7,13 +7,17 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+from bot.sandbox.grow import grow
+from bot.sandbox.scenario import Scenario
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +54,52 @@ def events(sandbox: Sandbox, *happening: dict[str, Any]) -> Any:
     answer = requests.post(sandbox.url + "/_sandbox/events", json=list(happening), timeout=5)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+@pytest.fixture(scope="module")
+def grown() -> Iterator[Sandbox]:
+    world = World(Scenario(now=datetime(2026, 11, 2, tzinfo=UTC)))
+    grow(world, 60, 7)
+    with Sandbox(world) as running:
+        yield running
+
+
+def test_a_renamed_repository_answers_by_its_earlier_name(sandbox: Sandbox, session: requests.Session) -> None:
+    whole = session.get(sandbox.github_api + "/repos/acme/pay").json()
+    events(sandbox, {"repository": "acme/pay", "set": {"name": "paid"}})
+    asked = session.get(sandbox.github_api + "/repos/acme/pay/pulls?state=all", allow_redirects=False)
+    assert asked.status_code == 301
+    assert asked.headers["Location"] == f"{sandbox.github_api}/repositories/{whole['id']}/pulls?state=all"
+    followed = session.get(sandbox.github_api + "/repos/acme/pay/pulls?state=all")
+    assert followed.json() == session.get(sandbox.github_api + "/repos/acme/paid/pulls?state=all").json()
+    made = session.post(sandbox.github_api + "/repos/acme/pay/issues", json={"title": "Posted"}, allow_redirects=False)
+    assert made.status_code == 307
+    ids = "{ id nameWithOwner }"
+    query = f'{{ old: repository(owner: "acme", name: "pay") {ids} strict: repository(owner: "acme", name: "pay", '
+    query += f'followRenames: false) {ids} node(id: "{whole["node_id"]}") {{ ... on Repository {ids} }} }}'
+    answer = session.post(sandbox.github_graphql, json={"query": query}).json()
+    now = {"id": whole["node_id"], "nameWithOwner": "acme/paid"}
+    assert answer["data"] == {"old": now, "strict": None, "node": now}
+    assert [(each["type"], each["path"]) for each in answer["errors"]] == [("NOT_FOUND", ["strict"])]
+
+
+def test_a_grown_organisation_answers_on_both_platforms(grown: Sandbox) -> None:
+    with requests.Session() as session:
+        session.headers["Authorization"] = "Bearer sandbox-token"
+        listed = session.get(grown.github_api + "/orgs/grown/repos?per_page=100").json()
+        query = '{ organization(login: "grown") { repositories(first: 100) { totalCount nodes { name } } } }'
+        asked = session.post(grown.github_graphql, json={"query": query}).json()["data"]["organization"]["repositories"]
+        hidden = [
+            each["name"] for each in session.get(grown.azure_devops + "grown/_apis/git/repositories").json()["value"]
+        ]
+        policies = session.get(grown.azure_devops + "grown/area-000/_apis/policy/configurations").json()["value"]
+    names = [each["name"] for each in listed]
+    assert names == hidden
+    assert sorted(names) == [each["name"] for each in asked["nodes"]]
+    assert (len(names), asked["totalCount"], names[7]) == (60, 60, "web-00007")
+    whole = [each for each in policies if each["settings"]["scope"][0]["repositoryId"] is None]
+    assert [(each["isBlocking"], each["isEnabled"]) for each in whole] == [(False, True)]
+    assert len(whole) < len(policies)
 
 
 def test_the_ledger_tells_all_but_the_token(sandbox: Sandbox, session: requests.Session) -> None:

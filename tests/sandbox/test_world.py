@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox import world as world_module
 from bot.sandbox.git_objects import GitRepository
 from bot.sandbox.grow import grow
 from bot.sandbox.loading import load_scenario
 from bot.sandbox.scenario import Scenario
-from bot.sandbox.world import Repository, World
+from bot.sandbox.world import Face, Repository, World
 
 SHOP = Path(__file__).with_name("scenarios") / "shop.yml"
 
@@ -185,15 +186,69 @@ def test_everyone_who_is_mentioned_exists(world: World) -> None:
     assert "" not in world.people
 
 
+def grown(repositories: int, seed: int) -> World:
+    world = World(Scenario())
+    grow(world, repositories, seed)
+    return world
+
+
 def test_an_organisation_grows_alike_from_the_same_seed_and_lazily() -> None:
-    one, other = (grow(Scenario(), 60, seed=7) for _ in range(2))
-    assert one == other != grow(Scenario(), 60, seed=8)
-    world = World(one)
-    assert len(world.repositories_of("grown")) == 60
-    assert [project.name for project in world.organizations["grown"].projects] == ["area-000", "area-001", "area-002"]
-    assert not any(repository.touched for repository in world.repositories)
+    one, other, third = grown(200, 7), grown(60, 7), grown(60, 8)
+    assert len(one.repositories_of("grown")) == 200
+    assert [project.name for project in other.organizations["grown"].projects] == ["area-000", "area-001", "area-002"]
+    assert not any(repository.touched for repository in one.repositories)
+    late = one.repositories[59].part  # without the others before it, and whatever else there is
+    assert late == other.repositories[59].part != third.repositories[59].part
+    assert [each.part for each in one.repositories[:60]] == [each.part for each in other.repositories]
+    assert [each.face for each in one.repositories] == [Face.of(each.part) for each in one.repositories]
+    assert list(one.problems()) == []
+
+
+def test_grown_repositories_are_in_every_state() -> None:
+    world = grown(500, 7)
     parts = [repository.part for repository in world.repositories]
     assert {part.visibility for part in parts} == {"private", "internal", "public"}
-    assert {bool(part.protection) for part in parts} == {True, False}
-    assert {part.archived for part in parts} == {True, False}
-    assert list(world.problems()) == []
+    for states in (
+        {part.archived for part in parts},
+        {part.empty for part in parts},
+        {part.fork for part in parts},
+        {bool(part.renamed_from) for part in parts},
+        {bool(part.pipelines) for part in parts},
+        {all(pipeline.enabled for pipeline in part.pipelines) for part in parts},
+        {bool(part.releases) for part in parts},
+        {bool(part.pull_requests) for part in parts},
+        {bool(part.properties) for part in parts},
+        {len(part.files) > 300 for part in parts},
+        {"squad-that-left" in part.files.get("CODEOWNERS", "") for part in parts},
+    ):
+        assert states == {True, False}
+    assert {tuple(each.via for each in part.protection) for part in parts} == {(), ("classic",), ("ruleset",)}
+    assert {alert.kind for part in parts for alert in part.alerts} == {"secret", "code", "dependency"}
+
+
+def test_what_nobody_wrote_to_is_forgotten_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world_module, "MOST_WARM", 3)
+    world = grown(20, 7)
+    first, second, *others = world.repositories
+    tip, part = first.tip, second.part
+    first.keep()
+    first.ado_commit_statuses["posted"] = []
+    for each in others:
+        assert each.history is not None
+    assert sum(each.touched for each in world.repositories) == 4  # three, and the one that somebody wrote to
+    assert (first.tip, list(first.ado_commit_statuses)) == (tip, ["posted"])
+    assert second.part is not part
+    assert second.part == part
+
+
+def test_a_name_leads_to_a_renamed_repository_and_not_to_a_removed_one() -> None:
+    world = grown(20, 7)
+    each = world.repositories[3]
+    name, ids = each.name, (each.id, each.guid, each.key)
+    world.rename(each, "other")
+    assert world.repository("grown", name) is None
+    assert world.former("grown", name) is world.repository("grown", "other") is world.by_key(f"grown/{name}") is each
+    assert ids == (each.id, each.guid, each.key)
+    world.remove(each)
+    assert world.former("grown", name) is world.repository("grown", "other") is world.by_key(f"grown/{name}") is None
+    assert each not in world.repositories_of("grown")

@@ -70,7 +70,10 @@ class Call:
     def repository(self) -> Repository:
         """The repository of the address."""
         name = self.values.get("repositoryid") or self.values.get("repositorynameorid") or self.values["repository"]
-        return self.collection.repository(name, self)
+        found = self.collection.repository(name, self)
+        if self.method not in ("GET", "HEAD", "OPTIONS"):
+            found.keep()
+        return found
 
     @property
     def pull_request(self) -> PullRequest:

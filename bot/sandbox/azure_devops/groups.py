@@ -49,7 +49,7 @@ def groups(owner: Collection) -> list[Group]:
         writers: dict[str, None] = {}
         teams: dict[str, None] = {}
         for repository in owner.current().repositories[project.guid]:
-            for name, permission in repository.part.permissions.items():
+            for name, permission in repository.face.permissions.items():
                 if permission in ("write", "maintain", "admin"):
                     team = world.teams.get(name.removeprefix("team:")) if name.startswith("team:") else None
                     if team is not None:

@@ -38,7 +38,7 @@ class Index:
             self.repositories[project.guid] = []
             named[project.name] = project
         for repository in collection.world.repositories_of(collection.organization.name):
-            if "azure-devops" in repository.part.platforms:
+            if "azure-devops" in repository.face.platforms:
                 project = named[repository.project]
                 self.repositories[project.guid].append(repository)
                 self.by_name[project.guid, repository.name.lower()] = repository
@@ -105,7 +105,7 @@ class Index:
         for position, part in enumerate(repository.part.deployments):
             if part.environment != environment.name or part.release in classic:
                 continue
-            ident = number("deployment-record", repository.full_name, position)
+            ident = number("deployment-record", repository.key, position)
             build = builds[deploying_build(repository, part)]
             found.append(Record(ident, environment, build, part, self._world.at(part.at)))
         return found

@@ -25,12 +25,12 @@ def deploying_build(repository: Repository, part: DeploymentPart) -> int:
     release = next((each for each in repository.part.releases if part.release and each.version == part.release), None)
     if release is not None:
         return release_build(repository, release)
-    return number("deployment-build", repository.full_name, part.commit)
+    return number("deployment-build", repository.key, part.commit)
 
 
 def release_build(repository: Repository, release: ReleasePart) -> int:
     """The run that is a release."""
-    return release.run if release.run is not None else number("release-build", repository.full_name, release.version)
+    return release.run if release.run is not None else number("release-build", repository.key, release.version)
 
 
 def pipelines_of(repository: Repository) -> dict[str, PipelinePart | None]:
@@ -182,7 +182,7 @@ class Runs:
 
 def check_build(repository: Repository, pull_request: PullRequest, position: int) -> int:
     """The id of the run that a pull request's check was."""
-    return number("check-build", repository.full_name, pull_request.number, position)
+    return number("check-build", repository.key, pull_request.number, position)
 
 
 def _assets(release: ReleasePart) -> list[ArtifactPart]:

@@ -67,9 +67,9 @@ class Access:
 
     def sees(self, repository: Repository) -> bool:
         """Whether the repository exists for this token at all."""
-        if "github" not in repository.part.platforms:
+        if "github" not in repository.face.platforms:
             return False
-        if repository.part.visibility == "public":
+        if repository.face.visibility == "public":
             return True
         if not self.holds("metadata", "read"):
             return False
@@ -79,7 +79,7 @@ class Access:
 
     def may(self, permission: str, wanted: Level, repository: Repository | None = None) -> bool:
         """Whether the token may do this, to this repository."""
-        public = repository is not None and repository.part.visibility == "public"
+        public = repository is not None and repository.face.visibility == "public"
         if public and wanted == "read" and permission in OPEN_TO_ALL:
             return True
         return self.holds(permission, wanted)

@@ -46,7 +46,7 @@ def workflows_of(each: Repository) -> list[Workflow]:
         text = each.git.text(tip, path) if tip and path in paths else ""
         match = NAME.search(text or "")
         name = part.name if part else match["name"].strip("'\"") if match else path
-        found.append(Workflow(number("workflow", each.full_name, path), name, path, part.enabled if part else True))
+        found.append(Workflow(number("workflow", each.key, path), name, path, part.enabled if part else True))
     return found
 
 
@@ -173,7 +173,7 @@ def workflow_body(call: Call, each: Repository, workflow: Workflow) -> Body:
     page = f"{call.html}/{each.full_name}"
     return {
         "id": workflow.id,
-        "node_id": encode("Workflow", each.full_name, workflow.path),
+        "node_id": encode("Workflow", each.key, workflow.path),
         "name": workflow.name,
         "path": workflow.path,
         "state": "active" if workflow.enabled else "disabled_manually",
@@ -194,12 +194,12 @@ def run_body(call: Call, each: Repository, run: RunPart) -> Body:
     at = call.world.at(run.at)
     commit = each.git.commits[sha]
     who = user(call, run.by or commit.author.login or "web-flow")
-    workflow_id = workflow.id if workflow else number("workflow", each.full_name, run.pipeline)
+    workflow_id = workflow.id if workflow else number("workflow", each.key, run.pipeline)
     done = run.state == "completed"
     return {
         "id": run.id,
         "name": run.pipeline,
-        "node_id": encode("WorkflowRun", each.full_name, run.id),
+        "node_id": encode("WorkflowRun", each.key, run.id),
         "head_branch": run.branch or each.default_branch,
         "head_sha": sha,
         "path": workflow.path if workflow else f".github/workflows/{run.pipeline}.yml",
@@ -211,7 +211,7 @@ def run_body(call: Call, each: Repository, run: RunPart) -> Body:
         "conclusion": run.result if done else None,
         "workflow_id": workflow_id,
         "check_suite_id": number("check-suite", sha, "github-actions", run.event),
-        "check_suite_node_id": encode("CheckSuite", each.full_name, sha, "github-actions", run.event),
+        "check_suite_node_id": encode("CheckSuite", each.key, sha, "github-actions", run.event),
         "url": mine,
         "html_url": f"{call.html}/{each.full_name}/actions/runs/{run.id}",
         "pull_requests": [
@@ -247,13 +247,13 @@ def run_body(call: Call, each: Repository, run: RunPart) -> Body:
 
 def artifact_body(call: Call, each: Repository, run: RunPart, artifact: ArtifactPart) -> Body:
     """An artifact."""
-    ident = number("artifact", each.full_name, run.id, artifact.name)
+    ident = number("artifact", each.key, run.id, artifact.name)
     url = f"{call.api}/repos/{each.full_name}/actions/artifacts/{ident}"
     at = call.world.at(run.at)
     expires = call.world.at(artifact.expires_at) if artifact.expires_at is not None else at + KEPT
     return {
         "id": ident,
-        "node_id": encode("Artifact", each.full_name, ident),
+        "node_id": encode("Artifact", each.key, ident),
         "name": artifact.name,
         "size_in_bytes": 1024,
         "url": url,

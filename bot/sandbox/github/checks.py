@@ -287,7 +287,7 @@ def run_body(call: Call, each: Repository, run: CheckRun) -> Body:
     return {
         "id": run.id,
         "name": run.name,
-        "node_id": encode("CheckRun", each.full_name, run.id),
+        "node_id": encode("CheckRun", each.key, run.id),
         "head_sha": run.sha,
         "external_id": run.external_id or "",
         "url": url,
@@ -317,7 +317,7 @@ def status_body(call: Call, each: Repository, status: Status, *, creator: bool =
         "url": f"{call.api}/repos/{each.full_name}/statuses/{status.sha}",
         "avatar_url": who["avatar_url"],
         "id": status.id,
-        "node_id": encode("StatusContext", each.full_name, status.id),
+        "node_id": encode("StatusContext", each.key, status.id),
         "state": status.state,
         "description": status.description,
         "target_url": status.target_url,

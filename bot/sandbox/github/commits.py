@@ -132,7 +132,7 @@ def git_commit(call: Call, repository: Repository, sha: str) -> Body:
     page = f"{call.html}/{repository.full_name}/commit"
     return {
         "sha": sha,
-        "node_id": encode("Commit", repository.full_name, sha),
+        "node_id": encode("Commit", repository.key, sha),
         "url": f"{url}/commits/{sha}",
         "html_url": f"{page}/{sha}",
         "author": signature(each.author, each.authored_at),
@@ -185,7 +185,7 @@ def blob(call: Call, repository: Repository, sha: str) -> Body:
         raise missing()
     return {
         "sha": sha,
-        "node_id": encode("Blob", repository.full_name, sha),
+        "node_id": encode("Blob", repository.key, sha),
         "size": len(data),
         "url": f"{call.api}/repos/{repository.full_name}/git/blobs/{sha}",
         "content": base64.encodebytes(data).decode(),
@@ -231,7 +231,7 @@ def annotated_tag(call: Call, repository: Repository, sha: str) -> Body:
         raise missing()
     url = f"{call.api}/repos/{repository.full_name}/git"
     return {
-        "node_id": encode("Tag", repository.full_name, sha),
+        "node_id": encode("Tag", repository.key, sha),
         "sha": sha,
         "url": f"{url}/tags/{sha}",
         "tag": tag.name,
@@ -255,7 +255,7 @@ def ref_body(call: Call, repository: Repository, name: str, sha: str) -> Body:
     pointed, kind = (tag.sha, "tag") if tag else (sha, "commit")
     return {
         "ref": name,
-        "node_id": encode("Ref", repository.full_name, name),
+        "node_id": encode("Ref", repository.key, name),
         "url": f"{url}/{name}",
         "object": {"sha": pointed, "type": kind, "url": f"{url}/{kind}s/{pointed}"},
     }
@@ -288,7 +288,7 @@ def commit_body(call: Call, repository: Repository, each: Commit) -> Body:
     page = f"{call.html}/{repository.full_name}/commit"
     return {
         "sha": each.sha,
-        "node_id": encode("Commit", repository.full_name, each.sha),
+        "node_id": encode("Commit", repository.key, each.sha),
         "commit": {
             "author": signature(each.author, each.authored_at),
             "committer": signature(each.committer, each.committed_at),

@@ -41,8 +41,8 @@ def pending(call: Call, each: Repository, ident: str) -> object:
     return [
         {
             "environment": {
-                "id": number("environment", each.full_name, name),
-                "node_id": f"ENV_{number('environment', each.full_name, name)}",
+                "id": number("environment", each.key, name),
+                "node_id": f"ENV_{number('environment', each.key, name)}",
                 "name": name,
                 "url": f"{call.api}/repos/{each.full_name}/environments/{name}",
                 "html_url": f"{call.html}/{each.full_name}/deployments/activity_log?environments_filter={name}",

@@ -60,7 +60,7 @@ def deployments_of(each: Repository) -> list[Deployment]:
             statuses.insert(0, ("inactive", max(replaced or ended, ended)))
         if part.status == "success" and replaced is None:
             later_success[part.environment] = ended
-        ident = number("deployment", each.full_name, index)
+        ident = number("deployment", each.key, index)
         found.append(Deployment(part, ident, sha, name, at, tuple(statuses)))
     return found
 
@@ -92,8 +92,8 @@ def branch_policies(call: Call, each: Repository, name: str) -> object:
     return call.page(
         part.branches,
         lambda branch: {
-            "id": number("branch-policy", each.full_name, name, branch),
-            "node_id": encode("DeploymentBranchPolicy", each.full_name, name, branch),
+            "id": number("branch-policy", each.key, name, branch),
+            "node_id": encode("DeploymentBranchPolicy", each.key, name, branch),
             "name": branch,
             "type": "branch",
         },
@@ -145,11 +145,11 @@ def _deployment(each: Repository, ident: str) -> Deployment:
 
 def environment_body(call: Call, each: Repository, part: EnvironmentPart) -> Body:
     """An environment."""
-    ident = number("environment", each.full_name, part.name)
+    ident = number("environment", each.key, part.name)
     rules: list[Body] = []
 
     def rule(kind: str, **fields: object) -> None:
-        rule_id = number("environment-rule", each.full_name, part.name, kind)
+        rule_id = number("environment-rule", each.key, part.name, kind)
         rules.append({"id": rule_id, "node_id": encode("Gate", rule_id), "type": kind, **fields})
 
     if part.wait_minutes:
@@ -168,7 +168,7 @@ def environment_body(call: Call, each: Repository, part: EnvironmentPart) -> Bod
         rule("branch_policy")
     return {
         "id": ident,
-        "node_id": encode("Environment", each.full_name, part.name),
+        "node_id": encode("Environment", each.key, part.name),
         "name": part.name,
         "url": f"{call.api}/repos/{each.full_name}/environments/{part.name}",
         "html_url": f"{call.html}/{each.full_name}/deployments/activity_log?environments_filter={part.name}",
@@ -190,7 +190,7 @@ def deployment_body(call: Call, each: Repository, found: Deployment) -> Body:
     return {
         "url": mine,
         "id": found.id,
-        "node_id": encode("Deployment", each.full_name, found.id),
+        "node_id": encode("Deployment", each.key, found.id),
         "sha": found.sha,
         "ref": found.ref,
         "task": "deploy",
@@ -212,12 +212,12 @@ def deployment_body(call: Call, each: Repository, found: Deployment) -> Body:
 def _status_body(call: Call, each: Repository, found: Deployment, state: str, at: datetime) -> Body:
     url = f"{call.api}/repos/{each.full_name}"
     mine = f"{url}/deployments/{found.id}"
-    ident = number("deployment-status", each.full_name, found.id, state)
+    ident = number("deployment-status", each.key, found.id, state)
     page = f"{call.html}/{each.full_name}/actions/runs/{found.part.run}" if found.part.run is not None else ""
     return {
         "url": f"{mine}/statuses/{ident}",
         "id": ident,
-        "node_id": encode("DeploymentStatus", each.full_name, ident),
+        "node_id": encode("DeploymentStatus", each.key, ident),
         "state": IN_REST.get(state, state),
         "creator": user(call, found.part.by or "github-actions[bot]"),
         "description": "",

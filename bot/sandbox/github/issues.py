@@ -220,15 +220,6 @@ def _comment(each: Repository, ident: str) -> IssueComment:
     raise missing()
 
 
-@get("/repositories/{ident}/issues/{number}", "metadata")
-def issue_by_id(call: Call, ident: str, number: str) -> Body | Response:
-    """The same by the repository's id, which is where redirects lead."""
-    found = next((each for each in call.world.repositories if str(each.id) == ident), None)
-    if found is None or not call.access.sees(found):
-        raise missing()
-    return _one(call, found, number)
-
-
 def _transferred(call: Call, name: str) -> tuple[Repository, int] | None:
     """Where an issue was transferred to; nowhere for whoever does not see that repository."""
     for item in call.world.work_items:
@@ -277,8 +268,8 @@ def issue_body(call: Call, each: Repository, item: WorkItem) -> Body:
     assigned = [user(call, part.assigned_to)] if part.assigned_to else []
     reason = None if not item.closed else "not_planned" if part.state == NOT_PLANNED else "completed"
     return _base(call, each, item.id) | {
-        "id": stable_number("issue", each.full_name, item.id),
-        "node_id": encode("Issue", each.full_name, item.id),
+        "id": stable_number("issue", each.key, item.id),
+        "node_id": encode("Issue", each.key, item.id),
         "html_url": f"{call.html}/{each.full_name}/issues/{item.id}",
         "title": part.title,
         "body": part.body or None,
@@ -316,7 +307,7 @@ def _pull_as_issue(call: Call, each: Repository, request: PullRequest) -> Body:
     taken = ("title", "body", "user", "state", "labels", "assignee", "assignees", "created_at", "updated_at")
     page = whole["html_url"]
     return _base(call, each, request.number) | {
-        "id": stable_number("issue", each.full_name, request.number),
+        "id": stable_number("issue", each.key, request.number),
         "node_id": whole["node_id"],
         "html_url": page,
         **{name: whole[name] for name in taken},
@@ -344,7 +335,7 @@ def comment_body(call: Call, each: Repository, comment: IssueComment) -> Body:
         "html_url": f"{call.html}/{each.full_name}/{place}/{comment.number}#issuecomment-{comment.id}",
         "issue_url": f"{call.api}/repos/{each.full_name}/issues/{comment.number}",
         "id": comment.id,
-        "node_id": encode("IssueComment", each.full_name, comment.id),
+        "node_id": encode("IssueComment", each.key, comment.id),
         "user": user(call, comment.author),
         "created_at": stamp(comment.created_at),
         "updated_at": stamp(comment.updated_at),

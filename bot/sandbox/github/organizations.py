@@ -39,7 +39,7 @@ def organization(call: Call, each: Organization) -> Body:
 def _body(call: Call, each: Organization) -> Body:
     url = f"{call.api}/orgs/{each.name}"
     mine = call.world.repositories_of(each.name)
-    public = sum(found.part.visibility == "public" for found in mine)
+    public = sum(found.face.visibility == "public" for found in mine)
     body: Body = {
         "login": each.name,
         "id": each.id,
@@ -200,12 +200,12 @@ def _team(call: Call, each: Organization, slug: str) -> Team:
 def _is(each: Repository, kind: str) -> bool:
     match kind:
         case "public":
-            return each.part.visibility == "public"
+            return each.face.visibility == "public"
         case "private":
-            return each.part.visibility != "public"
+            return each.face.visibility != "public"
         case "forks":
-            return each.part.fork
+            return each.face.fork
         case "sources":
-            return not each.part.fork
+            return not each.face.fork
         case _:
             return True

@@ -191,7 +191,7 @@ def simple(call: Call, each: Repository, request: PullRequest) -> Body:
     return {
         "url": mine,
         "id": request.id,
-        "node_id": encode("PullRequest", each.full_name, request.number),
+        "node_id": encode("PullRequest", each.key, request.number),
         "html_url": page,
         "diff_url": f"{page}.diff",
         "patch_url": f"{page}.patch",
@@ -276,7 +276,7 @@ def review_body(call: Call, each: Repository, request: PullRequest, review: Revi
     page = f"{call.html}/{each.full_name}/pull/{request.number}#pullrequestreview-{review.id}"
     return {
         "id": review.id,
-        "node_id": encode("PullRequestReview", each.full_name, request.number, review.id),
+        "node_id": encode("PullRequestReview", each.key, request.number, review.id),
         "user": user(call, review.by),
         "body": review.body,
         "state": REVIEW_STATES[review.state],
@@ -297,7 +297,7 @@ def _review_comment(call: Call, each: Repository, request: PullRequest, thread: 
         "url": mine,
         "pull_request_review_id": None,
         "id": thread.id,
-        "node_id": encode("PullRequestReviewComment", each.full_name, request.number, thread.id),
+        "node_id": encode("PullRequestReviewComment", each.key, request.number, thread.id),
         "diff_hunk": "@@ -1 +1 @@",
         "path": thread.path,
         "commit_id": request.head,

@@ -86,12 +86,12 @@ def attestations(call: Call, each: Repository, digest: str) -> Body:
 
 def release_id(each: Repository, part: ReleasePart) -> int:
     """A release's id."""
-    return number("release", each.full_name, part.version)
+    return number("release", each.key, part.version)
 
 
 def asset_id(each: Repository, part: ReleasePart, asset: AssetPart) -> int:
     """An asset's id."""
-    return number("asset", each.full_name, part.version, asset.name)
+    return number("asset", each.key, part.version, asset.name)
 
 
 def _find(each: Repository, ident: str) -> ReleasePart:
@@ -115,7 +115,7 @@ def release_body(call: Call, each: Repository, part: ReleasePart) -> Body:
         "tarball_url": f"{url}/tarball/{part.version}",
         "zipball_url": f"{url}/zipball/{part.version}",
         "id": ident,
-        "node_id": encode("Release", each.full_name, part.version),
+        "node_id": encode("Release", each.key, part.version),
         "tag_name": part.version,
         "target_commitish": each.git.names.get(part.version) or each.git.resolve(part.commit) or each.default_branch,
         "name": part.version,
@@ -139,7 +139,7 @@ def asset_body(call: Call, each: Repository, part: ReleasePart, asset: AssetPart
         "url": f"{call.api}/repos/{each.full_name}/releases/assets/{ident}",
         "browser_download_url": f"{call.html}/{each.full_name}/releases/download/{part.version}/{asset.name}",
         "id": ident,
-        "node_id": encode("ReleaseAsset", each.full_name, part.version, asset.name),
+        "node_id": encode("ReleaseAsset", each.key, part.version, asset.name),
         "name": asset.name,
         "label": None,
         "state": "open" if asset.missing else "uploaded",
@@ -184,6 +184,6 @@ def _attestation(call: Call, each: Repository, part: ReleasePart, asset: AssetPa
             },
         },
         "repository_id": each.id,
-        "bundle_url": f"{call.html}/bundles/{number('bundle', each.full_name, asset.digest)}",
+        "bundle_url": f"{call.html}/bundles/{number('bundle', each.key, asset.digest)}",
         "initiator": part.author or "github-actions[bot]",
     }

@@ -117,10 +117,10 @@ def app(call: Call, slug: str) -> Body:
 
 def label(call: Call, repository: Repository, name: str) -> Body:
     """A label."""
-    ident = number("label", repository.full_name, name)
+    ident = number("label", repository.key, name)
     return {
         "id": ident,
-        "node_id": encode("Label", repository.full_name, name),
+        "node_id": encode("Label", repository.key, name),
         "url": f"{call.api}/repos/{repository.full_name}/labels/{name}",
         "name": name,
         "description": None,
@@ -141,7 +141,7 @@ def simple_repository(call: Call, repository: Repository) -> Body:
     part = repository.part
     return {
         "id": repository.id,
-        "node_id": encode("Repository", repository.full_name),
+        "node_id": encode("Repository", repository.key),
         "name": repository.name,
         "full_name": repository.full_name,
         "private": part.visibility != "public",

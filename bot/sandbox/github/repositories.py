@@ -151,7 +151,7 @@ def tags(call: Call, each: Repository) -> object:
             "commit": short_commit(call, each, pair[1]),
             "zipball_url": f"{url}/zipball/refs/tags/{pair[0]}",
             "tarball_url": f"{url}/tarball/refs/tags/{pair[0]}",
-            "node_id": encode("Ref", each.full_name, f"refs/tags/{pair[0]}"),
+            "node_id": encode("Ref", each.key, f"refs/tags/{pair[0]}"),
         },
     )
 
@@ -173,8 +173,8 @@ def activity(call: Call, each: Repository) -> object:
     return call.cursor_page(
         found,
         lambda moved: {
-            "id": number("activity", each.full_name, *moved[2:]),
-            "node_id": encode("PushActivity", each.full_name, moved[2], moved[4]),
+            "id": number("activity", each.key, *moved[2:]),
+            "node_id": encode("PushActivity", each.key, moved[2], moved[4]),
             "before": moved[3],
             "after": moved[4],
             "ref": moved[2],

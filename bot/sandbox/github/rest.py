@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.sandbox.github.meters import Meters
     from bot.sandbox.identity import Token
     from bot.sandbox.wire import Request
-    from bot.sandbox.world import World
+    from bot.sandbox.world import Repository, World
 
 FAMILIES = (
     "actions",
@@ -85,14 +85,23 @@ class Rest:
     def _call(self, call: Call, request: Request) -> object:
         """Find the path, look whether the token may, and ask the function."""
         path = request.path.removeprefix("/api/v3").rstrip("/") or "/"
+        _, repositories, ident, *rest = [*path.split("/", 3), ""]
+        if repositories == "repositories" and (known := self.world.by_id(ident)) is not None:
+            path = f"/repos/{known.full_name}/{rest[0]}".rstrip("/")
         found = ROUTES.find("GET" if request.method == "HEAD" else request.method, path)
         if found is None:
             raise missing()
         route, names = found
         if "owner" in names and "repo" in names:
-            repository = call.repository(names.pop("owner"), names.pop("repo"))
+            owner, name = names.pop("owner"), names.pop("repo")
+            renamed = self.world.former(owner, name) if self.world.repository(owner, name) is None else None
+            if renamed is not None and call.access.sees(renamed):
+                raise _moved(call, renamed, path)
+            repository = call.repository(owner, name)
+            if request.method not in ("GET", "HEAD"):
+                repository.keep()
             call.need(route.permission, route.level, repository)
-            if route.level != "read" and repository.part.archived:
+            if route.level != "read" and repository.face.archived:
                 raise Refusal(403, "Repository was archived so is read-only.")
             return route.handler(call, repository, **names)
         if "org" in names:
@@ -121,3 +130,15 @@ class Rest:
         if token.kind == "pat" and token.github == "all":
             response.headers["X-OAuth-Scopes"] = OAUTH_SCOPES
         return response
+
+
+def _moved(call: Call, renamed: Repository, path: str) -> Refusal:
+    """The way to a repository that was asked for by an earlier name: by its number. A write keeps its method."""
+    below = "/".join(path.split("/")[4:])
+    query = f"?{call.request.query_string}" if call.request.query_string else ""
+    url = f"{call.api}/repositories/{renamed.id}{f'/{below}' if below else ''}{query}"
+    reading = call.request.method in ("GET", "HEAD")
+    refusal = Refusal(301 if reading else 307, "Moved Permanently" if reading else "Temporary Redirect", Location=url)
+    if isinstance(refusal.response.body, dict):
+        refusal.response.body["url"] = url
+    return refusal

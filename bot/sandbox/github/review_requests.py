@@ -46,9 +46,7 @@ def events(call: Call, each: Repository, number: str) -> object:
         raise missing()
     told = {one.who for one in request.requests}
     begun = [
-        ReviewRequested(
-            stable_number("review-request", each.full_name, number, who), who, request.author, request.created_at
-        )
+        ReviewRequested(stable_number("review-request", each.key, number, who), who, request.author, request.created_at)
         for who in request.part.requested_reviewers
         if who not in told
     ]
@@ -96,7 +94,7 @@ def _event(call: Call, each: Repository, one: ReviewRequested) -> Body:
     kind = "review_request_removed" if one.removed else "review_requested"
     body: Body = {
         "id": one.id,
-        "node_id": encode("ReviewRequestedEvent", each.full_name, one.id),
+        "node_id": encode("ReviewRequestedEvent", each.key, one.id),
         "url": f"{call.api}/repos/{each.full_name}/issues/events/{one.id}",
         "actor": user(call, one.by),
         "event": kind,

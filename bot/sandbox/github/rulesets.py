@@ -154,7 +154,7 @@ def actor(world: World, name: str) -> Bypass:
 def repository_rulesets(repository: Repository) -> list[Ruleset]:
     """A repository's own rulesets."""
     return [
-        Ruleset(part, number("ruleset", repository.full_name, index), "Repository", repository.full_name)
+        Ruleset(part, number("ruleset", repository.key, index), "Repository", repository.full_name)
         for index, part in enumerate(repository.part.protection)
         if part.via == "ruleset"
     ]
@@ -185,7 +185,7 @@ def rulesets(repository: Repository, *, parents: bool = True) -> list[Ruleset]:
 def classic_rules(repository: Repository) -> list[Classic]:
     """A repository's classic protection rules."""
     return [
-        Classic(part, repository, number("classic", repository.full_name, index))
+        Classic(part, repository, number("classic", repository.key, index))
         for index, part in enumerate(repository.part.protection)
         if part.via == "classic" and part.enforcement == "active"
     ]

@@ -146,7 +146,10 @@ def organization_dependency_alerts(call: Call, organization: Organization) -> ob
 
 
 def _seen(call: Call, organization: Organization) -> list[Repository]:
-    return [each for each in call.world.repositories_of(organization.name) if call.access.sees(each)]
+    """The repositories with alerts that the token sees."""
+    return [
+        each for each in call.world.repositories_of(organization.name) if each.face.alerts and call.access.sees(each)
+    ]
 
 
 def _of(each: Repository, kind: str) -> list[Found]:

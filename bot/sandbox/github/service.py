@@ -100,7 +100,7 @@ def repositories_of(call: Call, login: str) -> object:
     found = [
         each
         for each in call.world.repositories_of(login)
-        if call.access.sees(each) and each.part.visibility == "public"
+        if call.access.sees(each) and each.face.visibility == "public"
     ]
     return call.page(found, lambda each: repository(call, each))
 

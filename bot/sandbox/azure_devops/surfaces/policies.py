@@ -236,7 +236,7 @@ def _evaluations(call: Call, number: int) -> list[Json]:
             row: Json = {
                 "configuration": policy_document(call, policy),
                 "artifactId": f"vstfs:///CodeReview/CodeReviewId/{project.guid}/{number}",
-                "evaluationId": guid("evaluation", policy.id, repository.full_name, number),
+                "evaluationId": guid("evaluation", policy.id, repository.key, number),
                 "startedDate": stamp(pull_request.created_at),
                 "status": status,
             }

@@ -61,7 +61,7 @@ def document(call: Call, repository: Repository, pull_request: PullRequest, *, w
         "targetRefName": f"refs/heads/{pull_request.target}",
         "mergeStatus": "succeeded",
         "isDraft": part.draft,
-        "mergeId": guid("merge", repository.full_name, pull_request.number, pull_request.head),
+        "mergeId": guid("merge", repository.key, pull_request.number, pull_request.head),
         "lastMergeSourceCommit": commit_reference(owner, repository, pull_request.head),
         "lastMergeTargetCommit": commit_reference(owner, repository, pull_request.base),
         "lastMergeCommit": commit_reference(owner, repository, merge),
@@ -79,7 +79,7 @@ def document(call: Call, repository: Repository, pull_request: PullRequest, *, w
     if part.state == "merged":
         body["completionOptions"] = {"mergeStrategy": "noFastForward", "deleteSourceBranch": True}
     if part.fork:
-        fork = guid("fork", repository.full_name, part.fork)
+        fork = guid("fork", repository.key, part.fork)
         body["forkSource"] = {
             "name": f"refs/heads/{pull_request.source}",
             "objectId": pull_request.head,

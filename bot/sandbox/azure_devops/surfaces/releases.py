@@ -59,7 +59,7 @@ class Definition:
 
     def environment(self, name: str) -> int:
         """The id of one of its environments."""
-        return number("release-environment", self.repository.full_name, name)
+        return number("release-environment", self.repository.key, name)
 
 
 def definitions_of(call: Call, project: Project) -> list[Definition]:
@@ -79,7 +79,7 @@ def definitions_of(call: Call, project: Project) -> list[Definition]:
 
 
 def _release_id(definition: Definition, part: ReleasePart) -> int:
-    return number("classic-release", definition.repository.full_name, part.version)
+    return number("classic-release", definition.repository.key, part.version)
 
 
 def _base(call: Call, definition: Definition) -> str:
@@ -248,9 +248,7 @@ def deployments_of(definition: Definition) -> list[Deployment]:
     releases = {part.version: part for part in definition.releases}
     world = definition.repository.world
     found = [
-        Deployment(
-            number("classic-deployment", definition.repository.full_name, i), definition, releases[part.release], part
-        )
+        Deployment(number("classic-deployment", definition.repository.key, i), definition, releases[part.release], part)
         for i, part in enumerate(definition.repository.part.deployments)
         if part.release in releases
     ]

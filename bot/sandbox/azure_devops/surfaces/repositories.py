@@ -45,12 +45,12 @@ def repository_document(owner: Collection, repository: Repository) -> Json:
         "remoteUrl": web_url(owner, repository),
         "sshUrl": f"git@ssh.dev.azure.com:v3/{owner.organization.name}/{project.name}/{repository.name}",
         "webUrl": web_url(owner, repository),
-        "isDisabled": repository.part.archived,
+        "isDisabled": repository.face.archived,
         "isInMaintenance": False,
     }
-    if repository.part.fork:
+    if repository.face.fork:
         body["isFork"] = True
-    if not repository.part.empty:
+    if not repository.face.empty:
         body["defaultBranch"] = f"refs/heads/{repository.default_branch}"
     return body
 
@@ -82,7 +82,7 @@ def repositories(call: Call) -> object:
 def readable(call: Call) -> Repository:
     """The repository of the address, for its content: one that is disabled ("archived") does not give it."""
     found = call.repository
-    if found.part.archived:
+    if found.face.archived:
         raise problems.Problem(
             404,
             f"TF401019: The Git repository with name or identifier {found.name} does not exist or you do not have "

@@ -106,8 +106,9 @@ def _artifacts(owner: Collection, at: datetime | None = None) -> dict[int, list[
     found: dict[int, list[str]] = {}
     for repositories in index.repositories.values():
         for repository in repositories:
-            linked = any(part.links.work_items for part in repository.part.pull_requests)
-            if not linked and not repository.touched:  # whose history nobody has looked at, nobody has changed
+            if (
+                not repository.face.linked and not repository.touched
+            ):  # whose history nobody has looked at, nobody has changed
                 continue
             for pull_request in served(repository):
                 for number in pull_request.linked(owner.world.at, moment):

@@ -188,13 +188,13 @@ class OrganizationThing(Thing, of="Organization"):
         del owner_affiliations  # an organisation's are all its own
         found = [each for each in self.c.world.repositories_of(self.it.name) if self.c.access.sees(each)]
         if is_archived is not None:
-            found = [each for each in found if each.part.archived == is_archived]
+            found = [each for each in found if each.face.archived == is_archived]
         if is_fork is not None:
-            found = [each for each in found if each.part.fork == is_fork]
+            found = [each for each in found if each.face.fork == is_fork]
         if privacy is not None:
-            found = [each for each in found if (each.part.visibility == "public") == (privacy == "PUBLIC")]
+            found = [each for each in found if (each.face.visibility == "public") == (privacy == "PUBLIC")]
         if visibility is not None:
-            found = [each for each in found if each.part.visibility.upper() == visibility]
+            found = [each for each in found if each.face.visibility.upper() == visibility]
         order = order_by or {"field": "NAME", "direction": "ASC"}
 
         def key(each: Repository) -> Any:

@@ -55,7 +55,7 @@ class StatusCheckRollupThing(Thing, of="StatusCheckRollup"):
         super().__init__(c)
         self.it = repository
         self.about = commit
-        self.id = encode("StatusCheckRollup", repository.full_name, commit.sha)
+        self.id = encode("StatusCheckRollup", repository.key, commit.sha)
         self.runs = checks.newest_runs(checks.runs_on(repository, commit.sha))
         self.statuses = checks.newest_statuses(repository, commit.sha)
         self.all: list[CheckRun | Status] = [*reversed(self.runs), *reversed(self.statuses)]
@@ -87,7 +87,7 @@ class StatusThing(Thing, of="Status"):
     def __init__(self, c: Context, repository: Repository, commit: Commit) -> None:
         super().__init__(c)
         self.it = repository
-        self.id = encode("Status", repository.full_name, commit.sha)
+        self.id = encode("Status", repository.key, commit.sha)
         self.all = checks.newest_statuses(repository, commit.sha)
         self.state = rolled_up([status.state.upper() for status in self.all])
 
@@ -109,7 +109,7 @@ class StatusContextThing(Thing, of="StatusContext"):
         super().__init__(c)
         self.it = repository
         self.status = status
-        self.id = encode("StatusContext", repository.full_name, status.id)
+        self.id = encode("StatusContext", repository.key, status.id)
         self.context = status.context
         self.state = status.state.upper()
         self.description = status.description
@@ -137,7 +137,7 @@ class CheckRunThing(Thing, of="CheckRun"):
         super().__init__(c)
         self.it = repository
         self.run = run
-        self.id = encode("CheckRun", repository.full_name, run.id)
+        self.id = encode("CheckRun", repository.key, run.id)
         self.database_id = run.id
         self.name = run.name
         self.status = run.status.upper()
@@ -171,7 +171,7 @@ class CheckSuiteThing(Thing, of="CheckSuite"):
         self.slug = app
         self.event = event
         self.runs = [run for run in checks.runs_on(repository, sha) if run.app == app and run.event == event]
-        self.id = encode("CheckSuite", repository.full_name, sha, app, event)
+        self.id = encode("CheckSuite", repository.key, sha, app, event)
         self.database_id = number("check-suite", sha, app, event)
         self.url = f"{c.html}/{repository.full_name}/commit/{sha}/checks?check_suite_id={self.database_id}"
         newest = checks.newest_runs(self.runs)
@@ -209,20 +209,20 @@ class CheckSuiteThing(Thing, of="CheckSuite"):
         ident = number("workflow-run", self.sha, self.event)
         workflow = self._workflow()
         return {
-            "id": encode("WorkflowRun", self.it.full_name, ident),
+            "id": encode("WorkflowRun", self.it.key, ident),
             "databaseId": ident,
             "event": self.event,
             "runNumber": 1,
             "url": f"{self.c.html}/{self.it.full_name}/actions/runs/{ident}",
             "createdAt": self.created_at,
             "workflow": {
-                "id": encode("Workflow", self.it.full_name, workflow.path),
+                "id": encode("Workflow", self.it.key, workflow.path),
                 "databaseId": workflow.id,
                 "name": workflow.name,
                 "state": "ACTIVE" if workflow.enabled else "DISABLED_MANUALLY",
                 "url": f"{self.c.html}/{self.it.full_name}/actions/workflows/{workflow.path.rpartition('/')[2]}",
             },
-            "file": {"id": encode("WorkflowRunFile", self.it.full_name, ident), "path": workflow.path},
+            "file": {"id": encode("WorkflowRunFile", self.it.key, ident), "path": workflow.path},
         }
 
     def _workflow(self) -> Workflow:
@@ -241,4 +241,4 @@ class CheckSuiteThing(Thing, of="CheckSuite"):
             return every[0]
         name = self.runs[0].name if self.runs else "CI"
         path = f".github/workflows/{name}.yml"
-        return Workflow(number("workflow", self.it.full_name, path), name, path, enabled=True)
+        return Workflow(number("workflow", self.it.key, path), name, path, enabled=True)

@@ -29,7 +29,7 @@ class CommitThing(Thing, of="Commit"):
         super().__init__(c)
         self.it = repository
         self.commit = commit
-        self.id = encode("Commit", repository.full_name, commit.sha)
+        self.id = encode("Commit", repository.key, commit.sha)
         self.oid = commit.sha
         self.abbreviated_oid = commit.sha[:7]
         self.url = self.commit_url = f"{c.html}/{repository.full_name}/commit/{commit.sha}"
@@ -190,7 +190,7 @@ class TagThing(Thing, of="Tag"):
         super().__init__(c)
         self.it = repository
         self.tag = tag
-        self.id = encode("Tag", repository.full_name, tag.sha)
+        self.id = encode("Tag", repository.key, tag.sha)
         self.oid = tag.sha
         self.name = tag.name
         self.message = tag.message
@@ -214,7 +214,7 @@ class TreeThing(Thing, of="Tree"):
         self.it = repository
         self.oid = sha
         self.path = path
-        self.id = encode("Tree", repository.full_name, sha)
+        self.id = encode("Tree", repository.key, sha)
         self.commit_url = f"{c.html}/{repository.full_name}/tree/{sha}"
 
     def entries(self) -> list[Any]:
@@ -256,7 +256,7 @@ class BlobThing(Thing, of="Blob"):
         super().__init__(c)
         data = repository.git.blobs[sha]
         self.oid = sha
-        self.id = encode("Blob", repository.full_name, sha)
+        self.id = encode("Blob", repository.key, sha)
         self.commit_url = f"{c.html}/{repository.full_name}/blob/{sha}"
         self.byte_size = len(data)
         self.is_binary = b"\0" in data[:8000]

@@ -25,9 +25,9 @@ class LabelThing(Thing, of="Label"):
 
     def __init__(self, c: Context, repository: Repository, name: str) -> None:
         super().__init__(c)
-        self.id = encode("Label", repository.full_name, name)
+        self.id = encode("Label", repository.key, name)
         self.name = name
-        self.color = f"{number('label', repository.full_name, name) & 0xFFFFFF:06x}"
+        self.color = f"{number('label', repository.key, name) & 0xFFFFFF:06x}"
         self.description = None
 
 
@@ -39,8 +39,8 @@ class IssueThing(Thing, of="Issue"):
         part = item.part
         self.it = repository
         self.item = item
-        self.id = encode("Issue", repository.full_name, item.id)
-        self.database_id = number("issue", repository.full_name, item.id)
+        self.id = encode("Issue", repository.key, item.id)
+        self.database_id = number("issue", repository.key, item.id)
         self.full_database_id = str(self.database_id)
         self.number = item.id
         self.title = part.title
@@ -115,7 +115,7 @@ class CommentThing(Thing, of="IssueComment"):
     def __init__(self, c: Context, repository: Repository, comment: IssueComment) -> None:
         super().__init__(c)
         self.comment = comment
-        self.id = encode("IssueComment", repository.full_name, comment.id)
+        self.id = encode("IssueComment", repository.key, comment.id)
         self.database_id = comment.id
         self.full_database_id = str(comment.id)
         self.author_association = association(c.world, repository, comment.author)
@@ -148,7 +148,7 @@ class AlertThing(Thing, of="RepositoryVulnerabilityAlert"):
         gone = part.state == "dismissed"
         reason = part.dismissed_reason if gone else ""
         known = reason in DEPENDENCY_REASONS
-        self.id = encode("RepositoryVulnerabilityAlert", repository.full_name, part.number)
+        self.id = encode("RepositoryVulnerabilityAlert", repository.key, part.number)
         self.number = part.number
         self.state = part.state.upper()
         self.created_at = stamp(at)

@@ -52,7 +52,7 @@ class PullRequestThing(Thing, of="PullRequest"):
         part = self.part = request.part
         self.it = repository
         self.request = request
-        self.id = encode("PullRequest", repository.full_name, request.number)
+        self.id = encode("PullRequest", repository.key, request.number)
         self.database_id = request.id
         self.full_database_id = str(request.id)
         self.number = request.number
@@ -211,7 +211,7 @@ class PullRequestThing(Thing, of="PullRequest"):
         return Many(self.part.requested_reviewers, self._asked)
 
     def _asked(self, name: str) -> dict[str, object]:
-        ident = number("review-request", self.it.full_name, self.number, name)
+        ident = number("review-request", self.it.key, self.number, name)
         team = self.c.world.teams.get(name.removeprefix("team:")) if name.startswith("team:") else None
         return {
             "__typename": "ReviewRequest",
@@ -234,7 +234,7 @@ class PullRequestThing(Thing, of="PullRequest"):
     def _commit(self, commit: Commit) -> dict[str, object]:
         return {
             "__typename": "PullRequestCommit",
-            "id": encode("PullRequestCommit", self.it.full_name, self.number, commit.sha),
+            "id": encode("PullRequestCommit", self.it.key, self.number, commit.sha),
             "url": f"{self.url}/commits/{commit.sha}",
             "commit": self.new("Commit", self.it, commit),
             "pullRequest": self,
@@ -337,14 +337,14 @@ class PullRequestThing(Thing, of="PullRequest"):
     def _change(self, kind: str, at: str | None, about: dict[str, object], value: str = "") -> Any:
         event = {
             **self._event(kind, "", at),
-            "id": encode(kind, self.it.full_name, self.number, f"{at} {value}"),
+            "id": encode(kind, self.it.key, self.number, f"{at} {value}"),
             **about,
         }
         return at, kind, lambda: event
 
     def _event(self, kind: str, login: str, at: str | None) -> dict[str, object]:
         who = actor(self.c, login or self.part.author)
-        ident = encode(kind, self.it.full_name, self.number, at)
+        ident = encode(kind, self.it.key, self.number, at)
         return {"__typename": kind, "id": ident, "actor": who, "createdAt": at}
 
     def _merged(self) -> dict[str, object]:
@@ -385,7 +385,7 @@ class ReviewThing(Thing, of="PullRequestReview"):
         self.it = repository
         self.request = request
         self.review = review
-        self.id = encode("PullRequestReview", repository.full_name, request.number, review.id)
+        self.id = encode("PullRequestReview", repository.key, request.number, review.id)
         self.database_id = review.id
         self.full_database_id = str(review.id)
         self.author_association = association(c.world, repository, review.by)
@@ -422,7 +422,7 @@ class ReviewThreadThing(Thing, of="PullRequestReviewThread"):
         self.it = repository
         self.request = request
         self.thread = thread
-        self.id = encode("PullRequestReviewThread", repository.full_name, request.number, thread.id)
+        self.id = encode("PullRequestReviewThread", repository.key, request.number, thread.id)
         self.is_resolved = self.is_collapsed = thread.resolved
         self.is_outdated = thread.sha != request.head
         self.path = thread.path
@@ -440,7 +440,7 @@ class ReviewThreadThing(Thing, of="PullRequestReviewThread"):
         page = f"{self.c.html}/{self.it.full_name}/pull/{self.request.number}"
         return {
             "__typename": "PullRequestReviewComment",
-            "id": encode("PullRequestReviewComment", self.it.full_name, self.request.number, thread.id),
+            "id": encode("PullRequestReviewComment", self.it.key, self.request.number, thread.id),
             "databaseId": thread.id,
             "fullDatabaseId": str(thread.id),
             "author": actor(self.c, thread.by),

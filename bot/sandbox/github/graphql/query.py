@@ -31,9 +31,10 @@ class QueryThing(Thing, of="Query"):
         return self.new("User", self.c.token.poster)
 
     def repository(self, owner: str, name: str, follow_renames: bool = True) -> Any:
-        """A repository by name. Nothing in a scenario was ever renamed."""
-        del follow_renames
+        """A repository by name, or by one that it had before."""
         found = self.c.world.repository(owner, name)
+        if found is None and follow_renames:
+            found = self.c.world.former(owner, name)
         if found is None or not self.c.access.sees(found):
             raise Denied("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
         return self.new("Repository", found)
@@ -92,7 +93,7 @@ class QueryThing(Thing, of="Query"):
             return self.new("Organization", organization) if organization else None
         if kind == "Team":
             return self.new("Team", world.teams[names[0]]) if names[0] in world.teams else None
-        repository = world.repository(*names[0].split("/", 1)) if "/" in names[0] else None
+        repository = world.by_key(names[0])
         if repository is None or not self.c.access.sees(repository):
             return None
         whole = self.new("Repository", repository)

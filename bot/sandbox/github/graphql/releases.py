@@ -34,7 +34,7 @@ class ReleaseThing(Thing, of="Release"):
         super().__init__(c)
         self.it = repository
         self.part = part
-        self.id = encode("Release", repository.full_name, part.version)
+        self.id = encode("Release", repository.key, part.version)
         self.database_id = release_id(repository, part)
         self.tag_name = self.name = part.version
         self.is_draft = part.draft
@@ -71,7 +71,7 @@ class AssetThing(Thing, of="ReleaseAsset"):
 
     def __init__(self, c: Context, repository: Repository, part: ReleasePart, asset: AssetPart) -> None:
         super().__init__(c)
-        self.id = encode("ReleaseAsset", repository.full_name, part.version, asset.name)
+        self.id = encode("ReleaseAsset", repository.key, part.version, asset.name)
         self.name = asset.name
         self.digest = asset.digest or None
         self.size = 1024
@@ -89,8 +89,8 @@ class EnvironmentThing(Thing, of="Environment"):
         super().__init__(c)
         self.it = repository
         self.part = part
-        self.id = encode("Environment", repository.full_name, part.name)
-        self.database_id = number("environment", repository.full_name, part.name)
+        self.id = encode("Environment", repository.key, part.name)
+        self.database_id = number("environment", repository.key, part.name)
         self.name = part.name
         self.is_pinned = False
 
@@ -102,7 +102,7 @@ class EnvironmentThing(Thing, of="Environment"):
         def rule(kind: str, timeout: int, people: list[str]) -> None:
             rules.append(
                 {
-                    "databaseId": number("environment-rule", self.it.full_name, part.name, kind.lower()),
+                    "databaseId": number("environment-rule", self.it.key, part.name, kind.lower()),
                     "type": kind,
                     "timeout": timeout,
                     "preventSelfReview": part.prevent_self_review if people else None,
@@ -149,7 +149,7 @@ class DeploymentThing(Thing, of="Deployment"):
         part = deployment.part
         self.it = repository
         self.deployment = deployment
-        self.id = encode("Deployment", repository.full_name, deployment.id)
+        self.id = encode("Deployment", repository.key, deployment.id)
         self.database_id = deployment.id
         self.environment = self.original_environment = self.latest_environment = part.environment
         self.state = DEPLOYMENT_STATES[deployment.statuses[0][0]]
@@ -194,7 +194,7 @@ class DeploymentStatusThing(Thing, of="DeploymentStatus"):
         super().__init__(c)
         part = deployment.part
         self.login = part.by or DEFAULT_CREATOR
-        self.id = encode("DeploymentStatus", repository.full_name, deployment.id, state)
+        self.id = encode("DeploymentStatus", repository.key, deployment.id, state)
         self.state = state.upper()
         self.created_at = stamp(at)
         self.updated_at = self.created_at

@@ -27,7 +27,7 @@ class RepositoryThing(Thing, of="Repository"):
         super().__init__(c)
         self.it = repository
         part = self.part = repository.part
-        self.id = encode("Repository", repository.full_name)
+        self.id = encode("Repository", repository.key)
         self.database_id = repository.id
         self.name = part.name
         self.name_with_owner = repository.full_name
@@ -68,7 +68,7 @@ class RepositoryThing(Thing, of="Repository"):
         return Many(
             self.part.topics,
             lambda name: {
-                "id": encode("RepositoryTopic", self.it.full_name, name),
+                "id": encode("RepositoryTopic", self.it.key, name),
                 "topic": {"id": encode("Topic", name), "name": name},
             },
         )
@@ -299,7 +299,7 @@ class RepositoryThing(Thing, of="Repository"):
             raise Denied("NOT_FOUND", f"Could not resolve to a Discussion with the number of {number}.")
         self.c.need("discussions", "read", self.it)
         url = f"{self.c.html}/{self.it.full_name}/discussions/{number}"
-        ident = encode("Discussion", self.it.full_name, number)
+        ident = encode("Discussion", self.it.key, number)
         return {"__typename": "Discussion", "id": ident, "number": number, "title": "Talk", "url": url}
 
     def issues(
@@ -387,7 +387,7 @@ class MergeQueueThing(Thing, of="MergeQueue"):
         super().__init__(c)
         self.it = repository
         self.waiting = entries
-        self.id = encode("MergeQueue", repository.full_name, base)
+        self.id = encode("MergeQueue", repository.key, base)
         self.url = f"{c.html}/{repository.full_name}/queue/{base}"
 
     def entries(self) -> Many:
@@ -400,7 +400,7 @@ class MergeQueueThing(Thing, of="MergeQueue"):
         head = git.commits[sha]
         base = git.commits.get(head.parents[0]) if head.parents else None
         return {
-            "id": encode("MergeQueueEntry", self.it.full_name, number),
+            "id": encode("MergeQueueEntry", self.it.key, number),
             "position": position,
             "state": "AWAITING_CHECKS",
             "baseCommit": base and self.new("Commit", self.it, base),
@@ -417,7 +417,7 @@ class RefThing(Thing, of="Ref"):
         self.it = repository
         self.full_name = full_name
         prefix = "/".join(full_name.split("/")[:2]) + "/"
-        self.id = encode("Ref", repository.full_name, full_name)
+        self.id = encode("Ref", repository.key, full_name)
         self.prefix = prefix
         self.name = full_name.removeprefix(prefix)
         self.sha = repository.git.refs[full_name]
@@ -472,7 +472,7 @@ class ComparisonThing(Thing, of="Comparison"):
     def __init__(self, c: Context, repository: Repository, base: str, head: str) -> None:
         super().__init__(c)
         self.it = repository
-        self.id = encode("Comparison", repository.full_name, base, head)
+        self.id = encode("Comparison", repository.key, base, head)
         self.ahead = repository.git.log(head, base)[::-1]
         self.ahead_by = len(self.ahead)
         self.behind_by = len(repository.git.log(base, head))

@@ -135,7 +135,7 @@ class ClassicThing(Thing, of="BranchProtectionRule"):
         super().__init__(c)
         part = rule.part
         self.rule = rule
-        self.id = encode("BranchProtectionRule", rule.repository.full_name, rule.id)
+        self.id = encode("BranchProtectionRule", rule.repository.key, rule.id)
         self.database_id = rule.id
         self.pattern = rule.pattern
         self.requires_approving_reviews = rule.reviews
