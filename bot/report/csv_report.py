@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from bot.model.findings import Finding
 from bot.model.results import Gap, Outcome, Result, Run
-from bot.report.grouping import unfolded_gaps
+from bot.report.overview import unfolded_gaps
 from bot.report.sanitize import log_line
 
 COLUMNS = (

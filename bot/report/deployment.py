@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bot.model.results import Run
 from bot.report import sanitize
-from bot.report.grouping import grouped, headline, sentence
+from bot.report.overview import headline, overview, sentence
 
 LIMIT = 1_024
 _LINE = 220
@@ -27,7 +27,7 @@ def not_judged(reason: str, page: str | None) -> str:
 
 
 def _reasons(run: Run) -> Iterator[str]:
-    groups = grouped(run.results)
+    groups = overview(run).groups
     for result in (*groups.blocking, *groups.awaiting):
         yield from (f"- ❌ {_text(finding.message)}" for finding in result.findings)
     for unknown in groups.unknowns:

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import assert_never
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
-from bot.model.results import AppliedWaiver, Enforcement, Gap, Outcome, Result, Run, Verdict
-from bot.model.subjects import Organization, PullRequest, Release, Repository, Subject
-from bot.report.sanitize import bounded, plain
-
-LINE_LIMIT = 140
-"""What both platforms show of a check's title or a status's description."""
+from bot.model.ordering import results_in_order
+from bot.model.results import AppliedWaiver, Enforcement, Outcome, Result
+from bot.model.subjects import Organization, Subject
+from bot.report.sanitize import plain
 
 _SEVERITIES = list(Severity)
 _ENFORCEMENTS = list(Enforcement)
+
+KEPT = 1_000
+"""How many results of a group are kept to be shown, the gravest of them."""
+
+
+class Worst(tuple[Result, ...]):
+    """The gravest of a group, in order; of how many, ``total`` tells."""
+
+    total: int
+
+    def __new__(cls, results: Iterable[Result] = (), total: int | None = None) -> Worst:
+        """All of them, where no total is given."""
+        made = super().__new__(cls, results)
+        made.total = len(made) if total is None else total
+        return made
+
+
+class _Worst:
+    """Keeps the gravest of what it is given."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._kept: list[Result] = []
+
+    def add(self, result: Result) -> None:
+        self.total += 1
+        self._kept.append(result)
+        if len(self._kept) >= 2 * KEPT:
+            self._kept = sorted(self._kept, key=gravity)[:KEPT]
+
+    def worst(self) -> Worst:
+        return Worst(sorted(self._kept, key=gravity)[:KEPT], self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,65 +56,98 @@ class UnknownGroup:
     reason: str
     keys: tuple[str, ...]
     """The entries concerned."""
-    subjects: tuple[str, ...]
-    """The names of the subjects concerned."""
+    subjects: int
+    """How many subjects are concerned."""
     blocks: bool
     """Whether it leaves an entry undecided that blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """A run's results, sorted by what the reader has to do about them; the gravest first in each."""
+    """A run's results, sorted by what the reader has to do about them; of each the gravest, and how many there are."""
 
-    blocking: tuple[Result, ...]
+    blocking: Worst
     """Fails that block and need a change."""
-    awaiting: tuple[Result, ...]
+    awaiting: Worst
     """Fails that block, and that time or people can cure."""
-    warnings: tuple[Result, ...]
+    warnings: Worst
     """Fails that are shown and do not block."""
-    recorded: tuple[Result, ...]
+    recorded: Worst
     """Fails of entries in audit mode."""
-    waived: tuple[Result, ...]
+    waived: Worst
     """What a waiver covers, whatever its outcome; and groups that pass with a member that one covers."""
-    known: tuple[Result, ...]
+    known: Worst
     """Fails whose every finding was there before, by the baseline."""
-    errors: tuple[Result, ...]
-    unknown: tuple[Result, ...]
+    errors: Worst
+    unknown: Worst
     """Whose outcome is unknown."""
-    passing: tuple[Result, ...]
-    not_applicable: tuple[Result, ...]
+    passing: Worst
+    not_applicable: Worst
     unknowns: tuple[UnknownGroup, ...]
     """Why things are unknown, also beside a fail: one for each kind and reason."""
 
-    @property
-    def failing(self) -> tuple[Result, ...]:
-        """Every fail, the gravest first."""
-        return self.blocking + self.awaiting + self.warnings + self.recorded
+
+GROUPS = tuple(name for name in Groups.__dataclass_fields__ if name != "unknowns")
+_BY_OUTCOME = {
+    Outcome.ERROR: "errors",
+    Outcome.UNKNOWN: "unknown",
+    Outcome.PASS: "passing",
+    Outcome.NOT_APPLICABLE: "not_applicable",
+}
 
 
-def grouped(results: Iterable[Result]) -> Groups:
+def groups_of(result: Result) -> Iterator[str]:
+    """The names of the groups that a result is in."""
+    if result.enforcement is Enforcement.DISABLED:
+        return
+    if result.waiver is not None or result.waived_within:
+        yield "waived"
+    elif result.baseline:
+        yield "known"
+    if result.excused or (result.waived_within and result.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE)):
+        return
+    if result.outcome is not Outcome.FAIL:
+        yield _BY_OUTCOME[result.outcome]
+    elif result.enforcement is Enforcement.BLOCK:
+        yield "awaiting" if result.awaiting else "blocking"
+    else:
+        yield "warnings" if result.enforcement is Enforcement.WARN else "recorded"
+
+
+class Grouping:
+    """Sorts results into groups as they are gone through."""
+
+    def __init__(self) -> None:
+        self._groups = {name: _Worst() for name in GROUPS}
+        self._unknowns: dict[tuple[UnknownKind, str], _Reason] = {}
+
+    def add(self, result: Result) -> None:
+        """One more."""
+        for name in groups_of(result):
+            self._groups[name].add(result)
+        if result.enforcement is not Enforcement.DISABLED and (not result.excused or result.half_known):
+            for kind, reason in _reasons(result):
+                self._unknowns.setdefault((kind, plain(reason)), _Reason()).add(result)
+
+    def groups(self) -> Groups:
+        """As they stand."""
+        kinds = list(UnknownKind)
+        ordered = sorted(self._unknowns.items(), key=lambda item: (kinds.index(item[0][0]), item[0][1]))
+        return Groups(
+            **{name: group.worst() for name, group in self._groups.items()},
+            unknowns=tuple(
+                UnknownGroup(kind, reason, tuple(sorted(told.keys)), told.subjects, told.blocks)
+                for (kind, reason), told in ordered
+            ),
+        )
+
+
+def grouped(results: Collection[Result]) -> Groups:
     """Sort results by what has to be done about them."""
-    every = sorted((r for r in results if r.enforcement is not Enforcement.DISABLED), key=gravity)
-    ordered = [result for result in every if not result.excused]
-    fails = [result for result in ordered if result.outcome is Outcome.FAIL]
-
-    def having(outcome: Outcome) -> tuple[Result, ...]:
-        return tuple(result for result in ordered if result.outcome is outcome)
-
-    blocks = [result for result in fails if result.enforcement is Enforcement.BLOCK]
-    return Groups(
-        blocking=tuple(result for result in blocks if not result.awaiting),
-        awaiting=tuple(result for result in blocks if result.awaiting),
-        warnings=tuple(result for result in fails if result.enforcement is Enforcement.WARN),
-        recorded=tuple(result for result in fails if result.enforcement is Enforcement.AUDIT),
-        waived=tuple(result for result in every if result.waiver is not None or result.waived_within),
-        known=tuple(result for result in every if result.baseline and result.waiver is None),
-        errors=having(Outcome.ERROR),
-        unknown=having(Outcome.UNKNOWN),
-        passing=tuple(result for result in having(Outcome.PASS) if not result.waived_within),
-        not_applicable=tuple(result for result in having(Outcome.NOT_APPLICABLE) if not result.waived_within),
-        unknowns=_unknowns(result for result in every if not result.excused or result.half_known),
-    )
+    grouping = Grouping()
+    for result in results_in_order(results):
+        grouping.add(result)
+    return grouping.groups()
 
 
 def gravity(result: Result) -> tuple[int, int, str, str, str]:
@@ -100,24 +161,21 @@ def gravity(result: Result) -> tuple[int, int, str, str, str]:
     )
 
 
-def _unknowns(results: Iterable[Result]) -> tuple[UnknownGroup, ...]:
-    found: dict[tuple[UnknownKind, str], list[Result]] = {}
-    for result in results:
-        for kind, reason in _reasons(result):
-            found.setdefault((kind, plain(reason)), []).append(result)
-    kinds = list(UnknownKind)
-    return tuple(
-        UnknownGroup(
-            kind=kind,
-            reason=reason,
-            keys=tuple(sorted({result.key for result in concerned})),
-            subjects=tuple(sorted({result.subject.name for result in concerned})),
-            blocks=any(
-                r.enforcement is Enforcement.BLOCK and (r.outcome is Outcome.UNKNOWN or r.half_known) for r in concerned
-            ),
-        )
-        for (kind, reason), concerned in sorted(found.items(), key=lambda item: (kinds.index(item[0][0]), item[0][1]))
-    )
+class _Reason:
+    """What is unknown for one reason; results come subject by subject."""
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+        self.subjects = 0
+        self.blocks = False
+        self._last = ""
+
+    def add(self, result: Result) -> None:
+        self.keys.add(result.key)
+        self.subjects += result.subject.id != self._last
+        self._last = result.subject.id
+        undecided = result.outcome is Outcome.UNKNOWN or result.half_known
+        self.blocks = self.blocks or (result.enforcement is Enforcement.BLOCK and undecided)
 
 
 def _reasons(result: Result) -> Iterable[tuple[UnknownKind, str]]:
@@ -145,148 +203,9 @@ def waived(waiver: AppliedWaiver) -> str:
     return "; ".join(parts)
 
 
-def counts(results: Iterable[Result]) -> Counter[Outcome]:
-    """How many results there are of each outcome."""
-    return Counter(result.outcome for result in results)
-
-
-def is_survey(run: Run) -> bool:
-    """Whether a table of many repositories tells more than the findings one by one."""
-    return run.gate is None and len({owner(result.subject).id for result in run.results}) > 1
-
-
 def owner(subject: Subject) -> Subject:
     """The row of a survey that a subject belongs to: its repository, or itself."""
     if isinstance(subject, Organization):
         return subject
     repository = getattr(subject, "repository", None)
     return repository if isinstance(repository, Subject) else subject
-
-
-def head_of(target: PullRequest | Release) -> str:
-    """The commit that was judged."""
-    return target.head_sha if isinstance(target, PullRequest) else target.commit
-
-
-def title(run: Run) -> str:
-    """One line, at most 140 characters: what the check on the platform says."""
-    return bounded(plain(f"{headline(run)}: {sentence(run)}", LINE_LIMIT * 2), LINE_LIMIT)
-
-
-def description(run: Run) -> str:
-    """The same without the verdict's name, for a status whose state says that already; at most 140 characters."""
-    return bounded(plain(sentence(run), LINE_LIMIT * 2), LINE_LIMIT)
-
-
-def headline(run: Run) -> str:
-    """The verdict in one word, or what kind of run it was."""
-    if run.gate is not None:
-        return VERDICT_WORDS[run.gate.verdict]
-    groups = grouped(run.results)
-    if groups.blocking or groups.awaiting or groups.warnings or groups.recorded:
-        return "Findings"
-    if not run.results or len(groups.not_applicable) == len(run.results):
-        return "Nothing judged"
-    return "Clean" if run.complete and not groups.errors and not groups.unknown else "Incomplete"
-
-
-VERDICT_WORDS = {
-    Verdict.PASSED: "Passed",
-    Verdict.WAITING: "Waiting",
-    Verdict.BLOCKED: "Blocked",
-    Verdict.INCONCLUSIVE: "Inconclusive",
-    Verdict.EMPTY: "Empty",
-}
-
-
-def sentence(run: Run) -> str:
-    """One sentence that says how it went."""
-    groups = grouped(run.results)
-    if run.gate is None:
-        return _survey_sentence(run, groups)
-    match run.gate.verdict:
-        case Verdict.BLOCKED:
-            said = f"{_of(groups.blocking, run)} must be fixed"
-            if groups.awaiting:
-                said += f", and {counted(len(groups.awaiting), 'other waits', 'others wait')} for people or checks"
-        case Verdict.WAITING:
-            said = (
-                f"{_of(groups.awaiting, run)} {'waits' if len(groups.awaiting) == 1 else 'wait'} for people or checks"
-            )
-        case Verdict.INCONCLUSIVE:
-            left = groups.unknown + groups.errors + tuple(r for r in groups.known if r.half_known)
-            undecided = [r for r in left if r.enforcement is Enforcement.BLOCK]
-            said = f"{_of(undecided, run)} could not be decided"
-        case Verdict.EMPTY:
-            said = "no policy entry selects this subject, so nothing was judged"
-        case Verdict.PASSED:
-            said = _passed(run, groups)
-        case unreachable:
-            assert_never(unreachable)
-    note = run.gate.note.removeprefix("no rule applied: ")
-    return f"{said}. {note}".rstrip(". ") + "." if note and note != "no rule applied" else f"{said}."
-
-
-def _of(results: Iterable[Result], run: Run) -> str:
-    """``2 of 5 rules (approvals, requirement-link)``."""
-    names = [result.key.partition("/")[2] or result.key for result in results]
-    applied = [result for result in run.results if result.enforcement is Enforcement.BLOCK]
-    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return f"{len(names)} of {counted(len(applied), 'blocking rule')} ({shown})" if names else "0 rules"
-
-
-def _passed(run: Run, groups: Groups) -> str:
-    if run.results and len(groups.not_applicable) == len(run.results):
-        return f"no rule applied ({counted(len(run.results), 'rule was', 'rules were')} looked at)"
-    said = f"{counted(len(groups.passing), 'rule passes', 'rules pass')}" if groups.passing else "nothing blocks"
-    others = []
-    if shown := groups.warnings + groups.recorded:
-        others.append(f"{counted(len(shown), 'finding does', 'findings do')} not block")
-    if groups.unknown or groups.errors:
-        others.append(f"{len(groups.unknown) + len(groups.errors)} could not be decided and {_may(groups)} not block")
-    return ", ".join([said, *others])
-
-
-def _amount(run: Run) -> str:
-    """How much was judged: the repositories of a table, or what was named."""
-    subjects = {result.subject.id: result.subject for result in run.results} or {s.id: s for s in run.subjects}
-    kinds = {type(subject) for subject in subjects.values()}
-    if len(kinds) == 1 and (kind := kinds.pop()) is not Repository:
-        return counted(len(subjects), kind.kind.replace("_", " "), f"{kind.kind.replace('_', ' ')}s")
-    rows = {row.id: row for row in map(owner, subjects.values())}
-    if all(isinstance(row, Repository) for row in rows.values()):
-        return counted(len(rows), "repository", "repositories")
-    return counted(len(rows), "subject")
-
-
-def unfolded_gaps(run: Run) -> tuple[Gap, ...]:
-    """The gaps that no unknown outcome tells of already."""
-    told = {(unknown.kind, unknown.reason) for result in run.results for unknown in result.unknown}
-    return tuple(gap for gap in run.gaps if (gap.kind, gap.reason) not in told)
-
-
-def _may(groups: Groups) -> str:
-    return "does" if len(groups.unknown) + len(groups.errors) == 1 else "do"
-
-
-def _survey_sentence(run: Run, groups: Groups) -> str:
-    parts = [f"{_amount(run)}, {counted(len(run.results), 'result')}"]
-    tally = counts(result for result in run.results if not result.excused and not result.waived_within)
-    words = (
-        (Outcome.FAIL, "failing"),
-        (Outcome.ERROR, "in error"),
-        (Outcome.UNKNOWN, "unknown"),
-        (Outcome.PASS, "passing"),
-        (Outcome.NOT_APPLICABLE, "not applicable"),
-    )
-    told = [f"{tally[outcome]} {word}" for outcome, word in words if tally[outcome]]
-    told += [
-        f"{len(some)} {word}" for some, word in ((groups.waived, "waived"), (groups.known, "known before")) if some
-    ]
-    parts.append(", ".join(told) or "nothing to judge")
-    if groups.failing:
-        blocking = len(groups.blocking) + len(groups.awaiting)
-        parts.append(f"{blocking} would block" if blocking else "nothing blocks")
-    if not run.complete:
-        parts.append(f"incomplete: {counted(len(run.gaps), 'thing', 'things')} could not be read")
-    return "; ".join(parts) + "."

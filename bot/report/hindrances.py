@@ -14,7 +14,8 @@ from bot.model.results import Combination, Condition, Enforcement, Member, Outco
 from bot.policy.configuration import CompiledMember, CompiledPolicy
 from bot.policy.nodes import Mapping as Node
 from bot.policy.nodes import is_text
-from bot.report.grouping import counted, grouped
+from bot.report.grouping import counted
+from bot.report.overview import overview
 from bot.report.sanitize import address
 from bot.report.terminal import Page
 
@@ -27,7 +28,7 @@ PoliciesOf = Callable[[Result], Sequence[CompiledPolicy]]
 
 def hindrances(run: Run) -> tuple[Result, ...]:
     """The entries that keep a subject from passing: what blocks first, then what waits, then what could not be decided."""
-    groups = grouped(run.results)
+    groups = overview(run).groups
     undecided = [r for r in (*groups.errors, *groups.unknown) if r.enforcement is Enforcement.BLOCK]
     return (*groups.blocking, *groups.awaiting, *undecided, *(r for r in groups.known if r.half_known))
 
@@ -158,7 +159,7 @@ def _said(condition: Condition, arrow: str) -> str:
 
 def _outlook(run: Run, found: Sequence[Result]) -> str:
     """What has to happen in all, in one sentence."""
-    groups = grouped(run.results)
+    groups = overview(run).groups
     besides = len(groups.warnings) + len(groups.recorded)
     aside = f" {counted(besides, 'finding does', 'findings do')} not block." if besides else ""
     if run.gate is not None and run.gate.verdict is Verdict.EMPTY:

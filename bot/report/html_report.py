@@ -23,7 +23,8 @@ from bot.model.findings import Evidence, Finding
 from bot.model.json_fields import JsonValue
 from bot.model.results import AppliedWaiver, Enforcement, Member, Outcome, Result, Run
 from bot.policy.packaged import data_file
-from bot.report.grouping import counted, headline, owner, sentence
+from bot.report.grouping import counted, owner
+from bot.report.overview import headline, sentence
 from bot.report.sanitize import address, log_line, plain
 from bot.report.survey import NO_RULES
 from bot.rules.registry import find

@@ -13,8 +13,8 @@ from itertools import groupby
 from xml.etree import ElementTree as ET
 
 from bot.model.results import Enforcement, Gap, Outcome, Result, Run
-from bot.report.grouping import unfolded_gaps
 from bot.report.junit import clean
+from bot.report.overview import unfolded_gaps
 from bot.report.sanitize import log_line
 
 

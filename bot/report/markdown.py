@@ -11,26 +11,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 
 from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from bot.model.results import Member, Outcome, Result, Run, Verdict
+from bot.model.results import Enforcement, Member, Outcome, Result, Run, Verdict
 from bot.policy.packaged import data_file
 from bot.report import sanitize
-from bot.report.grouping import (
-    counted,
-    counts,
+from bot.report.grouping import KEPT, Groups, Worst, counted, waived
+from bot.report.overview import (
+    changes_line,
+    coverage_lines,
     description,
-    grouped,
     head_of,
     headline,
+    overview,
     sentence,
     title,
     unfolded_gaps,
-    waived,
 )
 
 __all__ = ["COMMENT_LIMIT", "check_summary", "comment", "description", "environment", "report", "title"]
@@ -83,7 +83,7 @@ def check_summary(run: Run) -> str:
 
 def report(run: Run, limit: int = REPORT_LIMIT) -> str:
     """Any run, in full: for a job's summary or a file. At most so many bytes, and so many that the shortest text fits."""
-    full = Detail(results=5_000, findings=200, evidence=50, text=1_000)
+    full = Detail(results=KEPT, findings=200, evidence=50, text=1_000)
     return _render("report.md.j2", run, limit, (full, *DETAILS), measure=_bytes)
 
 
@@ -95,8 +95,11 @@ def _render(
     template: str, run: Run, limit: int, details: tuple[Detail, ...], measure: Callable[[str], int] = len
 ) -> str:
     text = ""
+    seen, gaps = overview(run), unfolded_gaps(run)
+    tally = {outcome: sum(seen.outcomes[each, outcome] for each in Enforcement) for outcome in Outcome}
+    coverage, changes = list(coverage_lines(run)), changes_line(run)
     for detail in details:
-        if detail is not details[-1] and _at_least(run, detail) > limit:
+        if detail is not details[-1] and _at_least(seen.groups, detail) > limit:
             continue
         text = (
             environment()
@@ -104,9 +107,11 @@ def _render(
             .render(
                 run=run,
                 gate=run.gate,
-                groups=grouped(run.results),
-                gaps=unfolded_gaps(run),
-                tally=counts(run.results),
+                groups=seen.groups,
+                gaps=gaps,
+                tally=tally,
+                coverage=coverage,
+                changes=changes,
                 outcomes=Outcome,
                 headline=headline(run),
                 sentence=sentence(run),
@@ -123,10 +128,11 @@ def _render(
     raise AssertionError(f"{template}: {len(text)} characters with the least detail; the limit is {limit}")
 
 
-def _at_least(run: Run, detail: Detail) -> int:
+def _at_least(groups: Groups, detail: Detail) -> int:
     """Characters that a text of that detail cannot have less of: one that is too long is not worth writing."""
     amount = 0
-    for result in islice(run.results, detail.results):
+    fails = (groups.blocking, groups.awaiting, groups.warnings, groups.recorded)
+    for result in chain.from_iterable(islice(group, detail.results) for group in fails):
         for finding in result.findings[: detail.findings]:
             amount += len("- ") + len("  - : ") * min(len(finding.evidence), detail.evidence)
     return amount
@@ -165,6 +171,7 @@ def environment() -> ImmutableSandboxedEnvironment:
         counted=counted,
         waived=waived,
         sign=_sign,
+        total=_total,
     )
     return made
 
@@ -201,6 +208,11 @@ def _sign(member: Member) -> str:
     if member.awaiting:
         return "⏳"
     return {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.NOT_APPLICABLE: "▫️"}.get(member.outcome, "❔")
+
+
+def _total(results: Worst) -> int:
+    """How many there are, of which the gravest were kept."""
+    return results.total
 
 
 def _moment(value: datetime) -> str:

@@ -13,21 +13,22 @@ from rich.text import Text
 
 from bot.model.findings import Evidence, Finding, Severity
 from bot.model.results import AppliedWaiver, Combination, Condition, Member, Outcome, Result, Run, Verdict
-from bot.report.grouping import (
-    Groups,
-    UnknownGroup,
-    counted,
-    grouped,
+from bot.report.grouping import Groups, UnknownGroup, Worst, counted, waived
+from bot.report.overview import (
+    changes_line,
+    coverage_lines,
     head_of,
     headline,
     is_survey,
+    overview,
     sentence,
     unfolded_gaps,
-    waived,
 )
 from bot.report.sanitize import ELLIPSIS, address, log_line
 from bot.report.survey import matrix
 
+ENTRIES_SHOWN = 200
+"""Of each section, the gravest; of thousands nobody reads more."""
 FINDINGS_SHOWN = 10
 EVIDENCE_SHOWN = 5
 REASONS_SHOWN = 10
@@ -107,18 +108,19 @@ class Page:
 
     def parts(self, run: Run) -> Iterable[RenderableType]:
         """From top to bottom."""
-        groups = grouped(run.results)
+        groups = overview(run).groups
         yield self.banner(run)
         for notice in run.notices:
             yield Text.assemble((f"{self.glyphs.warning} ", "yellow"), self.text(notice))
         if is_survey(run):
-            yield from matrix(run, self.text, self.glyphs.bullet)
+            yield from matrix(overview(run).table, self.text, self.glyphs.bullet)
         if self.verbose or not is_survey(run):
             yield from self._entries(groups)
         elif groups.waived:
             yield from self._waivers(groups.waived)
         yield from self._unknowns(groups.unknowns)
         yield from self._gaps(run)
+        yield from self._coverage(run)
         if self.verbose:
             yield from self._section("Passing", groups.passing, self.glyphs.passed, "green")
             yield from self._section("Not applicable", groups.not_applicable, self.glyphs.bullet, "dim")
@@ -129,7 +131,7 @@ class Page:
     def banner(self, run: Run) -> RenderableType:
         """The verdict and what it is about."""
         gate = run.gate
-        style = "red" if gate is None and grouped(run.results).blocking else "green"
+        style = "red" if gate is None and overview(run).groups.blocking else "green"
         if gate is not None:
             style = VERDICT_STYLES[gate.verdict]
         elif not run.complete or not run.results:
@@ -149,6 +151,8 @@ class Page:
         if not run.complete:
             told = f"INCOMPLETE: {counted(len(run.gaps), 'thing')} could not be read; see below."
             lines.append(self.text(told, "bold magenta"))
+        if changed := changes_line(run):
+            lines.append(self.text(changed))
         return Panel(Group(*lines), border_style=style, expand=True)
 
     def _entries(self, groups: Groups) -> Iterable[RenderableType]:
@@ -161,25 +165,27 @@ class Page:
         yield from self._section("Waived", groups.waived, signs.waived, "cyan")
         yield from self._section("Known since the baseline", groups.known, signs.recorded, "dim")
 
-    def _waivers(self, results: Sequence[Result]) -> Iterable[RenderableType]:
+    def _waivers(self, results: Worst) -> Iterable[RenderableType]:
         """Under a survey's table: what is waived there, and why."""
         yield Text()
-        yield Text(f"Waived ({len(results)})", style="bold cyan")
+        yield Text(f"Waived ({results.total})", style="bold cyan")
         for result in results[:FINDINGS_SHOWN]:
             waivers = [result.waiver] if result.waiver is not None else list(_within(result.members))
             said = "; ".join(waived(waiver) for waiver in waivers)
             lead = Text.assemble((f"{self.glyphs.waived} ", "cyan"))
             yield hanging(lead, self.text(f"{result.key} {self.glyphs.bullet} {result.subject.name}: {said}"))
-        if len(results) > FINDINGS_SHOWN:
-            yield Text(f"and {len(results) - FINDINGS_SHOWN} more: see --verbose", style="dim")
+        if results.total > FINDINGS_SHOWN:
+            yield Text(f"and {results.total - FINDINGS_SHOWN} more: see --verbose", style="dim")
 
-    def _section(self, heading: str, results: Sequence[Result], sign: str, style: str) -> Iterable[RenderableType]:
+    def _section(self, heading: str, results: Worst, sign: str, style: str) -> Iterable[RenderableType]:
         if not results:
             return
         yield Text()
-        yield Text(f"{heading} ({len(results)})", style=f"bold {style}")
-        for result in results:
+        yield Text(f"{heading} ({results.total})", style=f"bold {style}")
+        for result in results[:ENTRIES_SHOWN]:
             yield self._entry(result, sign, style)
+        if (rest := results.total - ENTRIES_SHOWN) > 0:
+            yield Text(f"and {counted(rest, 'more entry', 'more entries')}: --format json has every one", style="dim")
 
     def _entry(self, result: Result, sign: str, style: str) -> RenderableType:
         head = Text.assemble(
@@ -329,7 +335,7 @@ class Page:
             lead = Text.assemble((f"{self.glyphs.inconclusive} ", "magenta"), (f"{group.kind} ", "bold magenta"))
             reason = self.text(group.reason)
             concerned = self.text(f"{counted(len(group.keys), 'rule')}: {rules}", "dim")
-            amount = f", {counted(len(group.subjects), 'subject')}" if len(group.subjects) > 1 else ""
+            amount = f", {counted(group.subjects, 'subject')}" if group.subjects > 1 else ""
             blocks = ("; undecided, though it blocks", "bold magenta") if group.blocks else ""
             yield hanging(lead, Text.assemble(reason, " (", concerned, (amount, "dim"), blocks, ")"))
         yield from self._rest(len(unknowns))
@@ -350,6 +356,18 @@ class Page:
             )
         yield from self._rest(len(folded))
 
+    def _coverage(self, run: Run) -> Iterable[RenderableType]:
+        """That every repository is accounted for."""
+        lines = list(coverage_lines(run))
+        if not lines:
+            return
+        yield Text()
+        yield Text("Accounted for", style="bold")
+        for line in lines[: None if self.verbose else REASONS_SHOWN]:
+            yield hanging(Text(f"{self.glyphs.bullet} ", style="dim"), self.text(line))
+        if len(lines) > REASONS_SHOWN and not self.verbose:
+            yield Text(f"and {counted(len(lines) - REASONS_SHOWN, 'more line')}: see --verbose", style="dim")
+
     def _rest(self, amount: int) -> Iterable[RenderableType]:
         if amount > REASONS_SHOWN and not self.verbose:
             yield Text(f"and {counted(amount - REASONS_SHOWN, 'more reason')}: see --verbose", style="dim")
@@ -360,14 +378,14 @@ class Page:
             return
         yield Text()
         if groups.passing:
-            lead = Text(f"{self.glyphs.passed} {len(groups.passing)} passing: ", style="green")
+            lead = Text(f"{self.glyphs.passed} {groups.passing.total} passing: ", style="green")
             yield Text.assemble(lead, self.text(", ".join(_names(groups.passing)), "", 2_000))
         for result in groups.passing:
             table = self._checked(result.evidence)
             if table is not None:
                 yield Padding(Group(self.text(result.key, "bold"), Padding(table, (0, 0, 0, 2))), (0, 0, 0, 2))
         if groups.not_applicable:
-            lead = Text(f"{self.glyphs.bullet} {len(groups.not_applicable)} not applicable: ", style="dim")
+            lead = Text(f"{self.glyphs.bullet} {groups.not_applicable.total} not applicable: ", style="dim")
             told = [
                 f"{name} ({result.reason})" if result.reason and len(groups.not_applicable) <= NAMES_SHOWN else name
                 for name, result in zip(_names(groups.not_applicable), groups.not_applicable, strict=False)

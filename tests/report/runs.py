@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from bot.engine.comparing import Changes
 from bot.model.facts import UnknownKind
 from bot.model.findings import Evidence, Finding, Location, Severity
 from bot.model.people import Person
 from bot.model.results import (
     AppliedWaiver,
     Condition,
+    Coverage,
     Enforcement,
     Gap,
     Gate,
@@ -19,6 +21,8 @@ from bot.model.results import (
     PolicySource,
     Result,
     Run,
+    RunSummary,
+    Skip,
     Unknowing,
     Verdict,
 )
@@ -307,6 +311,46 @@ def excused() -> Run:
     )
 
 
+def followed() -> Run:
+    """A scan whose every repository is accounted for, with the runs before it and what has changed since the newest."""
+    now = survey()
+    repaired = [
+        replace(each, outcome=Outcome.PASS, findings=())
+        if each.subject.id.startswith("github.com/repository/10")
+        else each
+        for each in now.results
+    ]
+    before = replace(now, results=(*repaired, replace(LINK, subject=repository("old", 9))))
+    return replace(
+        now,
+        history=tuple(summary(weeks, failing) for weeks, failing in ((3, 9), (2, 6), (1, 1))),
+        changes=Changes(before, now),
+        coverage=(
+            Coverage("ado:acme/Payments", listed=4, counted=None, judged=4, skipped=0, unknown=0),
+            Coverage("github:acme", listed=9, counted=10, judged=4, skipped=3, unknown=2),
+        ),
+        skipped=tuple(
+            Skip(f"github.com/repository/{number}", f"acme/old-{number}", reason)
+            for number, reason in ((60, "archived"), (61, "fork"), (62, "archived"))
+        ),
+        targets=("ado:acme/Payments", "github:acme"),
+    )
+
+
+def summary(weeks: int, failing: int) -> RunSummary:
+    return RunSummary(
+        id=f"run-{weeks}",
+        started_at=NOW - timedelta(weeks=weeks),
+        finished_at=NOW - timedelta(weeks=weeks) + timedelta(minutes=3),
+        complete=weeks != 2,
+        policy_digest="ab" * 32,
+        outcomes={Outcome.FAIL: failing, Outcome.PASS: 12 - failing, Outcome.UNKNOWN: 3},
+        waived=1,
+        judged=4,
+        requests={"github": 40},
+    )
+
+
 ALL = {
     "excused": excused,
     "blocked": blocked,
@@ -316,4 +360,5 @@ ALL = {
     "empty": empty,
     "rollback": rollback,
     "survey": survey,
+    "followed": followed,
 }

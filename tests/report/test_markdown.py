@@ -61,7 +61,7 @@ REPORTS: dict[str, Callable[[Run], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in runs.ALL if name != "survey"])
+@pytest.mark.parametrize("name", [name for name in runs.ALL if name not in ("survey", "followed")])
 @pytest.mark.parametrize("kind", REPORTS)
 def test_as_it_was_looked_at(kind: str, name: str) -> None:
     said = REPORTS[kind](runs.ALL[name]())
@@ -69,8 +69,9 @@ def test_as_it_was_looked_at(kind: str, name: str) -> None:
     assert_inert(said)
 
 
-def test_a_scan_as_it_was_looked_at() -> None:
-    golden.check("report-survey.md", markdown.report(runs.survey()))
+@pytest.mark.parametrize("name", ["survey", "followed"])
+def test_a_scan_as_it_was_looked_at(name: str) -> None:
+    golden.check(f"report-{name}.md", markdown.report(runs.ALL[name]()))
 
 
 @pytest.mark.parametrize("kind", REPORTS)
