@@ -25,7 +25,7 @@ from bot.sandbox.wire import Response
 if TYPE_CHECKING:
     from bot.sandbox.server import Application
     from bot.sandbox.wire import Request
-    from bot.sandbox.world import Repository
+    from bot.sandbox.world import Repository, WorkItem
 
 EVENTS: TypeAdapter[list[Event]] = TypeAdapter(list[Event])
 
@@ -90,7 +90,15 @@ class Control:
             ]
             return Response(
                 200,
-                {"repositories": {each.full_name: _posted(each, everything=everything) for each in repositories}},
+                {
+                    "repositories": {each.full_name: _posted(each, everything=everything) for each in repositories},
+                    "work_items": [
+                        _item(item)
+                        for item in world.work_items
+                        if (item.posted or everything)
+                        and (not named or (item.repository is not None and item.repository.full_name.lower() == named))
+                    ],
+                },
             )
 
 
@@ -123,6 +131,28 @@ def _posted(repository: Repository, *, everything: bool) -> dict[str, object]:
         ],
         "deployment_reviews": [_plain(asdict(each)) for each in repository.deployment_reviews],
         "pull_requests": ado,
+    }
+
+
+def _item(item: WorkItem) -> dict[str, object]:
+    """An issue or a work item, as it stands."""
+    part = item.part
+    return {
+        "number": item.id,
+        "platforms": part.platforms,
+        "repository": item.repository.full_name if item.repository is not None else None,
+        "project": f"{item.organization}/{item.project}",
+        "type": part.type,
+        "title": part.title,
+        "body": part.body,
+        "state": part.state,
+        "closed_at": _plain(item.closed_at),
+        "labels": part.labels,
+        "assignees": item.assignees,
+        "area": item.area,
+        "hyperlinks": [{"url": url, "comment": comment} for url, comment in item.hyperlinks],
+        "created_by": part.created_by,
+        "rev": item.rev,
     }
 
 

@@ -115,6 +115,8 @@ def _move_work_item(world: World, event: Event) -> dict[str, object]:
         if item.id == event.work_item:
             item.remember()
             item.part = WorkItemPart.model_validate({**_fields(item.part), **event.set})
+            if "assigned_to" in event.set:
+                item.assignees = [item.part.assigned_to] if item.part.assigned_to else []
             item.changed_at = world.clock()
             item.closed_at = (item.closed_at or world.clock()) if item.closed else None
             world.meet([item.part.assigned_to, item.part.created_by])

@@ -95,6 +95,8 @@ class ProjectPart(Part):
 
     name: str
     properties: dict[str, str] = {}
+    process: Literal["Agile", "Scrum", "Basic", "CMMI"] = "Agile"
+    """Which types of work items it has, and their states."""
 
 
 class OrganizationPart(Part):
@@ -498,6 +500,8 @@ class RepositoryPart(Part):
     """Names that it had before. GitHub sends those who ask by one of them on."""
     visibility: Visibility = "private"
     archived: bool = False
+    has_issues: bool = True
+    """Whether GitHub's issues are switched on."""
     empty: bool = False
     """No commit at all. Otherwise a repository without ``files`` has a README.md."""
     fork: bool = False

@@ -115,10 +115,21 @@ class WorkItem:
     closed_at: datetime | None
     former: list[tuple[datetime, WorkItemPart, datetime | None]] = field(default_factory=list)
     """Earlier revisions, oldest first: since when, what it was, and when it had been closed."""
+    assignees: list[str] = field(default_factory=list)
+    """Logins; on Azure DevOps the first of them alone."""
+    area: str = ""
+    """The area path; by default the project's own."""
+    hyperlinks: list[tuple[str, str]] = field(default_factory=list)
+    """Addresses that it links to on Azure DevOps, each with a comment."""
+    rev: int = 1
+    posted: bool = False
+    """Whether a client has made or changed it."""
 
     def remember(self) -> None:
-        """Keep the present revision, for the past that it becomes."""
+        """Keep the present revision, for the past that it becomes: a client changes it."""
         self.former.append((self.changed_at, self.part, self.closed_at))
+        self.rev += 1
+        self.posted = True
 
     def then(self, moment: datetime) -> WorkItem | None:
         """The item as it was at a moment; None: it did not exist yet."""
@@ -201,6 +212,8 @@ class Repository:
         self.issue_comments: list[IssueComment] = []
         self.ado_commit_statuses: dict[str, list[AdoStatus]] = {}
         self.deployment_reviews: list[DeploymentReview] = []
+        self.labels: dict[str, tuple[str, str]] = {}
+        """Labels that clients have made: the name, its colour and its description."""
         self._part = part
         self._make = make
         self._history: History | None = None
@@ -578,6 +591,7 @@ class World:
             created_at=created,
             changed_at=self.at(part.changed_at) if part.changed_at is not None else created,
             closed_at=max(created, self.at(closed)) if is_closed else None,
+            assignees=[part.assigned_to] if part.assigned_to else [],
         )
         for state in part.history:
             at = self.at(state.at)

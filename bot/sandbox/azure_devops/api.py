@@ -93,6 +93,7 @@ class AzureDevOps:
             accept=request.headers.get("accept", ""),
             body=request.body,
             project_name=segments[1] if at > 1 else None,
+            content_type=request.headers.get("content-type", ""),
         )
         return _response(endpoint.handler(call))
 

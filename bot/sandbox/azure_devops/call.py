@@ -45,6 +45,7 @@ class Call:
     accept: str
     body: bytes
     project_name: str | None
+    content_type: str = ""
 
     @property
     def person(self) -> Person:

@@ -82,12 +82,12 @@ class Router:
         names: list[str] = []
         for position, segment in enumerate(segments):
             last = position == len(segments) - 1
-            if not segment.startswith("{"):
+            if not segment.startswith(("{", "${")):
                 node = node.literal.setdefault(segment.lower(), _Node())
                 continue
-            if last:
+            if last and not segment.startswith("$"):  # what follows a dollar is never left out
                 node.served.setdefault(endpoint.method, (endpoint, tuple(names)))
-            names.append(segment.strip("{}*").lower())
+            names.append(segment.strip("{}*$").lower())
             if segment.startswith("{*"):
                 node.rest = node.rest or _Node()
                 node = node.rest

@@ -128,6 +128,8 @@ class _Parser:
             return lambda fields: any(_equal(fields.get(name), value) for value in values) != negated
         if operator in ("contains", "under"):
             wanted = str(self._value()).lower()
+            if operator == "contains" and name.lower() == "system.tags":  # of tags a whole one is meant
+                return lambda fields: (wanted in str(fields.get(name) or "").lower().split("; ")) != negated
             if operator == "contains":
                 return lambda fields: (wanted in str(fields.get(name) or "").lower()) != negated
             return lambda fields: _under(str(fields.get(name) or "").lower(), wanted) != negated

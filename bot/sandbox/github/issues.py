@@ -16,10 +16,11 @@ from bot.sandbox.scenario import WorkItemPart
 from bot.sandbox.wire import Response
 
 if TYPE_CHECKING:
-    from bot.sandbox.world import Repository, WorkItem
+    from bot.sandbox.world import Repository, WorkItem, World
 
 TALK = "issues|pull_requests"
 LONGEST_COMMENT = 65_536
+LONGEST_TITLE = 256
 NOT_PLANNED = "Removed"
 
 
@@ -31,6 +32,7 @@ def issues_of(each: Repository) -> list[WorkItem]:
 @get("/repos/{owner}/{repo}/issues", TALK)
 def issues(call: Call, each: Repository) -> object:
     """Issues and, as GitHub has it, pull requests too; open ones unless ``state`` says otherwise."""
+    switched_on(each)
     state = call.request.first("state", "open")
     found: list[tuple[int, WorkItem | PullRequest]] = [
         (item.id, item) for item in issues_of(each) if state in ("all", "closed" if item.closed else "open")
@@ -54,39 +56,51 @@ def issues(call: Call, each: Repository) -> object:
 @post("/repos/{owner}/{repo}/issues", "issues")
 def open_issue(call: Call, each: Repository) -> Response:
     """A new issue, with the next number."""
+    switched_on(each)
     data = call.body("title", resource="Issue")
-    names = data.get("labels") or []
-    if not isinstance(names, list):
-        raise invalid("Issue", "labels", "invalid")
+    title, body, names = _title(data), _body(data), _names(data, "labels")
+    assignees = _names(data, "assignees")
+    for login in assignees:
+        if not assignable(call.world, each, login):
+            raise invalid("Issue", "assignees", "invalid")
+    if not call.access.person_may_push(each):  # GitHub drops both without a word
+        names, assignees = [], []
     with call.world.lock:
         used = [0, *each.pull_requests, *(item.id for item in issues_of(each))]
         item = call.world.plan(
             WorkItemPart(
                 id=max(used) + 1,
                 type="Issue",
-                title=str(data["title"]),
-                body=str(data.get("body") or ""),
+                title=title,
+                body=body,
                 repository=each.full_name,
                 created_at=call.world.clock(),
                 created_by=call.token.poster,
-                labels=[str(name) for name in names],
+                labels=names,
                 platforms=["github"],
             )
         )
+        item.assignees, item.posted = assignees, True
+        for name in names:
+            each.labels.setdefault(name, ("ededed", ""))
     return Response(201, issue_body(call, each, item))
 
 
 @patch("/repos/{owner}/{repo}/issues/{number}", "issues")
 def edit_issue(call: Call, each: Repository, number: str) -> Body:
-    """Change an issue's title, body, labels or state."""
+    """Change an issue's title, body, labels, assignees or state."""
+    switched_on(each)
     item = call.world.issue(each, int(number)) if number.isdigit() else None
     if item is None:
         raise missing()
     data = call.body(resource="Issue")
-    changed: dict[str, object] = {key: str(data[key] or "") for key in ("title", "body") if key in data}
-    names = data.get("labels")
-    if isinstance(names, list):
-        changed["labels"] = [str(name["name"] if isinstance(name, dict) else name) for name in names]
+    changed: dict[str, object] = {}
+    if "title" in data:
+        changed["title"] = _title(data)
+    if "body" in data:
+        changed["body"] = _body(data)
+    if "labels" in data:
+        changed["labels"] = _names(data, "labels")
     state = data.get("state")
     if state not in (None, "open", "closed"):
         raise invalid("Issue", "state", "invalid")
@@ -96,6 +110,8 @@ def edit_issue(call: Call, each: Repository, number: str) -> Body:
     with call.world.lock:
         item.remember()
         item.part = item.part.model_copy(update=changed)
+        if "assignees" in data:
+            item.assignees = [name for name in _names(data, "assignees") if assignable(call.world, each, name)]
         item.changed_at = call.world.clock()
         item.closed_at = item.changed_at if item.closed else None
     return issue_body(call, each, item)
@@ -198,6 +214,39 @@ def remove_label(call: Call, each: Repository, number: str, name: str) -> object
     return [label(call, each, each_name) for each_name in request.labels]
 
 
+def switched_on(each: Repository) -> None:
+    """410, where the repository has no issues."""
+    if not each.part.has_issues:
+        raise Refusal(410, "Issues has been disabled in this repository.")
+
+
+def assignable(world: World, each: Repository, login: str) -> bool:
+    """Whether an issue of the repository can be given to that account: everybody with access, and no App."""
+    someone = world.people.get(login)
+    return someone is not None and not someone.bot and login in world.collaborators(each)
+
+
+def _title(data: dict[str, object]) -> str:
+    title = str(data["title"] or "")
+    if not title or len(title) > LONGEST_TITLE:
+        raise invalid("Issue", "title", "invalid", f"title is too long (maximum is {LONGEST_TITLE} characters)")
+    return title
+
+
+def _body(data: dict[str, object]) -> str:
+    body = str(data.get("body") or "")
+    if len(body) > LONGEST_COMMENT:
+        raise invalid("Issue", "body", "custom", f"body is too long (maximum is {LONGEST_COMMENT} characters)")
+    return body
+
+
+def _names(data: dict[str, object], field: str) -> list[str]:
+    names = data.get(field) or []
+    if not isinstance(names, list):
+        raise invalid("Issue", field, "invalid")
+    return [str(name["name"] if isinstance(name, dict) else name) for name in names]
+
+
 def _text(call: Call) -> str:
     text = call.body("body", resource="IssueComment")["body"]
     if not isinstance(text, str):
@@ -265,7 +314,7 @@ def issue_body(call: Call, each: Repository, item: WorkItem) -> Body:
     """An issue."""
     part = item.part
     author = part.created_by or "almguard"
-    assigned = [user(call, part.assigned_to)] if part.assigned_to else []
+    assigned = [user(call, login) for login in item.assignees]
     reason = None if not item.closed else "not_planned" if part.state == NOT_PLANNED else "completed"
     return _base(call, each, item.id) | {
         "id": stable_number("issue", each.key, item.id),

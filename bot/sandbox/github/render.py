@@ -118,13 +118,14 @@ def app(call: Call, slug: str) -> Body:
 def label(call: Call, repository: Repository, name: str) -> Body:
     """A label."""
     ident = number("label", repository.key, name)
+    color, description = repository.labels.get(name, (f"{ident & 0xFFFFFF:06x}", ""))
     return {
         "id": ident,
         "node_id": encode("Label", repository.key, name),
         "url": f"{call.api}/repos/{repository.full_name}/labels/{name}",
         "name": name,
-        "description": None,
-        "color": f"{ident & 0xFFFFFF:06x}",
+        "description": description or None,
+        "color": color,
         "default": False,
         "archived_by": None,
     }
@@ -211,7 +212,7 @@ def repository(call: Call, each: Repository) -> Body:
         "forks_count": 0,
         "forks": 0,
         "language": part.language,
-        "has_issues": True,
+        "has_issues": part.has_issues,
         "has_projects": True,
         "has_wiki": False,
         "has_pages": False,

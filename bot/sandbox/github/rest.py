@@ -28,6 +28,7 @@ FAMILIES = (
     "deployments",
     "installations",
     "issues",
+    "labels",
     "organizations",
     "protection",
     "pulls",

@@ -151,7 +151,7 @@ def test_a_number_that_no_work_item_can_have_leads_nowhere_and_spoils_nothing(re
 
 
 def test_a_related_work_item_that_is_not_shown_is_unknown_and_not_missing(reader, pull_request, monkeypatch):
-    monkeypatch.setattr("bot.sandbox.azure_devops.surfaces.work_items._visible", lambda call: {})
+    monkeypatch.setattr("bot.sandbox.azure_devops.surfaces.work_items.visible", lambda call: {})
     links = reader.value(LinkedWorkItems, pull_request).links
     assert {one.form: (one.missing, one.unreadable_kind) for one in links if one.text == "AB#7"} == {
         LinkForm.RELATION: (False, UnknownKind.SCOPE),

@@ -122,6 +122,7 @@ ARGUMENTS = {
     "Repository.ruleset": "(databaseId: 1)",
     "Repository.environment": '(name: "production")',
     "Repository.release": '(tagName: "v1.0.0")',
+    "Repository.label": '(name: "bug")',
     "Repository.issue": "(number: 7)",
     "Repository.issueOrPullRequest": "(number: 2)",
     "Repository.discussion": "(number: 99)",

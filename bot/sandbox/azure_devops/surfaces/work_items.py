@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bot.sandbox.azure_devops import problems, wiql
 from bot.sandbox.azure_devops.call import Call, Json, collection
 from bot.sandbox.azure_devops.people import identity, sign_in_name, stamp
+from bot.sandbox.azure_devops.processes import states_of, types_of
 from bot.sandbox.azure_devops.routing import answers
 from bot.sandbox.azure_devops.scopes import WORK
 from bot.sandbox.azure_devops.surfaces.pull_requests import artifact_id, served
@@ -22,15 +23,6 @@ WIQL_LIMIT = 20_000
 PARENT = "System.LinkTypes.Hierarchy-Reverse"
 CHILD = "System.LinkTypes.Hierarchy-Forward"
 
-STATES = {
-    "New": ("Proposed", "b2b2b2"),
-    "Active": ("InProgress", "007acc"),
-    "Resolved": ("Resolved", "ff9d00"),
-    "Closed": ("Completed", "339933"),
-    "Removed": ("Removed", "ffffff"),
-}
-TYPES = ("Bug", "Epic", "Feature", "Issue", "Task", "Test Case", "User Story")
-
 
 def items_of(owner: Collection) -> list[WorkItem]:
     """An organisation's work items."""
@@ -40,7 +32,8 @@ def items_of(owner: Collection) -> list[WorkItem]:
     ]
 
 
-def _visible(call: Call) -> dict[int, WorkItem]:
+def visible(call: Call) -> dict[int, WorkItem]:
+    """Those of the projects that the token sees, by their ids."""
     names = {project.name for project in call.collection.projects(call)}
     return {item.id: item for item in items_of(call.collection) if item.project in names}
 
@@ -49,9 +42,10 @@ def fields_of(owner: Collection, item: WorkItem) -> Json:
     """The fields that have a value."""
     part = item.part
     creator = part.created_by or next(iter(owner.world.people))
+    assigned = item.assignees[0] if item.assignees else ""
     fields: Json = {
         "System.Id": item.id,
-        "System.AreaPath": item.project,
+        "System.AreaPath": item.area or item.project,
         "System.TeamProject": item.project,
         "System.IterationPath": item.project,
         "System.WorkItemType": part.type,
@@ -60,24 +54,24 @@ def fields_of(owner: Collection, item: WorkItem) -> Json:
         "System.CreatedDate": stamp(item.created_at),
         "System.CreatedBy": identity(owner, creator),
         "System.ChangedDate": stamp(item.changed_at),
-        "System.ChangedBy": identity(owner, part.assigned_to or creator),
+        "System.ChangedBy": identity(owner, assigned or creator),
         "System.Title": part.title,
-        "System.Rev": 1,
+        "System.Rev": item.rev,
         "System.CommentCount": 0,
         "Microsoft.VSTS.Common.Priority": 2,
         "Microsoft.VSTS.Common.StateChangeDate": stamp(item.closed_at or item.changed_at),
     }
     if part.body:
         fields["System.Description"] = part.body
-    if part.assigned_to:
-        fields["System.AssignedTo"] = identity(owner, part.assigned_to)
+    if assigned:
+        fields["System.AssignedTo"] = identity(owner, assigned)
     if part.labels:
         fields["System.Tags"] = "; ".join(part.labels)
     if part.parent is not None:
         fields["System.Parent"] = part.parent
     if item.closed_at is not None:
         fields["Microsoft.VSTS.Common.ClosedDate"] = stamp(item.closed_at)
-        fields["Microsoft.VSTS.Common.ClosedBy"] = identity(owner, part.assigned_to or creator)
+        fields["Microsoft.VSTS.Common.ClosedBy"] = identity(owner, assigned or creator)
     return fields
 
 
@@ -96,6 +90,8 @@ def relations_of(owner: Collection, item: WorkItem, at: datetime | None = None) 
             related(CHILD, other.id, "Child")
     for url in _artifacts(owner, at).get(item.id, ()):
         found.append({"rel": "ArtifactLink", "url": url, "attributes": {"name": "Pull Request"}})
+    for url, comment in item.hyperlinks:
+        found.append({"rel": "Hyperlink", "url": url, "attributes": {"comment": comment}})
     return found
 
 
@@ -126,7 +122,7 @@ def document(
         wanted = {name.lower() for name in fields}
         have = {name: value for name, value in have.items() if name.lower() in wanted}
     url = f"{owner.url}/_apis/wit/workItems/{item.id}"
-    body: Json = {"id": item.id, "rev": 1, "fields": have, "url": url}
+    body: Json = {"id": item.id, "rev": item.rev, "fields": have, "url": url}
     if expand in ("all", "relations"):
         relations = relations_of(owner, item, at)
         if relations:
@@ -156,10 +152,10 @@ def _many(
             "ConflictingParametersException",
             "Microsoft.TeamFoundation.WorkItemTracking.Server",
         )
-    visible = _visible(call)
+    seen = visible(call)
     rows: list[Json | None] = []
     for number in numbers:
-        item = visible.get(number)
+        item = seen.get(number)
         if item is not None and at is not None:
             item = item.then(at)
         if item is None and not omit:
@@ -189,7 +185,7 @@ def work_items(call: Call) -> object:
     expand, fields = call.text("$expand", "none").lower(), call.listed("fields")
     if "id" in call.values:
         number = call.whole("id")
-        item = _visible(call).get(number)
+        item = visible(call).get(number)
         project = call.maybe_project
         if item is None or (project is not None and item.project != project.name):
             raise problems.work_item_not_found(number)
@@ -235,14 +231,14 @@ def artifact_uri_query(call: Call) -> object:
     uris = call.document().get("artifactUris")
     if not isinstance(uris, list):
         raise problems.bad_argument("Value cannot be null. Parameter name: artifactUris")
-    visible = _visible(call)
+    seen = visible(call)
     linked: dict[str, list[int]] = {}
     for number, urls in _artifacts(call.collection).items():
         for url in urls:
             linked.setdefault(url.lower(), []).append(number)
     result: Json = {}
     for uri in uris:
-        numbers = [each for each in linked.get(str(uri).lower(), ()) if each in visible]
+        numbers = [each for each in linked.get(str(uri).lower(), ()) if each in seen]
         result[str(uri)] = [
             {"id": each, "url": f"{call.collection.url}/_apis/wit/workItems/{each}"} for each in sorted(numbers)
         ]
@@ -264,7 +260,7 @@ def query(call: Call) -> object:
     if project is not None:
         macros["@project"] = project.name
     parsed = wiql.parse(text, macros)
-    items = sorted(_visible(call).values(), key=lambda item: item.id)
+    items = sorted(visible(call).values(), key=lambda item: item.id)
     found = parsed.run([fields_of(call.collection, item) for item in items])
     top = call.number("$top", WIQL_LIMIT)
     if len(found) > top >= WIQL_LIMIT:
@@ -318,18 +314,20 @@ def _type(call: Call, project: Project, name: str) -> Json:
         "description": "",
         "color": "009CCC",
         "isDisabled": False,
-        "states": _states(),
+        "states": _states(project, name),
         "url": url,
     }
 
 
-def _states() -> list[Json]:
-    return [{"name": name, "color": color, "category": category} for name, (category, color) in STATES.items()]
+def _states(project: Project, kind: str) -> list[Json]:
+    found = states_of(project, kind)
+    return [{"name": name, "color": color, "category": category} for name, (category, color) in found.items()]
 
 
-def _known_types(call: Call) -> list[str]:
-    named = {item.part.type for item in items_of(call.collection) if item.project == call.project.name}
-    return sorted({*TYPES, *named})
+def known_types(call: Call, project: Project) -> list[str]:
+    """The types of the project's process, and those of the items that it has."""
+    named = {item.part.type for item in items_of(call.collection) if item.project == project.name}
+    return sorted({*types_of(project), *named})
 
 
 @answers("work_item_types", "GET", WORK)
@@ -337,7 +335,7 @@ def work_item_types(call: Call) -> object:
     """The project's kinds of work items."""
     project = call.project
     wanted = call.values.get("type", "").lower()
-    rows = [_type(call, project, name) for name in _known_types(call) if not wanted or name.lower() == wanted]
+    rows = [_type(call, project, name) for name in known_types(call, project) if not wanted or name.lower() == wanted]
     if not wanted:
         return collection(rows)
     if not rows:
@@ -347,11 +345,11 @@ def work_item_types(call: Call) -> object:
 
 @answers("work_item_type_states", "GET", WORK)
 def work_item_type_states(call: Call) -> object:
-    """The states that a kind of work items has: the Agile process's."""
-    wanted = call.values["type"].lower()
-    if wanted not in (name.lower() for name in _known_types(call)):
+    """The states that a kind of work items has in the project's process."""
+    project, wanted = call.project, call.values["type"].lower()
+    if wanted not in (name.lower() for name in known_types(call, project)):
         raise problems.missing(f"VS402323: Work item type {wanted} does not exist.", "WorkItemTypeNotFoundException")
-    return collection(_states())
+    return collection(_states(project, wanted))
 
 
 @answers("github_connections", "GET", WORK)

@@ -27,8 +27,9 @@ class LabelThing(Thing, of="Label"):
         super().__init__(c)
         self.id = encode("Label", repository.key, name)
         self.name = name
-        self.color = f"{number('label', repository.key, name) & 0xFFFFFF:06x}"
-        self.description = None
+        drawn = f"{number('label', repository.key, name) & 0xFFFFFF:06x}"
+        self.color, description = repository.labels.get(name, (drawn, ""))
+        self.description = description or None
 
 
 class IssueThing(Thing, of="Issue"):
@@ -54,6 +55,7 @@ class IssueThing(Thing, of="Issue"):
         self.url = f"{c.html}/{repository.full_name}/issues/{item.id}"
         self.login = part.created_by or "almguard"
         self.author_association = association(c.world, repository, self.login)
+        self.viewer_did_author = self.login == c.token.poster
 
     def author(self) -> Any:
         """Who opened it."""
@@ -61,8 +63,7 @@ class IssueThing(Thing, of="Issue"):
 
     def assignees(self) -> Many:
         """Whose it is."""
-        who = self.item.part.assigned_to
-        return Many([who] if who else [], lambda login: user_only(self.c, login))
+        return Many(self.item.assignees, lambda login: user_only(self.c, login))
 
     def labels(self) -> Many:
         """Its labels."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.github import deployments, issues, pulls, releases
+from bot.sandbox.github import deployments, issues, labels, pulls, releases
 from bot.sandbox.github.call import stamp
 from bot.sandbox.github.graphql.actors import actor
 from bot.sandbox.github.graphql.thing import Context, Denied, Many, Thing
@@ -47,7 +47,7 @@ class RepositoryThing(Thing, of="Repository"):
         self.delete_branch_on_merge = True
         self.auto_merge_allowed = self.allow_update_branch = self.web_commit_signoff_required = False
         self.forking_allowed = part.visibility == "public"
-        self.has_issues_enabled = True
+        self.has_issues_enabled = part.has_issues
         self.has_discussions_enabled = bool(repository.part.discussions)
         self.has_wiki_enabled = False
         self.has_vulnerability_alerts_enabled = part.security.dependency_alerts
@@ -320,10 +320,13 @@ class RepositoryThing(Thing, of="Repository"):
         return Many(found, lambda item: self.new("Issue", self.it, item) if allowed else self.c.denied())
 
     def labels(self) -> Many:
-        """Every label in use."""
-        used = [name for request in self.it.pull_requests.values() for name in request.labels]
-        used += [name for item in issues.issues_of(self.it) for name in item.part.labels]
-        return Many(sorted(set(used)), lambda name: self.new("Label", self.it, name))
+        """Every label."""
+        return Many(labels.labels_of(self.it), lambda name: self.new("Label", self.it, name))
+
+    def label(self, name: str) -> Any:
+        """One of them, upper and lower case alike; null when there is none."""
+        found = labels.find(self.it, name)
+        return None if found is None else self.new("Label", self.it, found)
 
     def vulnerability_alerts(self, states: list[str] | None = None) -> Many:
         """Dependabot alerts."""
