@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bot.model.findings import Finding
+from bot.model.ordering import results_in_order
 from bot.model.results import Gap, Outcome, Result, Run
 from bot.report.overview import unfolded_gaps
 from bot.report.sanitize import log_line
@@ -24,14 +25,21 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def render(run: Run) -> str:
     """The table with its header. Lines end as RFC 4180 has it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for result in sorted(run.results, key=lambda result: (result.subject.name, result.subject.id, result.key)):
-        for row in _rows(run, result):
-            writer.writerow([_harmless(cell) for cell in row])
+    return "".join(pieces(run))
+
+
+def pieces(run: Run) -> Iterator[str]:
+    """Row by row."""
+    yield _line(COLUMNS)
+    for result in results_in_order(run.results):
+        yield from map(_line, _rows(run, result))
     for gap in unfolded_gaps(run):
-        writer.writerow([_harmless(cell) for cell in _unread(run, gap)])
+        yield _line(_unread(run, gap))
+
+
+def _line(cells: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow([_harmless(cell) for cell in cells])
     return text.getvalue()
 
 

@@ -60,6 +60,11 @@ class Waived:
     ticket: str
 
 
+def pieces(run: Run) -> Iterator[str]:
+    """The page, piece by piece."""
+    yield render(run)
+
+
 def render(run: Run) -> str:
     """The page."""
     script, style = _file("report.js"), _file("report.css")

@@ -9,8 +9,9 @@ from pathlib import Path
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
 from bot.model.json_fields import JsonValue
-from bot.model.results import Combination, Enforcement, Outcome, Verdict
+from bot.model.results import Change, Combination, Enforcement, Outcome, Verdict
 from bot.model.subjects import Platform, Visibility
+from bot.report.changes import MEANINGS
 from bot.report.json_report import SCHEMA
 
 STRING: JsonValue = {"type": "string"}
@@ -31,6 +32,8 @@ def schema() -> dict[str, JsonValue]:
             run=_object(
                 id=STRING,
                 command=_described(STRING, "gate, scan, audit or demo."),
+                targets=_described(_list(STRING), "What a scan was asked for: github:acme."),
+                shard=_described(_or_null(STRING), "Which part of them it judged: 3/16; null: all."),
                 started_at=TIME,
                 finished_at=TIME,
                 now=_described(TIME, "The one moment that every rule of the run judged by."),
@@ -62,6 +65,9 @@ def schema() -> dict[str, JsonValue]:
             subjects=_list(_ref("subject")),
             results=_list(_ref("result")),
             notices=_described(_list(STRING), "Things to tell the reader, such as that no configuration was found."),
+            changes=_described(
+                _or_null(_ref("changes")), "Since the run before of the same targets; null where there is none."
+            ),
         ),
         "definitions": _definitions(),
     }
@@ -97,6 +103,29 @@ def _definitions() -> dict[str, JsonValue]:
         "gap": _described(
             _object(subject=STRING, name=STRING, fact=STRING, kind=_words(UnknownKind), reason=STRING),
             "Something that should have been read and was not.",
+        ),
+        "changes": _object(
+            since=_or_null(_object(run=STRING, started_at=TIME)),
+            counts=_object(**{str(change): COUNT for change in Change}),
+            items=_list(_ref("changed")),
+        ),
+        "changed": _object(
+            change=_described(_words(Change), "; ".join(f"{change}: {MEANINGS[change]}" for change in Change)),
+            key=_described(STRING, "policy/name"),
+            subject=_described(STRING, "Its id."),
+            name=STRING,
+            before=_or_null(_ref("stood")),
+            after=_or_null(_ref("stood")),
+        ),
+        "stood": _described(
+            _object(
+                outcome=_words(Outcome),
+                enforcement=_words(Enforcement),
+                waived=BOOLEAN,
+                baseline=BOOLEAN,
+                findings=_list(STRING),
+            ),
+            "How an entry ended in one of two runs.",
         ),
         "gate": _object(
             target=_ref("subject"),

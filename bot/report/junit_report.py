@@ -8,10 +8,12 @@ error in a suite of its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from xml.etree import ElementTree as ET
 
+from bot.model.ordering import results_in_order
 from bot.model.results import Enforcement, Gap, Outcome, Result, Run
 from bot.report.junit import clean
 from bot.report.overview import unfolded_gaps
@@ -20,43 +22,86 @@ from bot.report.sanitize import log_line
 
 def render(run: Run) -> str:
     """The XML, with its declaration."""
-    ordered = sorted(run.results, key=lambda result: (result.subject.name, result.subject.id, result.key))
-    root = ET.Element("testsuites", {"name": f"almguard {run.command}"})
-    for _, of_one in groupby(ordered, key=lambda result: result.subject.id):
+    return "".join(pieces(run))
+
+
+def pieces(run: Run) -> Iterator[str]:
+    """Suite by suite; the totals that stand before them are counted first."""
+    gaps = unfolded_gaps(run)
+    totals = Counter({"tests": len(gaps), "errors": len(gaps)})
+    for result in results_in_order(run.results):
+        totals.update(("tests", *_counts_as(result)))
+    root = ET.Element("testsuites", {"name": f"almguard {run.command}", **_attributes(totals)})
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    if not totals["tests"]:
+        yield ET.tostring(root, encoding="unicode") + "\n"
+        return
+    yield ET.tostring(root, encoding="unicode").removesuffix(" />") + ">\n"
+    for _, of_one in groupby(results_in_order(run.results), key=lambda result: result.subject.id):
         results = list(of_one)
-        suite = ET.SubElement(root, "testsuite", {"name": clean(log_line(results[0].subject.name))})
+        counts = Counter(name for result in results for name in ("tests", *_counts_as(result)))
+        suite = ET.Element("testsuite", {"name": clean(log_line(results[0].subject.name)), **_attributes(counts)})
         for result in results:
             _case(suite, result)
-        _count(suite)
-    if gaps := unfolded_gaps(run):
-        suite = ET.SubElement(root, "testsuite", {"name": "not read"})
+        yield _indented(suite)
+    if gaps:
+        counts = Counter({"tests": len(gaps), "errors": len(gaps)})
+        suite = ET.Element("testsuite", {"name": "not read", **_attributes(counts)})
         for gap in gaps:
             _unread(suite, gap)
-        _count(suite)
-    _count(root)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+        yield _indented(suite)
+    yield "</testsuites>\n"
+
+
+def _indented(suite: ET.Element) -> str:
+    ET.indent(suite, level=1)
+    return f"  {ET.tostring(suite, encoding='unicode')}\n"
+
+
+def _attributes(counts: Counter[str]) -> dict[str, str]:
+    """The totals that readers expect as attributes."""
+    return {name: str(counts[name]) for name in ("tests", "failures", "errors", "skipped")}
+
+
+def _ends_as(result: Result) -> str:
+    """The element that says how a case ended; empty where nothing needs to be said."""
+    blocks = result.enforcement is Enforcement.BLOCK
+    undecided = result.outcome in (Outcome.UNKNOWN, Outcome.ERROR) or result.half_known
+    if result.outcome is Outcome.NOT_APPLICABLE or (result.excused and not undecided):
+        return "skipped"
+    if result.outcome is Outcome.FAIL and blocks and not undecided:
+        return "failure"
+    if undecided and blocks:
+        return "error"
+    return "" if result.outcome is Outcome.PASS else "system-out"
+
+
+_TOTALS = {"skipped": ("skipped",), "failure": ("failures",), "error": ("errors",)}
+
+
+def _counts_as(result: Result) -> tuple[str, ...]:
+    return _TOTALS.get(_ends_as(result), ())
 
 
 def _case(suite: ET.Element, result: Result) -> None:
     name = {"name": clean(log_line(result.key)), "classname": clean(log_line(result.subject.name))}
     case = ET.SubElement(suite, "testcase", name)
     told = "\n".join(_told(result))
-    blocks = result.enforcement is Enforcement.BLOCK
-    undecided = result.outcome in (Outcome.UNKNOWN, Outcome.ERROR) or result.half_known
-    if result.outcome is Outcome.NOT_APPLICABLE or (result.excused and not undecided):
-        why = result.reason if not result.excused else _excuse(result)
-        ET.SubElement(case, "skipped", {"message": clean(log_line(why))})
-    elif result.outcome is Outcome.FAIL and blocks and not undecided:
-        said = log_line(result.findings[0].message) if result.findings else log_line(result.reason)
-        kind = "awaiting" if result.awaiting else "fail"
-        ET.SubElement(case, "failure", {"message": clean(said), "type": kind}).text = clean(told)
-    elif undecided and blocks:
-        why = "; ".join(each.reason for each in result.unknown) or result.reason
-        kind = Outcome.ERROR if result.outcome is Outcome.ERROR else Outcome.UNKNOWN
-        ET.SubElement(case, "error", {"message": clean(log_line(why)), "type": kind.value}).text = clean(told)
-    elif result.outcome is not Outcome.PASS:
-        ET.SubElement(case, "system-out").text = clean(f"{result.outcome.value} ({result.enforcement.value})\n{told}")
+    match _ends_as(result):
+        case "skipped":
+            why = result.reason if not result.excused else _excuse(result)
+            ET.SubElement(case, "skipped", {"message": clean(log_line(why))})
+        case "failure":
+            said = log_line(result.findings[0].message) if result.findings else log_line(result.reason)
+            kind = "awaiting" if result.awaiting else "fail"
+            ET.SubElement(case, "failure", {"message": clean(said), "type": kind}).text = clean(told)
+        case "error":
+            why = "; ".join(each.reason for each in result.unknown) or result.reason
+            ended = Outcome.ERROR if result.outcome is Outcome.ERROR else Outcome.UNKNOWN
+            ET.SubElement(case, "error", {"message": clean(log_line(why)), "type": ended.value}).text = clean(told)
+        case "system-out":
+            said = f"{result.outcome.value} ({result.enforcement.value})\n{told}"
+            ET.SubElement(case, "system-out").text = clean(said)
 
 
 def _unread(suite: ET.Element, gap: Gap) -> None:
@@ -82,9 +127,3 @@ def _excuse(result: Result) -> str:
     if result.waiver is None:
         return "every finding was there before, by the baseline"
     return f"waived until {result.waiver.expires}: {result.waiver.reason}"
-
-
-def _count(element: ET.Element) -> None:
-    """The totals that readers expect as attributes."""
-    for name, path in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        element.set(name, str(len(list(element.iter(path)))))

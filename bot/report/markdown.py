@@ -17,7 +17,7 @@ from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from bot.model.results import Enforcement, Member, Outcome, Result, Run, Verdict
+from bot.model.results import Member, Outcome, Result, Run, Verdict
 from bot.policy.packaged import data_file
 from bot.report import sanitize
 from bot.report.grouping import KEPT, Groups, Worst, counted, waived
@@ -96,7 +96,7 @@ def _render(
 ) -> str:
     text = ""
     seen, gaps = overview(run), unfolded_gaps(run)
-    tally = {outcome: sum(seen.outcomes[each, outcome] for each in Enforcement) for outcome in Outcome}
+    tally = {outcome: seen.amount(outcome) for outcome in Outcome}
     coverage, changes = list(coverage_lines(run)), changes_line(run)
     for detail in details:
         if detail is not details[-1] and _at_least(seen.groups, detail) > limit:

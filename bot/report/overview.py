@@ -40,6 +40,10 @@ class Overview:
     groups: Groups
     table: Survey
 
+    def amount(self, outcome: Outcome) -> int:
+        """How many results ended so."""
+        return sum(self.outcomes[enforcement, outcome] for enforcement in Enforcement)
+
 
 _latest: tuple[Run, Overview] | None = None
 

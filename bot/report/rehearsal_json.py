@@ -9,7 +9,7 @@ from bot.model.json_fields import JsonValue, time_of
 from bot.model.rehearsal import Judged, Rehearsal, Rehearsed
 from bot.model.results import PolicySource, Verdict
 from bot.report import rehearsal as told
-from bot.report.json_report import written
+from bot.report.json_pieces import written
 
 SCHEMA = "almguard.rehearsal/v1"
 

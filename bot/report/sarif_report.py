@@ -13,13 +13,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import nsmallest
 from urllib.parse import quote
 
 from bot.model.findings import Finding, Severity
 from bot.model.json_fields import JsonValue
+from bot.model.ordering import gaps_in_order, results_in_order
 from bot.model.results import Combination, Enforcement, Gap, Outcome, Result, Run
 from bot.model.subjects import PullRequest, Release, Repository, Subject
-from bot.report.json_report import written
+from bot.report.json_pieces import Items, Object
+from bot.report.json_pieces import pieces as json_pieces
 from bot.report.sanitize import plain
 from bot.rules import Rule
 from bot.rules.registry import find
@@ -56,45 +59,70 @@ class AzureBuild:
 
 def render(run: Run, build: AzureBuild | None = None) -> str:
     """The log as JSON text."""
-    return written(document(run, build), indent=2) + "\n"
+    return "".join(pieces(run, build))
 
 
-def document(run: Run, build: AzureBuild | None = None) -> dict[str, JsonValue]:
-    """The log as one object, with one run."""
-    alerts = sorted(_alerts(run.results), key=_order)
-    kept = alerts[:MOST_RESULTS]
-    keys = sorted({result.key for result, _ in kept})
-    places = {key: index for index, key in enumerate(keys)}
-    first = {result.key: result for result, _ in reversed(alerts)}
-    notes = [*_unknown(run.results), *(_gap(gap) for gap in run.gaps)]
-    if len(alerts) > len(kept):
-        notes.append(_notification("warning", f"Of {len(alerts)} findings the gravest {len(kept)} are here."))
-    described: dict[str, JsonValue] = {
-        "tool": {
-            "driver": {
-                "name": "almguard",
-                "fullName": f"almguard {run.version}",
-                "semanticVersion": run.version,
-                "informationUri": "https://github.com/almguard/almguard",
-                "rules": [_rule(first[key]) for key in keys],
+def pieces(run: Run, build: AzureBuild | None = None) -> Iterator[str]:
+    """The same, piece by piece; of the results only as many are held as are shown."""
+    alerts = _Alerts(run)
+    described: dict[str, JsonValue | Object | Items] = {
+        "tool": Object(
+            {
+                "driver": Object(
+                    {
+                        "name": "almguard",
+                        "fullName": f"almguard {run.version}",
+                        "semanticVersion": run.version,
+                        "informationUri": "https://github.com/almguard/almguard",
+                        "rules": Items(_rule(alerts.first[key]) for key in alerts.keys),
+                    }
+                )
             }
-        },
+        ),
         "automationDetails": {"id": f"almguard/{run.command}/"} if build is None else _automation(build),
         "originalUriBaseIds": {ROOT: {"description": {"text": "The root of the repository."}}},
         "columnKind": "utf16CodeUnits",
-        "invocations": [
-            {
-                "executionSuccessful": run.complete,
-                "startTimeUtc": _time(run.started_at),
-                "endTimeUtc": _time(run.finished_at),
-                "toolExecutionNotifications": notes,
-            }
-        ],
-        "results": [_result(result, at, places[result.key]) for result, at in kept],
+        "invocations": Items(
+            [
+                Object(
+                    {
+                        "executionSuccessful": run.complete,
+                        "startTimeUtc": _time(run.started_at),
+                        "endTimeUtc": _time(run.finished_at),
+                        "toolExecutionNotifications": Items(_notes(run, alerts)),
+                    }
+                )
+            ]
+        ),
+        "results": Items(_result(result, at, alerts.keys.index(result.key)) for result, at in alerts.kept),
     }
     if (origin := _origin(run)) is not None:
         described["versionControlProvenance"] = [origin]
-    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [described]}
+    yield from json_pieces(Object({"$schema": SCHEMA, "version": "2.1.0", "runs": Items([Object(described)])}))
+    yield "\n"
+
+
+class _Alerts:
+    """The findings of what failed, the gravest first, as many as a reader takes."""
+
+    def __init__(self, run: Run) -> None:
+        self.total = 0
+        self.kept = nsmallest(MOST_RESULTS, self._counted(run), key=_order)
+        self.first = {result.key: result for result, _ in reversed(self.kept)}
+        """The gravest of each entry."""
+        self.keys = sorted(self.first)
+
+    def _counted(self, run: Run) -> Iterator[tuple[Result, int]]:
+        for alert in _alerts(results_in_order(run.results)):
+            self.total += 1
+            yield alert
+
+
+def _notes(run: Run, alerts: _Alerts) -> Iterator[JsonValue]:
+    yield from _unknown(results_in_order(run.results))
+    yield from map(_gap, gaps_in_order(run.gaps))
+    if alerts.total > len(alerts.kept):
+        yield _notification("warning", f"Of {alerts.total} findings the gravest {len(alerts.kept)} are here.")
 
 
 def _automation(build: AzureBuild) -> JsonValue:
@@ -238,10 +266,14 @@ def _notification(level: str, text: str, key: str | None = None) -> JsonValue:
 def _origin(run: Run) -> JsonValue:
     """Where the one repository is, and which commit was judged; None where the run is about several."""
     target = run.gate.target if run.gate is not None else None
-    homes = {home.id: home for subject in run.subjects if (home := _home(subject)) is not None}
-    if len(homes) != 1:
+    home: Repository | None = None
+    for subject in run.subjects:
+        found = _home(subject)
+        if home is not None and found is not None and found.id != home.id:
+            return None
+        home = home or found
+    if home is None:
         return None
-    (home,) = homes.values()
     if not home.url:
         return None
     origin: dict[str, JsonValue] = {"repositoryUri": home.url, "mappedTo": {"uriBaseId": ROOT}}
