@@ -19,6 +19,7 @@ from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Platform
 from bot.platforms.answers import refused_token
+from bot.platforms.github.sizing import Sizing
 from bot.platforms.redaction import redact, register
 from bot.platforms.transport import REPEATABLE, Transport
 
@@ -32,6 +33,9 @@ Json = Any
 API_URL = "https://api.github.com"
 _PUBLIC_VERSION = "2022-11-28"
 _inject = threading.Lock()
+
+ROOM = 250_000
+"""Nodes that a query may ask for. GitHub's limit is 500,000, and what comes near it does not end in its ten seconds."""
 
 _MOST_IN_VAIN = 16
 """After so many queries one after the other that were too much, it is not their size."""
@@ -120,6 +124,10 @@ class GitHubClient:
         self._asked_who = False
         self.workflow_of = ""
         """The repository whose workflow this run is, if it is one's."""
+        self.room = Sizing(ROOM, least=1_000)
+        """How many nodes a query may ask for."""
+        self.page = Sizing(100)
+        """How many repositories a page of a listing may have."""
         register(self._token)
 
     @cached_property
@@ -405,10 +413,9 @@ def _graph(answer: object) -> Graph:
             "GitHub's GraphQL answer is not an object. Check GITHUB_GRAPHQL_URL.", UnknownKind.TRANSIENT
         )
     errors = tuple(_error(error) for error in answer.get("errors") or [])
-    if any(error.kind in ("MAX_NODE_LIMIT_EXCEEDED", "RESOURCE_LIMITS_EXCEEDED") for error in errors) or any(
-        "timeout" in error.message.lower() and not error.path for error in errors
-    ):
-        raise TooMuch(errors[0].message)
+    too_much = next((error for error in errors if _is_of_size(error)), None)
+    if too_much is not None:
+        raise TooMuch(too_much.message)
     data = answer.get("data")
     if not isinstance(data, dict):
         if not errors:
@@ -419,6 +426,14 @@ def _graph(answer: object) -> Graph:
             raise PlatformError(f"GitHub did not answer a GraphQL query: {unpathed.message}", kind)
         data = {}
     return Graph(data, errors)
+
+
+def _is_of_size(error: GraphError) -> bool:
+    """Whether less would have been answered. What ends after ten seconds is told by words alone."""
+    if error.kind in ("MAX_NODE_LIMIT_EXCEEDED", "RESOURCE_LIMITS_EXCEEDED"):
+        return True
+    words = error.message.lower()
+    return not error.path and ("timeout" in words or "timed out" in words or words.startswith("something went wrong"))
 
 
 def _error(error: Json) -> GraphError:

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar, cast
 
 from bot.engine.reach import reach
 from bot.model.facts.change import Opinion
 from bot.model.people import Permission, Person
 from bot.model.subjects import Repository, Subject
-from bot.platforms.github.client import Json
+from bot.platforms.github.client import Json, Refused
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,10 @@ class Memory:
     permissions: dict[tuple[str, str], Future[Permission | None]] = field(default_factory=dict)
     """Who may do what, by repository and login: the same people review many pull requests."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    asked_of: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By what and owner: about how many repositories that was asked in the run, where a list would tell it of all."""
+    lists: dict[tuple[str, str], Future[Any]] = field(default_factory=dict)
+    """Lists of owners that were read, by what and owner."""
     unprotected_is_hidden: set[str] = field(default_factory=set)
     """Owners of whose repositories this token was refused to read classic protection."""
 
@@ -92,6 +99,21 @@ class Memory:
                 self.voices.pop(number, None)
             for key in [key for key in self.permissions if key[0] in homes]:
                 del self.permissions[key]
+
+    def once(self, key: tuple[str, str], read: Callable[[], T]) -> T:
+        """The list, read once in a run. One that failed for the moment is read again when it is next asked for."""
+        with self.lock:
+            first = key not in self.lists
+            future = self.lists.setdefault(key, Future())
+        if first:
+            try:
+                future.set_result(read())
+            except BaseException as wrong:
+                if not isinstance(wrong, Refused):
+                    with self.lock:
+                        del self.lists[key]
+                future.set_exception(wrong)
+        return cast(T, future.result())
 
     def permission(self, repository: str, login: str, look: Callable[[], Permission | None]) -> Permission | None:
         """What ``look`` finds (or fails with), had once for each person in a repository."""

@@ -65,6 +65,7 @@ from bot.platforms.github.query import Found, Piece, ask, batches, text
 from bot.platforms.github.reading import Connected, Context, Reading, Task, WorkItemReader, answer, denied
 from bot.platforms.github.readings import CONTENTS, READINGS
 from bot.platforms.github.resolving import Resolver
+from bot.platforms.github.whereabouts import elsewhere
 from bot.platforms.jira.issues import IssueReader
 from bot.platforms.transport import Transport
 from bot.policy.references import Fetched, Reference
@@ -269,7 +270,7 @@ class GitHubProvider:
         return request.type is Pipelines and not self.memory.pull_requests
 
     def _queries(self, context: Context, asked: Sequence[tuple[FactRequest, Subject, Reading]]) -> Iterator[Task]:
-        for positions in batches([reading.piece for _, _, reading in asked]):
+        for positions in batches([reading.piece for _, _, reading in asked], self.client.room.now):
             yield self._query(context, [asked[position] for position in positions])
 
     def _query(self, context: Context, asked: Sequence[tuple[FactRequest, Subject, Reading]]) -> Task:
@@ -292,7 +293,8 @@ class GitHubProvider:
     def _parsed(
         self, request: FactRequest, subject: Subject, reading: Reading, found: Found
     ) -> list[tuple[FactRequest, Subject, Answer]]:
-        return [(request, subject, answer(reading, found, self._now))]
+        moved = elsewhere(subject, found.home, found.errors)
+        return [(request, subject, moved or answer(reading, found, self._now))]
 
     def configuration(self, subject: Subject, paths: Sequence[str]) -> ConfigurationFile | None:
         """The first of these paths that exists: on the base of a pull request, else on the default branch."""

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import NotSupported, Unavailable, UnknownKind
-from bot.platforms.github.client import GitHubClient, GraphError, Json, TooMuch
-
-ROOM = 250_000
-"""Nodes that a batch may ask for. GitHub's limit is 500,000, and what comes near it does not end in its ten seconds."""
+from bot.platforms.github.client import ROOM, GitHubClient, GraphError, Json, TooMuch
+from bot.platforms.github.whereabouts import ASKED
 
 ROOTS = 40
 """Repositories in one query."""
+
+_HOME = "repository("
 
 BUDGET = "rateLimit { cost remaining resetAt nodeCount }"
 
@@ -118,6 +118,8 @@ class Found:
     """Null where the place itself is not there, or not for this token."""
     errors: tuple[GraphError, ...] = ()
     failure: PlatformError | None = None
+    home: Json = None
+    """The repository that it is in, as far as it must be told from others."""
 
     def all(self, connection: Connection) -> list[Json]:
         """Every item of a connection: the pages that are lacking are fetched now. Raises ``Unanswerable``."""
@@ -159,8 +161,8 @@ class Found:
         return _descend(self.node, connection.keys) is not None
 
 
-def batches(pieces: Sequence[Piece]) -> list[list[int]]:
-    """Which pieces go into one query, by their positions. Pieces of one root stay together."""
+def batches(pieces: Sequence[Piece], room: int = ROOM) -> list[list[int]]:
+    """Which pieces go into one query of so many nodes, by their positions. Pieces of one root stay together."""
     roots: dict[str, list[int]] = {}
     for position, piece in enumerate(pieces):
         roots.setdefault(piece.path[0], []).append(position)
@@ -168,7 +170,7 @@ def batches(pieces: Sequence[Piece]) -> list[list[int]]:
     nodes = count = 0
     for positions in roots.values():
         weight = sum(pieces[position].nodes for position in positions)
-        if not made or nodes + weight > ROOM or count >= ROOTS:
+        if not made or nodes + weight > room or count >= ROOTS:
             made.append([])
             nodes = count = 0
         made[-1].extend(positions)
@@ -177,32 +179,56 @@ def batches(pieces: Sequence[Piece]) -> list[list[int]]:
     return made
 
 
-def ask(client: GitHubClient, pieces: Sequence[Piece]) -> list[Found]:
-    """One query for all pieces, or several, where GitHub finds one too large. Never raises for what GitHub does."""
+def ask(client: GitHubClient, pieces: Sequence[Piece], *, again: bool = True) -> list[Found]:
+    """One query for all pieces, or several, where GitHub finds one too large. Never raises for what GitHub does.
+
+    Where a query of many failed for good it is sent ``again`` in two: what broke it need not concern all that it asks for.
+    """
     try:
         return _answered(client, pieces)
     except PlatformError as failure:
+        if again and failure.kind is UnknownKind.TRANSIENT and len(pieces) > 1:
+            return [found for half in _halves(pieces) for found in ask(client, half, again=False)]
         return [Found(client, piece, None, failure=failure) for piece in pieces]
 
 
 def _answered(client: GitHubClient, pieces: Sequence[Piece]) -> list[Found]:
-    divisible = len(pieces) > 1
+    size = sum(piece.nodes for piece in pieces)
+    if len(pieces) > 1 and size > client.room.now:
+        return [found for half in _halves(pieces) for found in ask(client, half)]
     tree = _Place()
     places = [tree.put(piece) for piece in pieces]
+    query = f"query {{ {tree.render()} {BUDGET} }}"
     try:
-        graph = client.graphql(f"query {{ {tree.render()} {BUDGET} }}", divisible=divisible)
+        graph = client.graphql(query, divisible=len(pieces) > 1 and client.room.doubtful(size))
     except TooMuch as much:
-        if not divisible:
-            failure = PlatformError(
-                f"GitHub could not answer in one query: {much}. Run again later.", UnknownKind.TRANSIENT
-            )
-            return [Found(client, piece, None, failure=failure) for piece in pieces]
-        middle = len(pieces) // 2
-        return [*ask(client, pieces[:middle]), *ask(client, pieces[middle:])]
+        if len(pieces) > 1:
+            halves = _halves(pieces)
+            client.room.too_much(max(sum(piece.nodes for piece in half) for half in halves))
+            return [found for half in halves for found in ask(client, half)]
+        words = f"GitHub could not answer in one query: {much}. Run again later."
+        raise PlatformError(words, UnknownKind.TRANSIENT) from much
+    client.room.answered(size)
     return [
-        Found(client, piece, _descend(graph.data, aliases), _errors_of(graph.errors, aliases, piece))
+        Found(
+            client,
+            piece,
+            _descend(graph.data, aliases),
+            _errors_of(graph.errors, aliases, piece),
+            home=_descend(graph.data, aliases[:1]),
+        )
         for piece, aliases in zip(pieces, places, strict=True)
     ]
+
+
+def _halves(pieces: Sequence[Piece]) -> tuple[Sequence[Piece], Sequence[Piece]]:
+    """Both ask for about as much."""
+    room = sum(piece.nodes for piece in pieces) / 2
+    middle = 0
+    while middle < len(pieces) - 1 and (not middle or room > 0):
+        room -= pieces[middle].nodes
+        middle += 1
+    return pieces[:middle], pieces[middle:]
 
 
 @dataclass(slots=True)
@@ -227,7 +253,7 @@ class _Place:
 
     def render(self) -> str:
         inner = [
-            f"{f'{alias}: ' if alias else ''}{step} {{ {place.render()} }}"
+            f"{f'{alias}: ' if alias else ''}{step} {{ {f'{ASKED} ' if step.startswith(_HOME) else ''}{place.render()} }}"
             for step, (alias, place) in self.inside.items()
         ]
         return " ".join([*self.selections, *inner])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from bot.engine.ports import Known, PlatformError
 from bot.model.facts import Answer, Fact, FactRequest, Loaded, Unavailable, UnknownKind
@@ -16,6 +17,8 @@ from bot.platforms.jira.issues import IssueReader
 
 WorkItemReader = Callable[[str, Sequence[int]], Mapping[int, WorkItem | Unavailable | None]]
 """Reads Azure Boards' work items of a project target (``ado:acme/Payments``) by their numbers. None: there is no such item."""
+
+T = TypeVar("T")
 
 _UNTYPED_REFUSALS = ("resource not accessible", "must have admin", "must have push access", "does not have permission")
 
@@ -96,7 +99,7 @@ def _parsed(reading: Reading, found: Found) -> Fact:
     return reading.parse(found)
 
 
-def guarded(read: Callable[[], Answer], needs: str, url: str = "") -> Answer:
+def guarded(read: Callable[[], T], needs: str, url: str = "") -> T | Answer:
     """What reading gives; whatever the platform does instead becomes ``Unavailable``."""
     try:
         return read()

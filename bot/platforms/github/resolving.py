@@ -25,7 +25,7 @@ from bot.model.subjects import (
     Subject,
     WorkItem,
 )
-from bot.platforms.github import moving, tags
+from bot.platforms.github import moving, owners, tags
 from bot.platforms.github.client import GitHubClient, Graph, GraphError, Json, Refused, TooMuch
 from bot.platforms.github.files import BLOB
 from bot.platforms.github.links import work_item
@@ -55,6 +55,7 @@ from bot.platforms.github.subjects import (
     pull_request,
     repository,
 )
+from bot.platforms.github.whereabouts import gone
 
 CONFIGURATION = (".github/almguard.yml", "almguard.yml")
 """Where a configuration is looked for first: both are read along with a pull request."""
@@ -66,6 +67,9 @@ _HEADED = "number state headRefOid repository { nameWithOwner }"
 """Of a pull request that a commit is in: whether the commit is its head."""
 
 
+_ATTEMPTS = 3
+"""How often a page of a listing is asked for once more, each time for half as much."""
+
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -75,7 +79,6 @@ class Resolver:
     def __init__(self, client: GitHubClient, memory: Memory) -> None:
         self._client = client
         self._memory = memory
-        self._branches: dict[str, str] = {}
         self._guarded: dict[str, bool] = {}
         self._listing = False
 
@@ -96,16 +99,15 @@ class Resolver:
         home = repository(self._client.host, node)
         if not hides_branch(node):
             return home
-        if home.name not in self._branches:
-            self._branches.update(self._default_branches(home))
-        return replace(home, default_branch=self._branches[home.name])
+        known = self._listed_repository(home) if self._listing else None
+        if known is None:
+            known = owners.listed(self._client.rest("GET", f"/repos/{home.name}"))
+        return replace(home, default_branch=known.default_branch)
 
-    def _default_branches(self, home: Repository) -> Iterator[tuple[str, str]]:
-        one = self._client.rest("GET", f"/repos/{home.name}")
-        yield home.name, str(one["default_branch"])
+    def _listed_repository(self, home: Repository) -> owners.Listed | None:
         with suppress(Refused):  # a user account has no such list, and a token may not be shown it
-            for each in self._client.pages(f"/orgs/{home.organization.name}/repos") if self._listing else ():
-                yield str(each["full_name"]), str(each["default_branch"])
+            return owners.repositories(self._client, self._memory, home.organization.name).get(home.name.lower())
+        return None
 
     def _ask(self, target: Target, selection: str) -> Graph:
         try:
@@ -367,13 +369,17 @@ class Resolver:
                 return
             if graph.data.get("it"):
                 yield from self._of_repository(graph.data["it"], kinds)
+            elif not graph.errors:
+                yield Gap(root.id, root.name, "listing", UnknownKind.SCOPE, gone(root).reason)
             yield from _gaps(root, graph)
         elif type(root) in kinds:
             yield root
 
     def _of_owner(self, root: Organization, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
-        size, after = (100 if not kinds & {Release, PullRequest} else 20), None
+        """Page by page. A page that fails is asked for again, smaller; what was listed before a final failure stays."""
+        most, after, failed = (100 if not kinds & {Release, PullRequest} else 20), None, 0
         while True:
+            size = min(most, self._client.page.now)
             place = f", after: {text(after)}" if after else ""
             query = (
                 f"query {{ owner: repositoryOwner(login: {text(root.name)}) {{ "
@@ -381,16 +387,19 @@ class Resolver:
                 f"{{ totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {listed_fields(kinds)} }} }} }} {BUDGET} }}"
             )
             try:
-                graph = self._client.graphql(query, divisible=size > 1)
-            except TooMuch as much:
-                if size == 1:
-                    yield _gap(root, much)
+                graph = self._client.graphql(query, divisible=size > 1 and self._client.page.doubtful(size))
+            except (TooMuch, PlatformError) as wrong:
+                failed += 1
+                if isinstance(wrong, PlatformError) and (wrong.kind is not UnknownKind.TRANSIENT or failed > _ATTEMPTS):
+                    yield _gap(root, wrong)
                     return
-                size = max(1, size // 2)
+                if isinstance(wrong, TooMuch) and size == 1 and failed > _ATTEMPTS:
+                    yield _gap(root, wrong)
+                    return
+                self._client.page.too_much(size // 2)
                 continue
-            except PlatformError as wrong:
-                yield _gap(root, wrong)
-                return
+            failed = 0
+            self._client.page.answered(size)
             page = (graph.data.get("owner") or {}).get("repositories")
             yield from _gaps(root, graph)
             if page is None:
@@ -403,11 +412,36 @@ class Resolver:
             for node in page["nodes"] or []:
                 if node:
                     yield from self._of_repository(node, kinds)
+            hidden = sum(node is None for node in page["nodes"] or [])
+            if hidden and not graph.errors:
+                words = (
+                    f"GitHub counts {hidden} more of its repositories and does not show them to this token. Run again."
+                )
+                yield Gap(root.id, root.name, "repositories", UnknownKind.TRANSIENT, words)
             if not page["pageInfo"]["hasNextPage"]:
                 return
-            after = page["pageInfo"]["endCursor"]
+            following = page["pageInfo"]["endCursor"]
+            if following in (None, after):
+                words = "a page of its repositories was named as its own successor, so not all were listed. Run again."
+                yield Gap(root.id, root.name, "repositories", UnknownKind.TRUNCATED, words)
+                return
+            after = following
 
     def _of_repository(self, node: Json, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
+        """What a listed repository holds. One that is not as GitHub describes them is a gap, and ends no listing."""
+        try:
+            yield from self._listed(node, kinds)
+        except PlatformError as wrong:
+            yield self._broken(node, wrong.kind or UnknownKind.SCOPE, str(wrong))
+        except (KeyError, TypeError, ValueError, AttributeError, Refused) as wrong:
+            words = f"GitHub's answer about it has an unexpected form ({type(wrong).__name__}: {wrong})"
+            yield self._broken(node, UnknownKind.UNREADABLE, words)
+
+    def _broken(self, node: Json, kind: UnknownKind, words: str) -> Gap:
+        name = str(node.get("nameWithOwner"))
+        return Gap(f"{self._client.host}/repository/{node.get('databaseId')}", name, "listing", kind, words)
+
+    def _listed(self, node: Json, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
         home = self._made(node)
         if Repository in kinds:
             yield home
