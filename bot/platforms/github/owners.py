@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bot.model.subjects import Repository
 from bot.platforms.github.client import GitHubClient, Json, Refused
 from bot.platforms.github.memory import Memory
 
@@ -43,22 +44,22 @@ Values = tuple[tuple[str, str], ...]
 
 
 def repositories(client: GitHubClient, memory: Memory, owner: str) -> dict[str, Listed]:
-    """Every repository of an organisation, by ``owner/name`` in lower case. Raises ``Refused`` and ``PlatformError``."""
+    """Every repository of an organisation, by its number, for a name may be another's by now."""
     shared: dict[Listed, Listed] = {}
 
     def read() -> dict[str, Listed]:
-        return {_name(one["full_name"]): _shared(shared, listed(one)) for one in client.pages(f"/orgs/{owner}/repos")}
+        return {str(one["id"]): _shared(shared, listed(one)) for one in client.pages(f"/orgs/{owner}/repos")}
 
     return memory.once(("repositories", owner.lower()), read)
 
 
 def properties(client: GitHubClient, memory: Memory, owner: str) -> dict[str, Values]:
-    """The custom properties of every repository of an organisation. Raises ``Refused`` and ``PlatformError``."""
+    """The custom properties of every repository of an organisation, by its number. Raises ``Refused`` and ``PlatformError``."""
     shared: dict[Values, Values] = {}
 
     def read() -> dict[str, Values]:
         rows = client.pages(f"/orgs/{owner}/properties/values")
-        return {_name(one["repository_full_name"]): _shared(shared, values(one["properties"])) for one in rows}
+        return {str(one["repository_id"]): _shared(shared, values(one["properties"])) for one in rows}
 
     return memory.once(("properties", owner.lower()), read)
 
@@ -110,8 +111,9 @@ def values(nodes: Json) -> Values:
     )
 
 
-def _name(full: object) -> str:
-    return str(full).lower()
+def number(subject: Repository) -> str:
+    """A repository's number, as the lists have it."""
+    return subject.id.rpartition("/")[2]
 
 
 def _shared(known: dict[T, T], one: T) -> T:

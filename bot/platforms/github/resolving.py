@@ -106,7 +106,7 @@ class Resolver:
 
     def _listed_repository(self, home: Repository) -> owners.Listed | None:
         with suppress(Refused):  # a user account has no such list, and a token may not be shown it
-            return owners.repositories(self._client, self._memory, home.organization.name).get(home.name.lower())
+            return owners.repositories(self._client, self._memory, home.organization.name).get(owners.number(home))
         return None
 
     def _ask(self, target: Target, selection: str) -> Graph:

@@ -65,7 +65,7 @@ def _of_owner(
         found = guarded(lambda: owners.of_owner(lambda: setting.listed(context, owner)), setting.needs)
         if not isinstance(found, Mapping):
             return [(request, one, found) for one in repositories]
-        return [(request, one, _answer(context, one, setting, found.get(one.name.lower()))) for one in repositories]
+        return [(request, one, _answer(context, one, setting, found.get(owners.number(one)))) for one in repositories]
 
     return task
 
