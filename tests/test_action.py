@@ -134,6 +134,7 @@ for argument in "$@"; do
   case $argument in json:*) [ "$CODE" -ge 6 ] || [ "$CODE" = 2 ] || echo '{}' > "${argument#json:}" ;; esac
 done
 [ -z "$POSTS" ] || echo "acme/payments#12" >> "$ALMGUARD_POSTED_FILE"
+[ -z "$REFUSED" ] || : > "$ALMGUARD_POSTED_FILE"
 exit "$CODE"
 """
 
@@ -206,6 +207,15 @@ def test_without_a_report_no_exit_code_is_a_verdict(tmp_path: Path, mode: str, c
     returned, outputs, _, said = gate(tmp_path, code, IN_FAIL_STEP=mode, NO_REPORT="1", POSTS="1")
     assert (returned, outputs) == (2, {"verdict": "error", "exit-code": str(code)})
     assert "::error title=almguard::Nothing was judged" in said
+
+
+@pytest.mark.parametrize("mode", ["auto", "always", "never"])
+@pytest.mark.parametrize("code", [1, 3])
+def test_a_verdict_that_could_not_be_posted_is_an_error_with_a_report(tmp_path: Path, mode: str, code: int) -> None:
+    returned, outputs, _, said = gate(tmp_path, code, IN_FAIL_STEP=mode, REFUSED="1")
+    assert (returned, outputs["verdict"], outputs["exit-code"]) == (2, "error", str(code))
+    assert outputs["report"] == str(tmp_path / "almguard-report.json")
+    assert "::error title=almguard::Not everything was judged" in said
 
 
 @pytest.mark.parametrize("mode", ["auto", "always", "never"])

@@ -70,10 +70,15 @@ case $code in
   5) verdict=waiting ;;
   *) verdict=error ;;
 esac
+wrong="Nothing was judged, or the verdict could not be posted"
 if [ ! -f "$report" ]; then
   # Without a report nothing was judged: the event leaves nothing to judge (a closed pull request), or something went wrong
   # (the platform cannot be reached, it takes no verdict from this token).
   if [ "$code" -eq 0 ]; then verdict=skipped; else verdict=error; fi
+elif [ -e "$ALMGUARD_POSTED_FILE" ] && [ ! -s "$ALMGUARD_POSTED_FILE" ]; then
+  # An empty file: the report holds what was judged, but not everything was, or it could not be told.
+  wrong="Not everything was judged, or a verdict could not be posted"
+  verdict=error
 fi
 {
   echo "verdict=$verdict"
@@ -86,7 +91,7 @@ fi
 case $verdict in
   skipped) exit 0 ;;
   error)
-    echo "::error title=almguard::Nothing was judged, or the verdict could not be posted: the reason is in the log above."
+    echo "::error title=almguard::$wrong: the reason is in the log above."
     exit 2
     ;;
 esac

@@ -350,7 +350,8 @@ class Judging:
         if incomplete and verdict in (Verdict.PASSED, Verdict.EMPTY, Verdict.WAITING):
             verdict = Verdict.INCONCLUSIVE
         if exit_zero and verdict in (Verdict.BLOCKED, Verdict.WAITING):
-            return 0
+            # Who is told the verdict otherwise forgives the exit code, and must not where it could not be told.
+            return EXIT_CODES[Verdict.INCONCLUSIVE] if self.failures else 0
         return EXIT_CODES[verdict]
 
     def _own(self, provider: Provider, subject: Subject) -> Configuration | None:

@@ -15,7 +15,7 @@ from bot.engine.posted import Posted
 from bot.engine.reach import reach
 from bot.engine.verdict import to_post
 from bot.model.results import Verdict
-from bot.model.subjects import Branch, Organization, Platform, PullRequest, Repository
+from bot.model.subjects import Branch, Organization, Platform, PullRequest, Release, Repository
 
 if TYPE_CHECKING:
     from bot.cli.ci import CiEvent
@@ -40,9 +40,9 @@ def post_verdicts(
     Where several pull requests share a commit and the name of the check (a branch with two targets, a merge group), each
     is posted the worst of their verdicts: whichever the platform takes as the newest says the same.
 
-    ``moved_only`` leaves alone where what stands says the same for the same reasons; and one that cannot be told is noted in
-    ``judging.failures``, and ends none of the others. ``last`` says that this run judges none of them again: the
-    verdict is posted whatever stands (``bot.engine.racing``).
+    One that cannot be told is noted in ``judging.failures``, and ends none of the others: the report holds the verdict all the
+    same. ``moved_only`` leaves alone where what stands says the same for the same reasons. ``last`` says that this run judges
+    none of them again: the verdict is posted whatever stands (``bot.engine.racing``).
     """
     from bot.report.grouping import counted
 
@@ -63,9 +63,7 @@ def post_verdicts(
             for action in _post(opened, judging, run, check, event, alone=moved_only, last=last):
                 yield f"{about}{action}"
         except click.ClickException as failure:
-            if not moved_only:
-                raise
-            judging.failures.append((check.subject.name, failure))
+            untold(judging, check.subject, failure)
     if moved_only:
         stand = sum(check.rests_on.says_as(standing.get(check.subject.id)) for check in checks)
         moved, judged_ones = len(checks) - stand, counted(len(checks), "open pull request")
@@ -212,6 +210,12 @@ def about(judging: Judging, run: Run, gates: Sequence[Gate], decisive: Gate) -> 
     )
 
 
+def untold(judging: Judging, subject: PullRequest | Release, failure: click.ClickException) -> None:
+    """Note that a verdict could not be posted: whoever reads the report learns that it stands nowhere else."""
+    judging.failures.append((subject.name, failure))
+    judging.notices.append(f"The verdict on {subject.name} could not be posted: it stands in this report alone.")
+
+
 def remember_posting(name: str) -> None:
     """Tell who asked for it (the action's script) that a verdict stands: without one, its step must not succeed."""
     import os
@@ -222,7 +226,9 @@ def remember_posting(name: str) -> None:
 
 
 def forget_postings() -> None:
-    """Not all could be judged, or told: whoever asked for it must see the exit code, though other verdicts stand."""
+    """Not all could be judged, or told: whoever asked for it must see that, though other verdicts stand. A file that is empty
+    says so; one that is not there only says that there was nobody to tell.
+    """
     import os
 
     if path := os.environ.get("ALMGUARD_POSTED_FILE"):

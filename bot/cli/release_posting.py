@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.failures import from_platform, harmless, redacted
-from bot.cli.posting import about, remember_posting
+from bot.cli.posting import about, remember_posting, untold
 from bot.engine.ports import DeploymentAnswer, PlatformError, ReleasePublication
 from bot.model.results import Verdict
 from bot.model.subjects import Release
@@ -66,8 +66,11 @@ def post_releases(
         if event is not None and event.review is not None:
             from bot.report.deployment import comment
 
-            yield from _answered(opened, event.review, gate.verdict, redacted(comment(one, event.run_url)))
-            remember_posting(gate.target.name)
+            try:
+                yield from _answered(opened, event.review, gate.verdict, redacted(comment(one, event.run_url)))
+                remember_posting(gate.target.name)
+            except _NoAnswer as failure:
+                untold(judging, gate.target, failure)
             continue
         from bot.report import markdown
 

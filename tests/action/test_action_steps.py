@@ -78,9 +78,14 @@ def test_a_token_that_may_not_post_is_an_error_that_says_what_it_needs(machine: 
     ran = machine.on_pull_request(13, token="token-of-a-fork", fail_step="never")
     assert (ran.code, ran.outputs["verdict"]) == (2, "error"), ran.log
     assert "checks: write" in ran.log
+    assert "permissions: {checks: write" in ran.log
     assert ran.commands("error") == [
-        "Nothing was judged, or the verdict could not be posted: the reason is in the log above."
+        "Not everything was judged, or a verdict could not be posted: the reason is in the log above."
     ]
+    assert "could not be posted: it stands in this report alone" in ran.summary.replace("\\", "")
+    report = json.loads(Path(ran.outputs["report"]).read_text(encoding="utf-8"))
+    assert report["gate"]["verdict"] == "waiting"
+    assert json.loads(ran.outputs["summary"])["verdict"] == "waiting"
 
 
 def test_a_merge_group(machine: Machine) -> None:

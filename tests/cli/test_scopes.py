@@ -232,9 +232,22 @@ def test_a_personal_token_posts_a_commit_status_and_says_so(scoped: World) -> No
 
 def test_a_token_that_may_only_read_is_told_what_posting_needs(scoped: World, tmp_path: Path) -> None:
     path = scoped.write("policy.yml", policy("approvals"))
-    ended = scoped.call("gate", TARGETS["github"][GATE], "--config", path, environ=using("workflow"))
-    assert ended.code == 3, ended.out + ended.err
-    assert "checks: write" in ended.err
-    ended = scoped.call("gate", TARGETS["azure-devops"][GATE], "--config", path, environ=using("no-vso.work"))
-    assert ended.code == 3, ended.out + ended.err
-    assert "vso.code_status" in ended.err
+    told = {"ALMGUARD_POSTED_FILE": str(tmp_path / "posted")}
+    for target, who, needed in (
+        (TARGETS["github"][GATE], "workflow", "checks: write"),
+        (TARGETS["azure-devops"][GATE], "no-vso.work", "vso.code_status"),
+    ):
+        ended = scoped.call("gate", target, "--config", path, "--format", "json", environ={**using(who), **told})
+        assert ended.code == 3, ended.out + ended.err
+        assert needed in ended.err
+        report = ended.json()
+        assert report["gate"]["verdict"] == "passed"
+        assert any("it stands in this report alone" in notice for notice in report["notices"]), report["notices"]
+        assert (tmp_path / "posted").read_text(encoding="utf-8") == "", "the action's step ends as an error"
+
+
+def test_exit_zero_hides_no_verdict_that_could_not_be_posted(scoped: World) -> None:
+    path = scoped.write("policy.yml", policy("approvals", "block, with: {minimum: 9}"))
+    arguments = ("gate", TARGETS["github"][GATE], "--config", path, "--exit-zero")
+    assert scoped.call(*arguments, "--dry-run", environ=using("workflow")).code == 0
+    assert scoped.call(*arguments, environ=using("workflow")).code == 3

@@ -329,7 +329,9 @@ class GitHubPublisher:
             raise PlatformError(
                 f"The verdict on {subject.name} could not be posted. As a check run: {why.message}. As a commit status: "
                 f"{refused.message}. The token needs checks: write, or commit statuses: write. The token of a workflow that a "
-                "fork's pull request starts can have neither: read the verdict in the job's summary there.",
+                "fork's pull request starts can have neither: read the verdict in the job's summary there. One that Dependabot "
+                "starts, or whose repository gives its workflows a token that may only read, is given what it says under "
+                "permissions: {checks: write, statuses: write, pull-requests: write}.",
                 UnknownKind.SCOPE,
             ) from refused
         return Published((f"posted the commit status {publication.context!r} on {subject.head_sha[:12]}",))
