@@ -7,6 +7,7 @@
 | ``GET, PUT, DELETE /_sandbox/latency`` | ``{"seconds": 0.1}`` for every answer |
 | ``GET /_sandbox/state`` | what was posted; ``?repository=owner/name`` for one, ``?all=1`` with the scenario's |
 | ``POST /_sandbox/events`` | events.Event, or a list: the world moves on |
+| ``POST /_sandbox/change`` | changes.Change: a share of an organisation's repositories changes |
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.sandbox.changes import Change, Fate, change
 from bot.sandbox.events import Event, happen
 from bot.sandbox.faults import Fault, Latency
 from bot.sandbox.history import ReferenceMissing
@@ -57,11 +59,15 @@ class Control:
             case "GET", "/_sandbox/faults":
                 return Response(200, [fault.model_dump() for fault in list(application.faults.waiting)])
             case "POST", "/_sandbox/faults":
-                for fault in _listed(request.json()):
-                    application.faults.add(Fault.model_validate(fault))
+                for each in [Fault.model_validate(each) for each in _listed(request.json())]:
+                    if each.rate is not None and each.kind in ("moved", "deleted"):
+                        application.world.fates.append(Fate(each.kind, each.rate, each.seed))
+                    else:
+                        application.faults.add(each)
                 return Response(201, [fault.model_dump() for fault in list(application.faults.waiting)])
             case "DELETE", "/_sandbox/faults":
                 application.faults.clear()
+                application.world.fates.clear()
                 return Response(204)
             case "GET", "/_sandbox/latency":
                 return Response(200, {"seconds": application.faults.latency})
@@ -76,6 +82,8 @@ class Control:
             case "POST", "/_sandbox/events":
                 events = EVENTS.validate_python(_listed(request.json()))
                 return Response(200, [happen(application.world, event) for event in events])
+            case "POST", "/_sandbox/change":
+                return Response(200, change(application.world, Change.model_validate(request.json() or {})))
         return Response(404, {"message": f"The sandbox has no {request.method} {request.path}."})
 
     def _state(self, request: Request) -> Response:

@@ -230,6 +230,10 @@ class History:
                 files.pop(path, None)
         return files
 
+    def commit(self, commit: CommitPart) -> None:
+        """One more commit on the default branch."""
+        self._commit(f"refs/heads/{self.part.default_branch}", commit)
+
     def _commit(self, ref: str, commit: CommitPart) -> None:
         """One more commit on a branch; a new branch begins at the default branch's tip."""
         parent = self.git.refs.get(ref) or self.git.refs[f"refs/heads/{self.part.default_branch}"]

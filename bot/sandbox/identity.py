@@ -53,6 +53,8 @@ class Token:
     github: Literal["all"] | Mapping[str, Access]
     azure: Literal["all"] | frozenset[str]
     expired: bool
+    installation: str = ""
+    """The organisation whose installation of the App it was given for; empty: it is one of the scenario's own."""
 
     @property
     def poster(self) -> str:

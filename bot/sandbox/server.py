@@ -19,7 +19,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from bot.sandbox.faults import Faults, Ledger, answer
+from bot.sandbox.faults import Faults, Ledger, answer, spoil
 from bot.sandbox.github.meters import Meters
 from bot.sandbox.loading import ScenarioError, load_scenario
 from bot.sandbox.scenario import Scenario
@@ -38,6 +38,8 @@ REST = "/api/v3"
 GRAPHQL = "/api/graphql"
 JIRA = "/jira"
 LONGEST_LINE = 65_536
+PIECES = 4
+"""In how many a slow body comes."""
 
 
 class Application:
@@ -157,7 +159,7 @@ class _Connection(socketserver.StreamRequestHandler):
             self._send(_guarded(application, request), alive=alive)
             return alive
         host = application.host(request.path)
-        fault = application.faults.take(request)
+        fault = application.faults.take(request, host)
         pause = application.faults.latency + (fault.seconds if fault and fault.kind == "slow" else 0)
         if pause:
             time.sleep(pause)
@@ -168,13 +170,18 @@ class _Connection(socketserver.StreamRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
             return False
+        if fault and fault.kind == "token_expires" and not application.world.expire(request.secret):
+            fault = None  # only what can be renewed expires
         response = (answer(fault, host) if fault else None) or _guarded(application, request)
+        if fault:
+            spoil(fault, request, response)
         body = response.encoded()
         self._record(request, host, response.status, len(body), fault)
         if fault and fault.kind == "cut":
             self._send(response, alive=False, body=body, cut=True)
             return False
-        self._send(response, alive=alive, body=body, head_only=request.method == "HEAD")
+        pause = fault.seconds if fault and fault.kind == "slow_body" else 0.0
+        self._send(response, alive=alive, body=body, head_only=request.method == "HEAD", pause=pause)
         return alive
 
     def _record(self, request: Request, host: Host, status: int, size: int, fault: Fault | None) -> None:
@@ -189,6 +196,7 @@ class _Connection(socketserver.StreamRequestHandler):
         body: bytes | None = None,
         cut: bool = False,
         head_only: bool = False,
+        pause: float = 0.0,
     ) -> None:
         if body is None:
             body = response.encoded()
@@ -205,7 +213,15 @@ class _Connection(socketserver.StreamRequestHandler):
             body = body[: len(body) // 2]
         if head_only or response.status in (204, 304):
             body = b""
-        self.connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + body)
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        if not pause:
+            self.connection.sendall(head + body)
+            return
+        self.connection.sendall(head)
+        size = max(1, -(-len(body) // PIECES))
+        for start in range(0, len(body), size):
+            time.sleep(pause / PIECES)
+            self.connection.sendall(body[start : start + size])
 
 
 def _guarded(application: Application, request: Request) -> Response:

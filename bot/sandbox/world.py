@@ -22,6 +22,7 @@ from bot.sandbox.scenario import OrganizationPart, ProjectPart, Scenario
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from bot.sandbox.changes import Fate
     from bot.sandbox.git_objects import GitRepository
     from bot.sandbox.posted import AdoStatus, CheckRun, DeploymentReview, IssueComment, Status
     from bot.sandbox.pull_requests import PullRequest
@@ -329,6 +330,8 @@ class World:
         self._by_id: dict[str, Repository] = {}
         self._by_owner: dict[str, list[Repository]] = {}
         self._former: dict[str, Repository] = {}
+        self.fates: list[Fate] = []
+        """What is to become of repositories that somebody asks for."""
         self._warm: deque[Repository] = deque()
         self.revision = 0
         """Grows with every change to the scenario's parts, so that what follows from them can be kept until then."""
@@ -407,6 +410,11 @@ class World:
             self._former = {name: each for name, each in self._former.items() if each is not repository}
             for listed in (self.repositories, self._by_owner[repository.owner.lower()]):
                 listed.remove(repository)
+
+    def meet_fate(self, repository: Repository) -> None:
+        """Somebody asks for a repository that may not stay what it was when it was listed."""
+        for fate in list(self.fates):
+            fate.meet(self, repository)
 
     def former(self, owner: str, name: str) -> Repository | None:
         """The repository that had this name once, where no other has it now."""
@@ -491,6 +499,23 @@ class World:
     def token(self, secret: str) -> Token | None:
         """The credential behind a secret; None when there is none."""
         return self.tokens.get(secret)
+
+    def issue_token(self, app: Token, organization: str) -> Token:
+        """A token of an App's installation in an organisation, which can expire and be given anew."""
+        with self.lock:
+            name = f"ghs_{guid('installation-token', app.secret, organization, self.next_id()).replace('-', '')}"
+            made = replace(app, secret=name, installation=organization)
+            self.tokens[name] = made
+        return made
+
+    def expire(self, secret: str) -> bool:
+        """Let an installation's token expire; whether it is one."""
+        with self.lock:
+            token = self.tokens.get(secret)
+            if token is None or not token.installation:
+                return False
+            self.tokens[secret] = replace(token, expired=True)
+        return True
 
     def issue(self, repository: Repository, ident: int) -> WorkItem | None:
         """The GitHub issue of this number."""

@@ -59,17 +59,21 @@ class Collection:
 
     def repository(self, name: str, call: Call) -> Repository:
         """The repository of this name or id. A name needs a project, which the address, too, has."""
-        index = self.current()
-        project = call.maybe_project
-        if project is not None:
-            found = index.by_name.get((project.guid, name.lower())) or index.by_guid.get(name.lower())
-            if found is not None and found.project != project.name:
-                found = None
-        else:
-            found = index.by_guid.get(name.lower())
+        found = self._find(name, call)
+        if found is not None and self.world.fates:
+            self.world.meet_fate(found)
+            found = self._find(name, call)
         if found is None or not self.may_read(found, call):
             raise problems.repository_not_found(name)
         return found
+
+    def _find(self, name: str, call: Call) -> Repository | None:
+        index = self.current()
+        project = call.maybe_project
+        if project is None:
+            return index.by_guid.get(name.lower())
+        found = index.by_name.get((project.guid, name.lower())) or index.by_guid.get(name.lower())
+        return found if found is not None and found.project == project.name else None
 
     def may_read(self, repository: Repository, call: Call) -> bool:
         """Whether the caller may read it. A person's token does what the person may; others do what they are scoped to."""

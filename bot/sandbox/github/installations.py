@@ -1,6 +1,6 @@
 """A GitHub App signing in: with its own JWT it finds its installation and is given a token for it.
 
-The sandbox knows no App's key, so it takes any JWT; the token it gives is the scenario's first of kind ``app``.
+The sandbox knows no App's key, so it takes any JWT; the tokens it gives may do what the scenario's first of kind ``app`` may.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def one(call: Call, ident: str) -> Body:
 @post("/app/installations/{ident}/access_tokens", "metadata")
 def access_token(call: Call, ident: str) -> Response:
     """A token for an installation."""
-    _find(call, ident)
+    installed = _find(call, ident)
     if call.token.kind != "app":
         raise Refusal(403, "Resource not accessible by integration")
     body: Body = {
-        "token": call.token.secret,
+        "token": call.world.issue_token(call.token, installed.name).secret,
         "expires_at": stamp(datetime.now(UTC) + VALID),
         "permissions": _permissions(call),
         "repository_selection": "all",

@@ -95,6 +95,8 @@ class Rest:
         route, names = found
         if "owner" in names and "repo" in names:
             owner, name = names.pop("owner"), names.pop("repo")
+            if self.world.fates and (met := self.world.repository(owner, name)) is not None:
+                self.world.meet_fate(met)
             renamed = self.world.former(owner, name) if self.world.repository(owner, name) is None else None
             if renamed is not None and call.access.sees(renamed):
                 raise _moved(call, renamed, path)

@@ -33,6 +33,9 @@ class QueryThing(Thing, of="Query"):
     def repository(self, owner: str, name: str, follow_renames: bool = True) -> Any:
         """A repository by name, or by one that it had before."""
         found = self.c.world.repository(owner, name)
+        if found is not None and self.c.world.fates:
+            self.c.world.meet_fate(found)
+            found = self.c.world.repository(owner, name)
         if found is None and follow_renames:
             found = self.c.world.former(owner, name)
         if found is None or not self.c.access.sees(found):
@@ -94,6 +97,9 @@ class QueryThing(Thing, of="Query"):
         if kind == "Team":
             return self.new("Team", world.teams[names[0]]) if names[0] in world.teams else None
         repository = world.by_key(names[0])
+        if repository is not None and world.fates:
+            world.meet_fate(repository)
+            repository = world.by_key(names[0])
         if repository is None or not self.c.access.sees(repository):
             return None
         whole = self.new("Repository", repository)
