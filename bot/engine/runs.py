@@ -110,7 +110,19 @@ class Store(Protocol):
         ...
 
     def run(self, run_id: str) -> Run:
-        """A finished run, by its id or the beginning of it."""
+        """A finished run, by its id or the beginning of it, with those of its series before it and what has changed since."""
+        ...
+
+    def before(self, run: Run) -> Run | None:
+        """The finished run of the same series that came before a finished one; None: there is none."""
+        ...
+
+    def retain(self, *, days: int | None = None, runs: int | None = None) -> int:
+        """Delete finished runs that are older than so many days, and all but the newest so many of each series.
+
+        The newest finished run of a series stays, whatever its age. Unfinished runs that nobody works at go when they are too
+        old to be taken on. Says how many runs were deleted.
+        """
         ...
 
     def close(self) -> None:
