@@ -36,6 +36,7 @@ class Served:
             "AZURE_DEVOPS_EXT_PAT": "sandbox-token",
             "SYSTEM_COLLECTIONURI": f"{self.url}/acme/",
             "AZURE_DEVOPS_CACHE_DIR": str(self.folder / cache),
+            "ALMGUARD_STORE": str(self.folder / "runs.db"),
         }
 
     def requests(self) -> int:

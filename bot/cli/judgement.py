@@ -31,7 +31,7 @@ from bot.model.results import Enforcement, Gap, Gate, Result, Run, Verdict
 from bot.model.subjects import Branch, Organization, PullRequest, PullRequestState, Release, Repository, Subject
 
 if TYPE_CHECKING:
-    from bot.policy.configuration import Configuration
+    from bot.policy.configuration import Configuration, SourceFile
     from bot.policy.references import Fetcher
 
 
@@ -72,7 +72,7 @@ class Judging:
     judged: Judged = field(default_factory=lambda: Judged((), (), (), Known()))
     """The newest judgement alone."""
     _providers: dict[str, Provider] = field(default_factory=dict)
-    _catalogues: dict[str, AnalyzerCatalogue] = field(default_factory=dict)
+    _catalogues: dict[tuple[SourceFile, ...], AnalyzerCatalogue] = field(default_factory=dict)
 
     def resolve(self, target: Target) -> tuple[Provider, Subject]:
         """The subject that a target names, and who reads it."""
@@ -232,8 +232,12 @@ class Judging:
         progress: Progress,
         *,
         whole: bool = True,
+        part_of: Subject | None = None,
     ) -> tuple[Result, ...]:
-        """Judge subjects of one provider, and keep everything that was said. Not ``whole``: a scan judges others too."""
+        """Judge subjects of one provider, and keep everything that was said.
+
+        Not ``whole``: a scan judges others too; by the same waivers, where they are a batch of those under ``part_of``.
+        """
         values = self.values_for(configuration)
         own_checks = configuration.gate.posted(subjects)
         judged = self.judged = judge(
@@ -244,7 +248,8 @@ class Judging:
             progress,
             own_checks,
             own_run=own_run(self.session.environ),
-            whole=whole and self.command == "scan",
+            whole=whole and part_of is None and self.command == "scan",
+            part_of=part_of,
             besides=self._besides(subjects),
         )
         if self.around is not as_is and not asks_for_alerts(judged.known):
@@ -304,6 +309,12 @@ class Judging:
         archived = {of for of, home in homes.items() if isinstance(home, Repository) and home.archived}
         return [one for one in subjects if one.id in judged or one.id not in archived]
 
+    def forget(self) -> None:
+        """Let go of what was judged, once it is kept elsewhere; what the next batch needs stays."""
+        self.subjects, self.results, self.gaps, self.notices = [], [], [], []
+        self.configurations, self.governing = {}, {}
+        self.judged = Judged((), (), (), Known())
+
     def on_unknown(self) -> OnUnknown:
         """What the configurations say about unknowns: one that blocks outweighs those that warn."""
         return {
@@ -336,7 +347,7 @@ class Judging:
         )
 
     def exit_code(self, *, exit_zero: bool) -> int:
-        """The code of the worst verdict; an incomplete scan, or audit of what blocks, is 3, and so is a gate that could not
+        """The code of the worst verdict; an incomplete audit of what blocks is 3, and so is a gate that could not
         judge all. One that was refused (a configuration that does not load) is 2.
         """
         if any(failure.exit_code == USAGE for _, failure in self.failures):
@@ -346,13 +357,10 @@ class Judging:
             verdict = min((gate.verdict for gate in self.gates), key=SEVEREST.index)
         else:
             verdict = decide(self.results, self.on_unknown())
-            incomplete = incomplete or bool(self.unread) or (self.command == "scan" and bool(self.gaps))
-        if incomplete and verdict in (Verdict.PASSED, Verdict.EMPTY, Verdict.WAITING):
-            verdict = Verdict.INCONCLUSIVE
-        if exit_zero and verdict in (Verdict.BLOCKED, Verdict.WAITING):
-            # Who is told the verdict otherwise forgives the exit code, and must not where it could not be told.
-            return EXIT_CODES[Verdict.INCONCLUSIVE] if self.failures else 0
-        return EXIT_CODES[verdict]
+            incomplete = incomplete or bool(self.unread)
+        code = code_of(verdict, incomplete=incomplete, exit_zero=exit_zero)
+        # Who is told the verdict otherwise forgives the exit code, and must not where it could not be told.
+        return EXIT_CODES[Verdict.INCONCLUSIVE] if code == 0 and exit_zero and self.failures else code
 
     def _own(self, provider: Provider, subject: Subject) -> Configuration | None:
         """The configuration of the subject's base branch; None: it has none. Raises ``PlatformError`` and ``PolicyError``."""
@@ -369,13 +377,23 @@ class Judging:
     def _catalogue(self, configuration: Configuration) -> AnalyzerCatalogue:
         from bot.policy.catalogue import load_catalogue
 
-        if configuration.digest not in self._catalogues:
-            self._catalogues[configuration.digest] = loaded(lambda: load_catalogue(configuration.analyzers))
-        return self._catalogues[configuration.digest]
+        own = configuration.analyzers
+        if own not in self._catalogues:
+            self._catalogues[own] = loaded(lambda: load_catalogue(own))
+        return self._catalogues[own]
 
 
 SEVEREST = (Verdict.BLOCKED, Verdict.INCONCLUSIVE, Verdict.WAITING, Verdict.EMPTY, Verdict.PASSED)
 """The verdicts, the one that decides over several first."""
+
+
+def code_of(verdict: Verdict, *, incomplete: bool, exit_zero: bool) -> int:
+    """The exit code of a verdict; where not everything was seen, one that stops nothing is none."""
+    if incomplete and verdict in (Verdict.PASSED, Verdict.EMPTY, Verdict.WAITING):
+        verdict = Verdict.INCONCLUSIVE
+    if exit_zero and verdict in (Verdict.BLOCKED, Verdict.WAITING):
+        return 0
+    return EXIT_CODES[verdict]
 
 
 def worst(gates: Sequence[Gate]) -> Gate | None:

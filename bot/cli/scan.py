@@ -4,10 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bot.cli.options import cached, common
+from bot.cli.storing import STORE
+
+if TYPE_CHECKING:
+    from bot.engine.sharding import Shard
+
+
+class ShardType(click.ParamType["Shard"]):
+    """One of several parts: ``3/16``."""
+
+    name = "K/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """Parse it, or say what it should look like."""
+        from bot.engine.sharding import Shard, shard
+
+        if isinstance(value, Shard):
+            return value
+        try:
+            return shard(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command("scan")
@@ -24,12 +46,26 @@ from bot.cli.options import cached, common
     is_flag=True,
     help="Judge each repository by its own configuration too, over the given one; costs a request each.",
 )
+@click.option(
+    "--shard",
+    type=ShardType(),
+    help="Judge one of N parts, as in 3/16; 'almguard report merge' puts them together.",
+)
+@STORE
+@click.option("--no-store", is_flag=True, help="Keep nothing: an interrupted scan begins anew.")
+@click.option("--fresh", is_flag=True, help="Begin anew, though an interrupted scan could be resumed.")
+@click.option("--batch", type=click.IntRange(min=1), hidden=True, help="How many repositories are judged together.")
 @cached
 @common
 def command(
     targets: tuple[str, ...],
     included: tuple[str, ...],
     repository_policies: bool,
+    shard: Shard | None,
+    store_address: str | None,
+    no_store: bool,
+    fresh: bool,
+    batch: int | None,
     cache: Path | None,
     config: Path | None,
     format_: str,
@@ -40,48 +76,35 @@ def command(
 ) -> int:
     """Judge every repository of organisations and projects: ``almguard scan github:acme ado:acme/Payments``.
 
-    A scan that could not see everything says so, and exits 3.
+    What is judged is kept as it goes: a scan that was interrupted goes on when the same command is run again. A scan that
+    could not see everything says so, and exits 3.
     """
-    from bot.cli.judgement import Judging, given_configuration, target
+    from bot.cli.judgement import Judging, code_of, given_configuration, target
     from bot.cli.output import emit
     from bot.cli.progress import progress
+    from bot.cli.scanning import Wish, normal, scan
     from bot.cli.session import session
-    from bot.engine.judging import kinds_judged
-    from bot.model.facts import UnknownKind
-    from bot.model.results import Gap
-    from bot.model.subjects import PullRequest
+    from bot.cli.storing import store
+    from bot.engine.verdict import decide
 
-    parsed = [target(text) for text in targets]
-    with session(now, cache=cache) as opened, progress() as bar:
+    wish = Wish(
+        targets=list({normal(each): each for each in map(target, targets)}.values()),
+        pull_requests="pull-requests" in included,
+        repository_policies=repository_policies,
+        shard=shard,
+        now=now,
+        fresh=fresh,
+        batch=batch,
+    )
+    with session(now, cache=cache) as opened, store(store_address, keep=not no_store) as kept:
         judging = Judging(opened, "scan", given_configuration(config, opened.fetcher()))
-        configuration = judging.configuration_for_scan()
-        kinds = kinds_judged(configuration, opened.now)
-        if "pull-requests" not in included:
-            kinds -= {PullRequest}
-        for one in parsed:
-            try:
-                provider, root = judging.resolve(one)
-            except click.ClickException as error:
-                if len(parsed) == 1:
-                    raise
-                # One target that cannot be read ends neither the others nor the knowledge that it is missing.
-                judging.gaps.append(Gap(str(one), str(one), "target", UnknownKind.SCOPE, error.message))
-                continue
-            bar.total("repositories", None)
-            subjects = []
-            for item in provider.discover(root, kinds):
-                if isinstance(item, Gap):
-                    judging.gaps.append(item)
-                else:
-                    subjects.append(item)
-                    bar.advance("repositories")
-            if repository_policies:
-                for each, theirs in judging.configurations_of(configuration, provider, subjects):
-                    judging.judge(judging.using(each), provider, theirs, bar, whole=False)
-            else:
-                # With several targets, a waiver that this one does not need may be for the next.
-                judging.judge(configuration, provider, subjects, bar, whole=len(parsed) == 1)
-                judging.note_idle_waivers(root)
-        run = judging.run()
-    emit(run, format_, outputs, verbose=verbose)
-    return judging.exit_code(exit_zero=exit_zero)
+        try:
+            with progress() as bar:
+                done, run = scan(opened, kept, judging, wish, bar)
+        except KeyboardInterrupt:
+            if not no_store:
+                click.echo("almguard: what was judged is kept; the same command goes on from there.", err=True)
+            raise
+        emit(run, format_, outputs, verbose=verbose)
+        verdict = decide(run.results, done.on_unknown())
+        return code_of(verdict, incomplete=not run.complete, exit_zero=exit_zero)

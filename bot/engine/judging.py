@@ -72,6 +72,7 @@ def judge(
     *,
     own_run: str = "",
     whole: bool = False,
+    part_of: Subject | None = None,
     besides: Mapping[FactRequest, Sequence[Subject]] | None = None,
     untold: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Judged:
@@ -84,6 +85,8 @@ def judge(
     ``besides`` is what a report tells and no entry asks for: it is loaded along, and where it cannot be had nothing is lost.
 
     ``whole`` says that the subjects are all that there are, so that a waiver which none of them needs is needed by nobody.
+
+    ``part_of`` is the root of a scan in batches, of which these are one: what its waivers come to is said at the end.
 
     ``untold`` names, by the subject's id, fields of subjects that are not known, each with why: no expression sees them.
 
@@ -110,7 +113,7 @@ def judge(
     _identify(configuration, known, provider.platform)
     results = tuple(_evaluate(selected, Documents(known, values, untold), known, progress))
     gaps.extend(_within(results, gaps))
-    results += tuple(result for each in waiving.values() for result in each.results())
+    results += tuple(result for each in waiving.values() for result in each.results(part_of))
     return Judged(tuple(subjects), results, tuple(gaps), known, tuple(waiving.values()))
 
 

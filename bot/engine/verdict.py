@@ -30,23 +30,27 @@ USAGE = 2
 """The exit code of everything that is no verdict: wrong usage, a policy that does not load, Ctrl-C, a crash."""
 
 
-def decide(results: Sequence[Result], on_unknown: OnUnknown) -> Verdict:
+def decide(results: Iterable[Result], on_unknown: OnUnknown) -> Verdict:
     """The verdict on one subject, from all its results.
 
     A blocking fail blocks, or waits when time or people can cure every one; else a blocking unknown or error is
     inconclusive, unless ``on_unknown`` of each of its kinds says ``warn``; no result at all is empty. What a waiver covers
     counts as a pass, and so does a fail whose every finding is in the baseline, as far as nothing beside it is unknown.
     """
-    if not results:
+    verdicts: set[Verdict] = set()
+    empty = True
+    for result in results:
+        empty = False
+        if result.enforcement is not Enforcement.BLOCK or (result.excused and not result.half_known):
+            continue
+        if result.outcome is Outcome.FAIL and not result.excused:
+            verdicts.add(Verdict.WAITING if result.awaiting else Verdict.BLOCKED)
+        elif _inconclusive(result, on_unknown):
+            verdicts.add(Verdict.INCONCLUSIVE)
+    if empty:
         return Verdict.EMPTY
-    blocking = [r for r in results if r.enforcement is Enforcement.BLOCK and not r.excused]
-    failed = [result for result in blocking if result.outcome is Outcome.FAIL]
-    if failed:
-        return Verdict.WAITING if all(result.awaiting for result in failed) else Verdict.BLOCKED
-    blocking += [r for r in results if r.enforcement is Enforcement.BLOCK and r.half_known]
-    if any(_inconclusive(result, on_unknown) for result in blocking):
-        return Verdict.INCONCLUSIVE
-    return Verdict.PASSED
+    order = (Verdict.BLOCKED, Verdict.WAITING, Verdict.INCONCLUSIVE)
+    return next((verdict for verdict in order if verdict in verdicts), Verdict.PASSED)
 
 
 def _inconclusive(result: Result, on_unknown: OnUnknown) -> bool:

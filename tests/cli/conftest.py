@@ -66,6 +66,7 @@ class World:
             "XDG_CACHE_HOME": str(folder / "cache"),
             "NO_COLOR": "1",
             "COLUMNS": "100",
+            "ALMGUARD_STORE": str(folder / "runs.db"),
         }
 
     def run(self, *arguments: str, environ: dict[str, str] | None = None, cwd: Path | None = None) -> Ended:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from bot.engine.judging import Judged, judge
 from bot.engine.verdict import decide
+from bot.engine.waiving import Met, over_all
 from bot.model.facts import Fact, Unavailable, UnknownKind
 from bot.model.facts.change import ChangedFiles
 from bot.model.results import Enforcement, Member, Outcome, Result, Verdict
@@ -31,6 +33,8 @@ rules:
   - {name: fails, enforce: block, subject: pull_request, message: It is wrong., assert: 'false'}
   - {name: holds, enforce: block, subject: pull_request, message: m, assert: 'true'}
   - {name: doubt, enforce: audit, subject: pull_request, message: m, assert: 'files.size() == 1'}
+  - {name: sometimes, enforce: block, subject: repository, message: m, assert: 'repository.name != "acme/second"'}
+  - {name: owned, enforce: block, subject: organization, message: m, assert: 'false'}
   - {name: lasting, enforce: block, subject: repository, message: m, assert: 'true'}
   - name: g
     enforce: block
@@ -68,12 +72,13 @@ def judged(
     subjects: tuple[Subject, ...] = (PULL,),
     answers: dict[tuple[type[Fact], str], Any] | None = None,
     whole: bool = False,
+    part_of: Subject | None = None,
 ) -> Judged:
     text = "apiVersion: almguard/v1\nkind: Waivers\nwaivers:\n" + "".join(waivers) if waivers else ""
     config = CONFIG if waivers else CONFIG.replace("waivers: [w.yml]\n", "")
     configuration = load_configuration(config, "c.yml", Place(p=RULES, w=text))
     provider = MemoryProvider({(ChangedFiles, PULL.id): HIDDEN, (ChangedFiles, OTHER.id): HIDDEN} | (answers or {}))
-    return judge(configuration, subjects, provider, {datetime: NOW}, whole=whole)
+    return judge(configuration, subjects, provider, {datetime: NOW}, whole=whole, part_of=part_of)
 
 
 def result(of: Judged, name: str, subject: Subject = PULL) -> Result:
@@ -173,6 +178,48 @@ def test_a_waiver_for_pull_requests_is_needed_by_those_to_come() -> None:
     for entry in ("p/holds", "p/g", "p/inner"):
         of = judged(waiver(entry, subject="acme/renamed"), whole=True)
         assert of.waiving[0].idle(REPOSITORY.organization) is None
+
+
+def told_over(*waivers: str, batches: Sequence[tuple[Subject, ...]], whole: bool = True) -> list[str]:
+    """What is said of waivers in batches and after all of them, but that one covers nothing."""
+    root = REPOSITORY.organization
+    met: dict[int, Met] = {}
+    said: list[Result] = []
+    for subjects in batches:
+        of = judged(*waivers, subjects=subjects, part_of=root)
+        said += [each for each in of.results if each.rule == "waivers"]
+        for at, flags in of.waiving[0].met(root).items():
+            met[at] = met.get(at, Met(0)) | flags
+    last = over_all(of.waiving[0].policy, met, root, NOW, whole=whole)
+    said += [last] if last is not None else []
+    assert len({(each.subject.id, each.key) for each in said}) == len(said)
+    return [f"{each.subject.name}: {finding.message}" for each in said for finding in each.findings]
+
+
+SECOND = replace(REPOSITORY, id="github.test/repository/99", name="acme/second")
+
+
+def test_what_a_waiver_met_is_added_up_over_batches() -> None:
+    apart = [(REPOSITORY,), (SECOND,)]
+    for one, other in (apart, reversed(apart)):
+        assert not told_over(waiver("p/sometimes", subject="acme/*"), batches=[one, other])
+        (said,) = told_over(waiver("p/lasting", subject="acme/*"), batches=[one, other])
+        assert said.startswith("acme: The waiver of p/lasting is not needed")
+        assert not told_over(waiver("p/lasting", subject="acme/*"), batches=[one, other], whole=False)
+        (said,) = told_over(waiver("p/lasting", subject="acme/second"), batches=[one, other])
+        assert said.startswith("acme/second: The waiver of p/lasting is not needed"), "it names the subject itself"
+        (said,) = told_over(waiver("p/lasting", subject="acme/gone"), batches=[one, other])
+        assert said.startswith("acme: The waiver of p/lasting covers nothing here")
+        (said,) = told_over(waiver("p/sometimes", subject="acme/*", expires="2020-01-01"), batches=[one, other])
+        assert said.startswith("acme/second: The waiver of p/sometimes does not apply")
+    assert not told_over(waiver("p/lasting", subject="**"), batches=apart), "it is for others as well"
+
+
+def test_what_lapsed_on_the_organisation_itself_is_said_with_the_rest() -> None:
+    given = (waiver("p/owned", subject="acme", expires="2020-01-01"), waiver("p/lasting", subject="acme/gone"))
+    lapsed, idle = told_over(*given, batches=[(REPOSITORY.organization,), (REPOSITORY,)])
+    assert lapsed.startswith("acme: The waiver of p/owned does not apply")
+    assert idle.startswith("acme: The waiver of p/lasting covers nothing here")
 
 
 def baseline(*fingerprints: str) -> str:

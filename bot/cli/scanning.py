@@ -1,0 +1,274 @@
+"""How a scan goes: list, judge a batch, keep it, forget it; and at the end say whether everything is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from bot import __version__
+from bot.cli.batch import BatchJudge, add_up, going_on
+from bot.cli.judgement import Judging
+from bot.cli.session import GITHUB_API, Session, collection_url
+from bot.engine.accounts import ARCHIVED, Accounts, Fate, uncounted
+from bot.engine.homes import Portion, in_batches
+from bot.engine.judging import kinds_judged
+from bot.engine.memos import Memo
+from bot.engine.ports import Progress, Provider
+from bot.engine.runs import Batch, Closing, OpenRun, Order, Store
+from bot.engine.sharding import ELSEWHERE, Shard
+from bot.engine.targets import Target
+from bot.engine.verdict import OnUnknown, digest
+from bot.engine.waiving import Met, over_all
+from bot.model.facts import UnknownKind
+from bot.model.results import Coverage, Gap, PolicySource, Run
+from bot.model.subjects import Organization, Platform, PullRequest, Repository, Subject
+from bot.policy.configuration import Configuration
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a scan is asked for, besides its configuration."""
+
+    targets: Sequence[Target]
+    pull_requests: bool = False
+    repository_policies: bool = False
+    shard: Shard | None = None
+    now: datetime | None = None
+    """The instant, where it was given."""
+    fresh: bool = False
+    batch: int | None = None
+    """How many repositories are judged together; None: as many as suits the platform."""
+
+    def order(self, configuration: Configuration, environ: Mapping[str, str], *, default: bool) -> Order:
+        """The same for scans that do the same work, so that one can go on where another ended."""
+        places = sorted({place for target in self.targets for place in _places(target, environ)})
+        options = {"at": " ".join(places)} if places else {}
+        options |= {"include": "pull-requests"} if self.pull_requests else {}
+        options |= {"repository-policies": "yes"} if self.repository_policies else {}
+        options |= {"shard": str(self.shard)} if self.shard is not None else {}
+        return Order(
+            targets=tuple(sorted({normal(target) for target in self.targets})),
+            # The default is a pack of which nothing is enforced: it is not what the same text would be that is given.
+            policy_digest=digest([configuration.digest, "default" if default else "given"]),
+            options=tuple(sorted(options.items())),
+            now=self.now,
+        )
+
+
+@dataclass
+class Scan:
+    """One run, under way. It holds what one batch needs, and of all others what became of their repositories."""
+
+    opened: Session
+    judging: Judging
+    configuration: Configuration
+    run: OpenRun
+    wish: Wish
+    bar: Progress
+    accounts: Accounts
+    notices: dict[str, None] = field(default_factory=dict)
+    met: dict[str, dict[str, dict[int, Met]]] = field(default_factory=dict)
+    """What the waivers met, by target, policy and position."""
+    policies: dict[tuple[str, str], PolicySource] = field(default_factory=dict)
+    blocking: set[UnknownKind] = field(default_factory=set)
+    """The kinds of unknown that some configuration does not let through."""
+    told: set[Gap] = field(default_factory=set)
+    """What is already said about the listing."""
+    gaps: list[Gap] = field(default_factory=list)
+    """Those that are kept with no batch."""
+    gapped: bool = False
+    """Some batch has gaps."""
+    _sent: Mapping[str, int] = field(default_factory=dict)
+
+    def whole(self, root: Subject) -> bool:
+        """Whether everything below an organisation is judged here: then it can be told what nobody needs."""
+        return isinstance(root, Organization) and len(self.wish.targets) == 1 and self.wish.shard is None
+
+    def recall(self) -> None:
+        """Take up what an earlier process has noted of this run."""
+        self.accounts.settle(dict.fromkeys(self.run.done(), Fate.JUDGED))
+        for memo in map(Memo.read, self.run.memos()):
+            self.accounts.done(memo.target, memo.fates)
+            self.told.update(memo.listing)
+            self._note(memo)
+
+    def over(self, target: Target) -> tuple[Subject, Coverage]:
+        """Judge one target; gives how its repositories are accounted for. Raises ``ClickException`` where it is not there."""
+        provider, root = self.judging.resolve(target)
+        self.accounts.begin(normal(target))
+        self.bar.total("repositories", None)
+        kinds = kinds_judged(self.configuration, self.opened.now) | {Repository}
+        if not self.wish.pull_requests:
+            kinds -= {PullRequest}
+        listing = self._listed(provider, root, kinds)
+        judge = BatchJudge(self.judging, self.configuration, provider, root, self.wish.repository_policies, self.bar)
+        for portion in in_batches(listing, self.accounts.wanted, self.wish.batch):
+            self._batch(judge, normal(target), portion)
+        coverage = self.accounts.coverage(provider.counted(root))
+        gap = uncounted(root, coverage)
+        self.gaps += [gap] if gap is not None else []
+        return root, coverage
+
+    def _listed(self, provider: Provider, root: Subject, kinds: frozenset[type[Subject]]) -> Iterator[Subject | Gap]:
+        """What the provider lists. An error that nobody foresaw ends the listing of this target, and is told."""
+        for item in going_on(root, provider.discover(root, kinds)):
+            if isinstance(item, Gap):
+                if item in self.told:
+                    continue
+                self.told.add(item)
+            elif isinstance(item, Repository):
+                self.bar.advance("repositories")
+            yield item
+
+    def _batch(self, judge: BatchJudge, target: str, portion: Portion) -> None:
+        """Judge a portion, keep it, and let go of it."""
+        homes = list(portion.homes.values())
+        said = judge.judge(homes)
+        fates = said.fates(homes)
+        self.accounts.settle({identity: fate for identity, fate in fates.items() if fate is not Fate.SKIPPED})
+        for home in homes:
+            if fates[home.subject.id] is Fate.SKIPPED:
+                self.accounts.skip(home.subject, ARCHIVED)
+        done = tuple(identity for identity, fate in fates.items() if fate is not Fate.SKIPPED)
+        gaps = tuple(dict.fromkeys([*portion.gaps, *said.gaps]))
+        if done:
+            memo = Memo(
+                target=target,
+                fates={each: fates[each] for each in done if isinstance(portion.homes[each].subject, Repository)},
+                met=said.met,
+                listing=tuple(portion.gaps),
+                gapped=bool(gaps),
+                notices=tuple(notice for notice in dict.fromkeys(said.notices) if notice not in self.notices),
+                policies=tuple(source for key, source in said.policies.items() if key not in self.policies),
+                blocking=frozenset(said.blocking - self.blocking),
+            )
+            subjects, results = tuple(said.subjects), tuple(said.results)
+            self.run.keep(Batch(done, subjects, results, gaps, self._requests(), memo.text()))
+            self._note(memo)
+        else:
+            # Nothing of it is done, so whoever resumes the run meets all of it again.
+            self.gaps += gaps
+        judge.provider.release(portion.subjects())
+
+    def _note(self, memo: Memo) -> None:
+        add_up(self.met.setdefault(memo.target, {}), memo.met)
+        self.gapped = self.gapped or memo.gapped
+        self.notices |= dict.fromkeys(memo.notices)
+        self.policies |= {(source.name, source.sha256): source for source in memo.policies}
+        self.blocking |= memo.blocking
+
+    def close(self, covered: Sequence[tuple[Subject, Coverage]]) -> Run:
+        """End the run."""
+        complete = not self.gapped and not self.gaps
+        waived = [
+            over_all(policy, met.get(policy.name, {}), root, self.opened.now, whole=self.whole(root) and complete)
+            for root, coverage in covered
+            for met in [self.met.get(coverage.target, {})]
+            for policy in self.configuration.policies
+            if policy.waivers and not self.wish.repository_policies
+        ]
+        sources = {(source.name, source.sha256): source for source in self.configuration.sources}
+        return self.run.finish(
+            Closing(
+                finished_at=datetime.now(UTC),
+                version=__version__,
+                depth=self.opened.depth(),
+                policies=tuple((sources | self.policies).values()),
+                coverage=tuple(coverage for _, coverage in covered),
+                skipped=self.accounts.skipped,
+                gaps=tuple(dict.fromkeys(self.gaps)),
+                results=tuple(result for result in waived if result is not None),
+                notices=tuple(self.notices),
+                requests=self._requests(),
+            )
+        )
+
+    def on_unknown(self) -> OnUnknown:
+        """What the configurations say about unknowns: one that blocks outweighs those that warn."""
+        return {kind: "block" if kind in self.blocking else "warn" for kind in UnknownKind}
+
+    def _requests(self) -> dict[str, int]:
+        """The requests that were sent since this was last asked."""
+        now = self.opened.requests()
+        new = {platform: count - self._sent.get(platform, 0) for platform, count in now.items()}
+        self._sent = now
+        return new
+
+
+def scan(opened: Session, store: Store, judging: Judging, wish: Wish, bar: Progress) -> tuple[Scan, Run]:
+    """Scan, and go on with the run that an earlier process of the same wish did not end.
+
+    Raises ``ClickException``; and ``StoreError``.
+    """
+    from bot.policy.load import default_configuration
+
+    given = judging.configuration
+    configuration = given or default_configuration()
+    order = wish.order(configuration, opened.environ, default=given is None)
+    run = store.begin(order, "scan", opened.now, fresh=wish.fresh)
+    if run.now != opened.now:
+        opened.renew(run.now)
+    judging.configuration_for_scan()
+    accounts = Accounts(lambda home: _left_out(home, wish))
+    scan = Scan(opened, judging, configuration, run, wish, bar, accounts, notices=dict.fromkeys(judging.notices))
+    scan.policies = {(source.name, source.sha256): source for source in configuration.sources}
+    scan.blocking = {kind for kind, how in judging.on_unknown().items() if how == "block"}
+    judging.forget()
+    scan.recall()
+    if run.resumed and (done := run.done()):
+        homes = f"{len(done):,} of its repositories and organisations" if len(done) > 1 else "one of its repositories"
+        said = (
+            f"This scan was begun at {run.started_at:%Y-%m-%d %H:%M} UTC and resumed: {homes} had been judged before."
+        )
+        scan.notices[said] = None
+        click.echo(f"almguard: {said}", err=True)
+    covered = []
+    for target in wish.targets:
+        try:
+            covered.append(scan.over(target))
+        except click.ClickException as error:
+            if len(wish.targets) == 1:
+                raise
+            # One target that cannot be read ends neither the others nor the knowledge that it is missing.
+            scan.gaps.append(Gap(str(target), str(target), "target", UnknownKind.SCOPE, error.message))
+    return scan, scan.close(covered)
+
+
+def _left_out(home: Subject, wish: Wish) -> str:
+    """Why a home is not judged; empty: it is."""
+    if wish.shard is not None and not wish.shard.holds(home.id):
+        return ELSEWHERE
+    return ""
+
+
+def normal(target: Target) -> str:
+    """A target as it is compared: platforms do not mind case, and addresses name the same."""
+    if target.platform is Platform.LOCAL:
+        return str(Path(target.path or ".").resolve())
+    scheme = "github" if target.platform is Platform.GITHUB else "ado"
+    parts = (target.organization, target.project, target.repository)
+    ends = [
+        f"{sign}{value}"
+        for sign, value in (("#", target.pull_request), ("#", target.work_item), ("@", target.release))
+        if value is not None
+    ]
+    return f"{scheme}:{'/'.join(part for part in parts if part)}".lower() + "".join(ends)
+
+
+def _places(target: Target, environ: Mapping[str, str]) -> Iterator[str]:
+    """Where a target lives, if that is not where everybody's are: an organisation of that name may be elsewhere too."""
+    if target.platform is Platform.GITHUB:
+        address = environ.get("GITHUB_API_URL", GITHUB_API)
+    elif target.platform is Platform.AZURE_DEVOPS:
+        address = collection_url(environ, target.organization or "")
+    else:
+        return
+    parts = urlsplit(address)
+    if parts.hostname not in ("api.github.com", "dev.azure.com"):
+        port = f":{parts.port}" if parts.port else ""
+        yield f"{parts.hostname}{port}{parts.path.rstrip('/')}".lower()

@@ -1,0 +1,220 @@
+"""A scan in batches, whole: that they change nothing, what is accounted for, and what one broken repository does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bot.engine.ports import Known
+from bot.platforms.azure_devops.provider import AzureDevOpsProvider
+from bot.platforms.github.provider import GitHubProvider
+from bot.sandbox.grow import grow
+from bot.sandbox.scenario import Scenario
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world import World as Inside
+from tests.cli.conftest import Ended, World, demo_scenario
+
+TARGETS = {"github": "github:grown", "azure-devops": "ado:grown"}
+ON_BOTH = pytest.mark.parametrize("platform", TARGETS)
+PROVIDERS = {"github": GitHubProvider, "azure-devops": AzureDevOpsProvider}
+POLICY = """
+apiVersion: almguard/v1
+kind: Policy
+metadata: {name: p}
+rules:
+  - {rule: branch-protection, enforce: warn}
+  - {rule: static-analysis-configured, enforce: warn}
+  - {rule: secret-scanning, enforce: audit}
+  - {name: named, subject: repository, assert: 'repository.name != ""', message: It has no name., enforce: warn}
+"""
+CONFIG = "apiVersion: almguard/v1\nkind: Config\npolicies: [p.yml]\nwaivers: [w.yml]\n"
+WAIVERS = """
+apiVersion: almguard/v1
+kind: Waivers
+waivers:
+  - {entry: p/branch-protection, subject: "grown/**", reason: old, owner: ana, approver: bo, expires: 2999-01-01}
+  - {entry: p/branch-protection, subject: ["grown/*", "grown/*/*"], reason: ended,
+     owner: ana, approver: bo, expires: 2020-01-01}
+  - {entry: p/named, subject: "grown/**", reason: idle, owner: ana, approver: bo, expires: 2999-01-01}
+  - {entry: p/named, subject: "grown/nothing", reason: idle, owner: ana, approver: bo, expires: 2999-01-01}
+"""
+REPOSITORIES = 24
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    inside = Inside(Scenario.model_validate(demo_scenario()))
+    grow(inside, REPOSITORIES, seed=3)
+    with Sandbox(inside) as sandbox:
+        world = World(sandbox, tmp_path_factory.mktemp("grown"))
+        for name, text in {"p.yml": POLICY, "w.yml": WAIVERS, "c.yml": CONFIG}.items():
+            world.write(name, text)
+        yield world
+
+
+def scanned(world: World, *arguments: str, policy: str = "c.yml", environ: dict[str, str] | None = None) -> Ended:
+    config = str(world.folder / policy)
+    return world.call("scan", *arguments, "--config", config, "--format", "json", environ=environ)
+
+
+def judgement(report: Any) -> Any:
+    """A report without what is another's each time: the run's own id, its instants, and what was spent."""
+    run = {key: report["run"][key] for key in ("command", "complete")}
+    gaps = sorted(report["run"]["gaps"], key=str)
+
+    def timeless(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: timeless(item) for key, item in value.items() if key != "read_at"}
+        return [timeless(item) for item in value] if isinstance(value, list) else value
+
+    kept = {key: timeless(report[key]) for key in ("results", "subjects", "summary", "policies")}
+    return {**kept, "run": run, "gaps": gaps}
+
+
+@ON_BOTH
+def test_batches_change_nothing(grown: World, platform: str) -> None:
+    at = ("--now", "2026-11-02T09:00:00Z")
+    together = scanned(grown, TARGETS[platform], *at, "--batch", "1000").json()
+    apart = scanned(grown, TARGETS[platform], *at, "--batch", "5").json()
+    assert judgement(apart) == judgement(together)
+    assert together["run"]["complete"]
+    assert len([one for one in together["subjects"] if one["kind"] == "repository"]) > 15
+    told = [one["findings"] for one in together["results"] if one["rule"] == "waivers"]
+    assert any("is not needed" in finding["message"] for findings in told for finding in findings)
+    assert any("covers nothing here" in finding["message"] for findings in told for finding in findings)
+    assert any("it ended on 2020-01-01" in finding["message"] for findings in told for finding in findings)
+
+
+@ON_BOTH
+def test_an_error_that_nobody_foresaw_is_a_gap_of_the_one_repository(
+    grown: World, platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = scanned(grown, TARGETS[platform]).json()
+    kind: Any = PROVIDERS[platform]
+    load = kind.load
+    names = [one["name"] for one in whole["subjects"] if one["kind"] == "repository"]
+
+    def breaks(self: Any, needs: Any, known: Known) -> Any:
+        for subjects in needs.values():
+            if any(subject.name.startswith(names[3]) for subject in subjects):
+                raise ZeroDivisionError("by nothing, with token ghp_" + "a" * 36)
+        return load(self, needs, known)
+
+    monkeypatch.setattr(kind, "load", breaks)
+    ended = scanned(grown, TARGETS[platform])
+    assert ended.code == 3
+    report = ended.json()
+    assert not report["run"]["complete"]
+    assert [gap["name"] for gap in report["run"]["gaps"]] == [names[3]]
+    assert report["run"]["gaps"][0]["kind"] == "unreadable"
+    assert "ZeroDivisionError: by nothing" in report["run"]["gaps"][0]["reason"]
+    assert "aaaa" not in ended.out
+    of = {one["id"] for one in whole["subjects"] if one["name"].startswith(names[3])}
+    assert report["results"]
+    assert not [one for one in report["results"] if one["subject"] in of]
+    others = [one for one in judgement(whole)["results"] if one["subject"] not in of and one["rule"] != "waivers"]
+    assert [one for one in judgement(report)["results"] if one["rule"] != "waivers"] == others
+    assert report["run"]["coverage"][0] | {"unknown": 1} == report["run"]["coverage"][0]
+
+
+@ON_BOTH
+def test_a_listing_that_breaks_leaves_what_was_listed(
+    grown: World, platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind: Any = PROVIDERS[platform]
+    discover = kind.discover
+
+    def breaks(self: Any, root: Any, kinds: Any) -> Any:
+        for at, item in enumerate(discover(self, root, kinds)):
+            if at == 12:
+                raise KeyError("nodes")
+            yield item
+
+    monkeypatch.setattr(kind, "discover", breaks)
+    ended = scanned(grown, TARGETS[platform])
+    assert ended.code == 3
+    report = ended.json()
+    assert "KeyError: 'nodes'" in " ".join(gap["reason"] for gap in report["run"]["gaps"])
+    assert report["results"]
+
+
+@ON_BOTH
+def test_every_repository_is_accounted_for(grown: World, platform: str) -> None:
+    report = scanned(grown, TARGETS[platform]).json()
+    (coverage,) = report["run"]["coverage"]
+    shown = {one["id"] for one in report["subjects"] if one["kind"] == "repository"}
+    left_out = {one["subject"] for one in report["run"]["skipped"]}
+    assert (coverage["target"], coverage["listed"], coverage["counted"]) == (
+        TARGETS[platform],
+        REPOSITORIES,
+        REPOSITORIES,
+    )
+    assert (coverage["judged"], coverage["skipped"], coverage["unknown"]) == (len(shown), len(left_out), 0)
+    assert {one["reason"] for one in report["run"]["skipped"]} == {"archived"}
+    assert not shown & left_out
+
+
+@ON_BOTH
+@pytest.mark.parametrize("counted", [REPOSITORIES + 1, REPOSITORIES - 1])
+def test_another_number_than_the_platforms_own_is_a_gap(
+    grown: World, platform: str, counted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PROVIDERS[platform], "counted", lambda *_: counted)
+    ended = scanned(grown, TARGETS[platform])
+    assert ended.code == 3
+    (gap,) = ended.json()["run"]["gaps"]
+    assert gap["kind"] == "truncated"
+    assert f"counts {counted} repositories, and {REPOSITORIES} were listed" in gap["reason"]
+
+
+@ON_BOTH
+def test_a_repository_that_is_listed_twice_counts_once(
+    grown: World, platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = scanned(grown, TARGETS[platform]).json()
+    kind: Any = PROVIDERS[platform]
+    discover = kind.discover
+
+    def twice(self: Any, root: Any, kinds: Any) -> Any:
+        for _ in range(2):
+            yield from discover(self, root, kinds)
+
+    monkeypatch.setattr(kind, "discover", twice)
+    assert judgement(scanned(grown, TARGETS[platform], "--batch", "6").json()) == judgement(whole)
+
+
+@ON_BOTH
+def test_shards_judge_everything_once(grown: World, platform: str) -> None:
+    at = ("--now", "2026-11-02T09:00:00Z")
+    whole = scanned(grown, TARGETS[platform], *at).json()
+    shards = [scanned(grown, TARGETS[platform], *at, "--shard", f"{number}/3").json() for number in (1, 2, 3)]
+    results = [one for each in shards for one in judgement(each)["results"]]
+    # Which waivers nobody needs only one that sees all of them can tell.
+    ours = [one for one in judgement(whole)["results"] if one["rule"] != "waivers"]
+    assert sorted((one for one in results if one["rule"] != "waivers"), key=str) == sorted(ours, key=str)
+    subjects = [one["id"] for each in shards for one in each["subjects"]]
+    assert sorted(subjects) == sorted(one["id"] for one in whole["subjects"] if one["kind"] != "organization")
+    assert sum(each["run"]["coverage"][0]["judged"] for each in shards) == whole["run"]["coverage"][0]["judged"]
+    for each in shards:
+        (coverage,) = each["run"]["coverage"]
+        assert coverage["listed"] == REPOSITORIES == coverage["judged"] + coverage["skipped"]
+        assert {one["reason"] for one in each["run"]["skipped"]} - {"archived"} == {"in another shard"}
+        assert coverage["judged"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    {
+        "3": "3/16",
+        "0/4": "numbered 1 to 4",
+        "5/4": "no number 5",
+        "1/0": "from 1 to 1,000",
+        "a/b": "'a/b' is no shard",
+    }.items(),
+)
+def test_a_shard_that_is_none_is_refused_in_words(grown: World, given: str, words: str) -> None:
+    ended = scanned(grown, TARGETS["github"], "--shard", given)
+    assert (ended.code, ended.out) == (2, "")
+    assert words in ended.err
