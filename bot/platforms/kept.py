@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.platforms.remote_files import blob_id
+
+_ROOM = 32 * 1024 * 1024
+"""Characters of texts that are remembered in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +56,16 @@ class Blobs(MutableMapping[str, str]):
         self._cache = cache
         self._host = host
         self._principal = principal
-        self._others: dict[str, str] = {}
-        """Those that a server has decoded by its own guess: good for this run."""
+        self._others: OrderedDict[str, str] = OrderedDict()
+        """Those that a server has decoded by its own guess, and all where nothing is kept on disk: good for this run."""
+        self._room = _ROOM
+        self._lock = threading.Lock()
 
     def __getitem__(self, identity: str) -> str:
-        if identity in self._others:
-            return self._others[identity]
+        with self._lock:
+            if identity in self._others:
+                self._others.move_to_end(identity)
+                return self._others[identity]
         if self._cache is not None:
             key = self._key(identity)
             entry = self._cache.get(key)
@@ -71,10 +80,20 @@ class Blobs(MutableMapping[str, str]):
         data = text.encode("utf-8", "replace")
         kept = self._cache is not None and blob_id(data) == identity
         if not (kept and self._cache is not None and self._cache.keep(self._key(identity), Entry({}, data))):
+            self._remember(identity, text)
+
+    def _remember(self, identity: str, text: str) -> None:
+        """Up to a bound: what was asked for longest ago goes first, and is fetched again if it must be."""
+        with self._lock:
+            self._room += len(self._others.pop(identity, ""))
             self._others[identity] = text
+            self._room -= len(text)
+            while self._room < 0 and len(self._others) > 1:
+                self._room += len(self._others.popitem(last=False)[1])
 
     def __delitem__(self, identity: str) -> None:
-        self._others.pop(identity, None)
+        with self._lock:
+            self._room += len(self._others.pop(identity, ""))
         if self._cache is not None:
             self._cache.drop(self._key(identity))
 

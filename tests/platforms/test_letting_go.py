@@ -12,10 +12,11 @@ import pytest
 from bot.engine.loading import Needs, load
 from bot.engine.ports import Known, Provider
 from bot.engine.targets import parse
-from bot.model.facts import Fact, FactRequest
+from bot.model.facts import Fact, FactRequest, UnknownKind
 from bot.model.facts.change import LinkedWorkItems
 from bot.model.facts.pipelines import Pipelines
 from bot.model.facts.protection import BranchRules, SecretScanning
+from bot.model.results import Gap
 from bot.model.subjects import Organization, PullRequest, Repository, Subject
 from tests.platforms.served import Served
 
@@ -130,3 +131,15 @@ def test_a_project_is_counted_too_and_an_organisation_not_until_all_of_it_was_li
     root = whole.resolve(parse("ado:acme"))
     list(whole.discover(root, frozenset({Repository})))
     assert whole.counted(root) is None
+
+
+def test_a_project_or_repository_that_is_not_understood_ends_no_listing(served: Served) -> None:
+    provider: Any = served.provider("azure")
+    root = provider.resolve(parse("ado:acme"))
+    one = str(provider.reads.projects()[0]["id"])
+    listed = '{"count": 2, "value": [{"id": "1", "name": "odd"}, null]}'
+    served.fault(match=f"GET /acme/{one}/_apis/git/repositories$", kind="status", status=200, body=listed)
+    found = list(provider.discover(root, frozenset({Repository})))
+    assert [one.kind for one in found if isinstance(one, Gap)] == [UnknownKind.UNREADABLE] * 2
+    assert sum(isinstance(one, Repository) for one in found) == 3
+    assert provider.counted(root) == 5, "so that it shows in the count"

@@ -211,11 +211,12 @@ def bypass_actors(wanted: Wanted) -> tuple[BypassActors, str]:
 def _project_lists(reads: Reads, project: Organization) -> dict[str, dict[str, Entry]]:
     """Every list of a project's repositories and branches, by its token: one request for all of them."""
     query = {"token": f"repoV2/{ident(project)}", "includeExtendedInfo": True, "recurse": True}
-    rows = reads.once(
-        ("access", ident(project)),
-        lambda: reads.client.listing(endpoints.ACCESS_CONTROL_LISTS, {"securityNamespaceId": GIT}, query),
-    )
-    return {str(row.get("token") or "").rstrip("/").lower(): _entries(row) for row in rows}
+
+    def read() -> dict[str, dict[str, Entry]]:
+        rows = reads.client.listing(endpoints.ACCESS_CONTROL_LISTS, {"securityNamespaceId": GIT}, query)
+        return {str(row.get("token") or "").rstrip("/").lower(): _entries(row) for row in rows}
+
+    return reads.once(("access", ident(project)), read)
 
 
 def _able(lists: Mapping[str, Mapping[str, Entry]], branch: Branch) -> list[tuple[str, Entry]]:

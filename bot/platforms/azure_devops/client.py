@@ -71,10 +71,8 @@ class Client:
         self.transport = transport or Transport()
         # Posting a status twice is posting it once: the newer takes the older one's place.
         self._adapter = self.transport.adapter(Platform.AZURE_DEVOPS, repeatable_posts=("/statuses",))
-        self.texts: MutableMapping[str, str] | None = None
-        """Texts of files by their hash, from run to run; None: nothing is kept."""
-        if self.transport.cache is not None:
-            self.texts = self.transport.blobs(self.host, self._principal)
+        self.texts: MutableMapping[str, str] = self.transport.blobs(self.host, self._principal)
+        """Texts of files by their hash, within a run and, where the transport keeps them, from run to run."""
         self._lock = threading.Lock()
         self._sdk: dict[str, Any] = {}
         self._learnt: set[str] = set()
@@ -134,14 +132,28 @@ class Client:
         size: int = PAGE,
         top: str = "$top",
         skip: str = "$skip",
+        certain: bool = False,
     ) -> list[Json]:
-        """A whole list, where the next page is asked for by ``$skip``: a server may give fewer rows than it was asked for."""
+        """A whole list, where the next page is asked for by ``$skip``: a server may give fewer rows than it was asked for.
+
+        Where the service says with each page whether there is another, that counts. Else a short page is taken for the last;
+        if it must be ``certain``, only an empty one is, which costs a request.
+        """
         found: list[Json] = []
+        told = False
         for _ in range(MOST_PAGES):
-            page = rows_of(self.get(endpoint, route, {**(query or {}), top: size, skip: len(found)}), endpoint, rows)
-            found += page
-            if len(page) < min(size, LEAST_CAP):
+            response = self._request("GET", endpoint, route, {**(query or {}), top: size, skip: len(found)})
+            page = rows_of(self._document(response, endpoint), endpoint, rows)
+            if page and page == found[: len(page)]:
+                break  # it knows no $skip, and would begin anew for ever
+            if not page:
                 return found
+            found += page
+            follows = bool(response.headers.get(CONTINUATION))
+            is_short = not certain and len(page) < min(size, LEAST_CAP)
+            if not follows and (told or is_short):
+                return found
+            told = told or follows
         raise self._too_long(endpoint)
 
     def read_address(self, host: Host, path: str, version: str, scope: str) -> Json:
@@ -275,7 +287,7 @@ class Client:
 
     def _too_long(self, endpoint: Endpoint) -> PlatformError:
         return PlatformError(
-            f"{self.url}: a list (location {endpoint.location}) has more than {MOST_PAGES} pages.",
+            f"{self.url}: a list (location {endpoint.location}) has more than {MOST_PAGES} pages, or repeats one.",
             UnknownKind.TRUNCATED,
         )
 

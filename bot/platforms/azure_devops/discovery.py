@@ -31,8 +31,11 @@ from bot.platforms.azure_devops.subjects import ident, short
 
 T = TypeVar("T")
 
-AT_ONCE = 50
-"""Projects, or pull requests, that are read together: so many answers wait in memory."""
+AT_ONCE = 12
+"""Projects, branches or pull requests that are read together: so many answers wait in memory."""
+
+NOT_UNDERSTOOD = (KeyError, TypeError, ValueError, AttributeError)
+"""What comes of a document that is not as Microsoft describes it."""
 
 
 class Discovery:
@@ -56,6 +59,9 @@ class Discovery:
             except PlatformError as wrong:
                 yield _gap(root, "projects", wrong)
                 return
+            except NOT_UNDERSTOOD as wrong:
+                yield _odd(root.id, root.name, "projects", wrong)
+                return
             for start in range(0, len(projects), AT_ONCE):
                 some = projects[start : start + AT_ONCE]
                 self._ahead([functools.partial(self._reads.repositories, ident(project)) for project in some])
@@ -76,7 +82,14 @@ class Discovery:
         except PlatformError as wrong:
             yield _gap(project, "repositories", wrong)
             return
-        yield from self._repositories(project, [self._reads.subjects.repository(one) for one in listed])
+        repositories = []
+        for one in listed:
+            try:
+                repositories.append(self._reads.subjects.repository(one))
+            except NOT_UNDERSTOOD as wrong:
+                name = f"{project.name}/{value(one, 'name') or value(one, 'id')}"
+                yield _odd(f"{self._reads.client.host}/repository/{value(one, 'id')}", name, "listing", wrong)
+        yield from self._repositories(project, repositories)
 
     def _repositories(self, project: Organization, repositories: Sequence[Repository]) -> Iterator[Subject | Gap]:
         if Repository in self._kinds:
@@ -96,6 +109,8 @@ class Discovery:
                     yield from listing()
                 except PlatformError as wrong:
                     yield _gap(project, what, wrong)
+                except NOT_UNDERSTOOD as wrong:
+                    yield _odd(project.id, project.name, what, wrong)
 
     def _branches(self, repositories: Sequence[Repository]) -> Iterator[Subject | Gap]:
         """Every branch, of many repositories at once."""
@@ -108,6 +123,8 @@ class Discovery:
                     yield from (repository.branch(short(row["name"])) for row in self._refs(repository))
                 except PlatformError as wrong:
                     yield _gap(repository, "branches", wrong)
+                except NOT_UNDERSTOOD as wrong:
+                    yield _odd(repository.id, repository.name, "branches", wrong)
 
     def _refs(self, repository: Repository) -> list[Json]:
         return self._reads.once(
@@ -170,7 +187,11 @@ class Discovery:
         """The open ones. A list cuts descriptions short and tells no iteration, so each is read by itself."""
         names = {ident(one) for one in repositories}
         rows = self._reads.client.skipping(
-            endpoints.PROJECT_PULL_REQUESTS, {"project": ident(project)}, {"searchCriteria.status": "active"}, size=100
+            endpoints.PROJECT_PULL_REQUESTS,
+            {"project": ident(project)},
+            {"searchCriteria.status": "active"},
+            size=100,
+            certain=True,
         )
         wanted = [row for row in rows if str(row["repository"]["id"]).lower() in names]
         read = [
@@ -192,7 +213,7 @@ class Discovery:
 def _quietly(read: Callable[[], object]) -> None:
     try:
         read()
-    except PlatformError:
+    except (PlatformError, *NOT_UNDERSTOOD):
         return
 
 
@@ -203,6 +224,12 @@ def _standing(deployments: Sequence[Deployment]) -> list[Deployment]:
         if deployment.state is DeploymentState.SUCCEEDED:
             found[deployment.environment] = deployment
     return list(found.values())
+
+
+def _odd(subject: str, name: str, what: str, wrong: Exception) -> Gap:
+    """What cannot be understood of one thing ends the listing of no other."""
+    words = f"what Azure DevOps says about it is not understood ({type(wrong).__name__}: {wrong})"
+    return Gap(subject, name, what, UnknownKind.UNREADABLE, words)
 
 
 def _gap(root: Subject, what: str, wrong: PlatformError) -> Gap:

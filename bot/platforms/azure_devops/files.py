@@ -77,9 +77,7 @@ def contents(
     if len(paths) > 1:
         found = _blobs(client, repository, version, paths, TEMPLATE_FOLDERS if templates else ())
         if found is not None:
-            if len(found) > 1:
-                return _unpacked(client, repository, version, found)
-            paths = list(found)
+            return _texts(client, repository, version, found)
     texts = {path: content(client, repository, version, path) for path in paths}
     return {path: text for path, text in texts.items() if text is not None}
 
@@ -110,16 +108,7 @@ def listed_contents(
     client: Client, repository: Repository, version: Version, found: Listing, paths: Sequence[str]
 ) -> dict[str, str]:
     """The texts of listed files, in one request."""
-    ids = {path: found.blobs[path] for path in paths if path in found.blobs}
-    if len(ids) > 1 or _kept(client, ids):
-        return _unpacked(client, repository, version, ids)
-    texts = {}
-    for path, blob in ids.items():
-        text = content(client, repository, version, path)
-        if text is not None:
-            texts[path] = text
-            _keep(client, blob, text)
-    return texts
+    return _texts(client, repository, version, {path: found.blobs[path] for path in paths if path in found.blobs})
 
 
 def tree(client: Client, repository: Repository, version: Version) -> tuple[str, ...]:
@@ -176,6 +165,20 @@ def _blobs(
     return found
 
 
+def _texts(client: Client, repository: Repository, version: Version, ids: Mapping[str, str]) -> dict[str, str]:
+    """The texts of files, by path, in one request: one is read by itself, several come in an archive."""
+    if len(ids) > 1 or _kept(client, ids):
+        return _unpacked(client, repository, version, ids)
+    texts = {}
+    for path, blob in ids.items():
+        text = content(client, repository, version, path)
+        if text is not None:
+            texts[path] = text
+            if blob_id(text.encode("utf-8", "replace")) == blob:  # somebody may have pushed meanwhile
+                _keep(client, blob, text)
+    return texts
+
+
 def _unpacked(client: Client, repository: Repository, version: Version, ids: Mapping[str, str]) -> dict[str, str]:
     """The texts of files, by path. What an earlier run has fetched is not fetched again: it never changes under its hash."""
     contents = _kept(client, ids)
@@ -192,16 +195,13 @@ def _unpacked(client: Client, repository: Repository, version: Version, ids: Map
 
 
 def _kept(client: Client, ids: Mapping[str, str]) -> dict[str, str]:
-    """What is on disk of these files, by hash."""
-    if client.texts is None:
-        return {}
+    """What was fetched of these files before, by hash."""
     found = {blob: client.texts.get(blob) for blob in set(ids.values())}
     return {blob: text for blob, text in found.items() if text is not None}
 
 
 def _keep(client: Client, blob: str, text: str) -> None:
-    if client.texts is not None:
-        client.texts[blob] = text
+    client.texts[blob] = text
 
 
 def blobs(client: Client, repository: Repository, ids: Sequence[str]) -> dict[str, bytes]:

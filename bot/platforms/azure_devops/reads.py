@@ -104,9 +104,7 @@ class Reads:
         with self._lock:
             gone |= self._newest - projects
             self._newest = frozenset(projects)
-            for key in [
-                key for key in self._kept if isinstance(key, tuple) and any(_under(part, gone) for part in key)
-            ]:
+            for key in [key for key in self._kept if _passes(key, gone)]:
                 del self._kept[key]
             for ids in (self._wanted, self.judged, self.moments, self.reviewed):
                 for one in [one for one in ids if _under(one, gone)]:
@@ -118,7 +116,14 @@ class Reads:
 
     def projects(self) -> list[Json]:
         """Every project that the token sees."""
-        return self.once("projects", lambda: self.client.skipping(endpoints.PROJECTS, {}, size=500))
+
+        def read() -> list[Json]:
+            rows = self.client.skipping(endpoints.PROJECTS, {}, size=500, certain=True)
+            return list(
+                {str(row["id"]): row for row in rows}.values()
+            )  # rows move up where a project goes between pages
+
+        return self.once("projects", read)
 
     def repositories(self, project: str) -> list[Json]:
         """A project's repositories."""
@@ -234,6 +239,15 @@ class Reads:
             known.update({path: found.get(path) for path in missing})
             known.update(found)
         return {path: text for path in paths if (text := known[path]) is not None}
+
+
+_PASSING = frozenset({"identities", "access of"})
+"""What is kept under whoever it was asked about together: the next batch asks about others."""
+
+
+def _passes(key: Hashable, gone: set[str]) -> bool:
+    """Whether what is kept under a key goes with these."""
+    return isinstance(key, tuple) and (key[0] in _PASSING or any(_under(part, gone) for part in key))
 
 
 def _under(part: object, gone: set[str]) -> bool:

@@ -83,7 +83,7 @@ class Memory:
     asked_of: dict[tuple[str, str], int] = field(default_factory=dict)
     """By what and owner: about how many repositories that was asked in the run, where a list would tell it of all."""
     lists: dict[tuple[str, str], Future[Any]] = field(default_factory=dict)
-    """Lists of owners that were read, by what and owner."""
+    """Lists of owners that were read, by what and owner; and workflows, by their branch."""
     unprotected_is_hidden: set[str] = field(default_factory=set)
     """Owners of whose repositories this token was refused to read classic protection."""
 
@@ -99,9 +99,11 @@ class Memory:
                 self.voices.pop(number, None)
             for key in [key for key in self.permissions if key[0] in homes]:
                 del self.permissions[key]
+            for read in [read for read in self.lists if read[1].partition("/branch/")[0] in homes.values()]:
+                del self.lists[read]
 
     def once(self, key: tuple[str, str], read: Callable[[], T]) -> T:
-        """The list, read once in a run. One that failed for the moment is read again when it is next asked for."""
+        """What is read once in a run. What failed for the moment is read again when it is next asked for."""
         with self.lock:
             first = key not in self.lists
             future = self.lists.setdefault(key, Future())

@@ -74,9 +74,13 @@ def _default(subject: Release) -> Branch:
     return branch
 
 
-def _workflows(context: Context, subject: Release) -> Iterator[tuple[PipelineDefinition, str]]:
-    """The workflows of the default branch, parsed, with their texts: a dispatch runs what is there."""
+def _workflows(context: Context, subject: Release) -> Sequence[tuple[PipelineDefinition, str]]:
+    """The workflows of the default branch, parsed, with their texts: a dispatch runs what is there. Read once for all facts."""
     branch = _default(subject)
+    return context.memory.once(("workflows", branch.id), lambda: tuple(_read_workflows(context, subject, branch)))
+
+
+def _read_workflows(context: Context, subject: Release, branch: Branch) -> Iterator[tuple[PipelineDefinition, str]]:
     entries = f"... on Tree {{ entries {{ name object {{ {BLOB} }} }} }}"
     fields = f"flows_: file(path: {text(WORKFLOWS)}) {{ object {{ {entries} }} }}"
     piece = Piece(branch_place(branch), fields, keys=("flows_",), may_lack=True)

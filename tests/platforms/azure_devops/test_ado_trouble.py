@@ -341,6 +341,14 @@ def test_a_server_that_gives_fewer_rows_than_asked_is_read_to_the_end(reader_for
     assert skipped == [["0"], ["400"], ["800"]]
 
 
+def test_pages_that_are_cut_to_few_rows_are_read_to_the_end_where_that_must_be_certain(reader_for, break_down, sandbox):
+    reads = reader_for().provider.reads
+    for first, amount in ((0, 40), (40, 40), (80, 7), (87, 0)):
+        break_down(match="GET /acme/_apis/projects", kind="status", status=200, body=_page(first, amount))
+    assert [row["id"] for row in reads.projects()] == list(range(87))
+    assert len(sandbox.application.ledger.entries) == 4
+
+
 def test_a_list_without_an_end_is_said_to_be_cut(reader_for, break_down, monkeypatch):
     monkeypatch.setattr("bot.platforms.azure_devops.client.MOST_PAGES", 3)
     client = reader_for().provider.client
