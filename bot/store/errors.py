@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -50,6 +51,8 @@ def in_words(place: Place) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        raise StoreError(_words(place, error.orig)) from None
+    except sqlite3.Error as error:
         raise StoreError(_words(place, error)) from None
     except SQLAlchemyError as error:
         said = _line(place, str(error))
@@ -58,12 +61,12 @@ def in_words(place: Place) -> Iterator[None]:
         raise StoreError(f"the store {place.shown} cannot be used: {error.strerror or error}") from None
 
 
-def _words(place: Place, error: DBAPIError) -> str:
-    said = _line(place, str(error.orig))
+def _words(place: Place, error: BaseException | None) -> str:
+    said = _line(place, str(error))
     if place.path is not None:
         todo = next((words for sign, words in _FILE.items() if sign in said.casefold()), "")
     else:
-        code = getattr(error.orig, "sqlstate", None) or ""
+        code = getattr(error, "sqlstate", None) or ""
         todo = next((words for sign, words in _SERVER.items() if code.startswith(sign)), "")
         if not code:
             signs = (words for sign, words in _REACHING.items() if sign in said.casefold())

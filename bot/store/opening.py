@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +16,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
-from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from bot.engine.runs import StoreError
@@ -110,7 +110,7 @@ def _bring_up_to_date(place: Place, engine: Engine) -> None:
 
 def _write_ahead(engine: Engine) -> None:
     """Readers and a writer then do not wait for one another. SQLite's own patience does not cover this."""
-    locked = retry_if_exception(lambda error: isinstance(error, OperationalError) and "locked" in str(error))
+    locked = retry_if_exception(lambda error: isinstance(error, sqlite3.OperationalError) and "locked" in str(error))
     for attempt in Retrying(retry=locked, stop=stop_after_delay(PATIENCE), wait=wait_random(0, 0.1), reraise=True):
         with attempt:
             raw = engine.raw_connection()
