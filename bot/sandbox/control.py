@@ -5,6 +5,7 @@
 | ``GET, DELETE /_sandbox/requests`` | the ledger of requests; begin it again |
 | ``GET, POST, DELETE /_sandbox/faults`` | faults.Fault: list, add, clear |
 | ``GET, PUT, DELETE /_sandbox/latency`` | ``{"seconds": 0.1}`` for every answer |
+| ``GET, PUT, DELETE /_sandbox/limits`` | limits.Limits, and what each token spent; change some; begin again |
 | ``GET /_sandbox/state`` | what was posted; ``?repository=owner/name`` for one, ``?all=1`` with the scenario's |
 | ``POST /_sandbox/events`` | events.Event, or a list: the world moves on |
 | ``POST /_sandbox/change`` | changes.Change: a share of an organisation's repositories changes |
@@ -22,6 +23,7 @@ from bot.sandbox.changes import Change, Fate, change
 from bot.sandbox.events import Event, happen
 from bot.sandbox.faults import Fault, Latency
 from bot.sandbox.history import ReferenceMissing
+from bot.sandbox.limits import Limits
 from bot.sandbox.wire import Response
 
 if TYPE_CHECKING:
@@ -77,6 +79,19 @@ class Control:
             case "DELETE", "/_sandbox/latency":
                 application.faults.latency = 0.0
                 return Response(204)
+            case "GET", "/_sandbox/limits":
+                return self._limits()
+            case "PUT", "/_sandbox/limits":
+                given = request.json()
+                changed = {
+                    **application.accounts.limits.model_dump(),
+                    **(given if isinstance(given, dict) else {"": given}),
+                }
+                application.accounts.limits = Limits.model_validate(changed)
+                return self._limits()
+            case "DELETE", "/_sandbox/limits":
+                application.accounts.clear()
+                return Response(204)
             case "GET", "/_sandbox/state":
                 return self._state(request)
             case "POST", "/_sandbox/events":
@@ -85,6 +100,10 @@ class Control:
             case "POST", "/_sandbox/change":
                 return Response(200, change(application.world, Change.model_validate(request.json() or {})))
         return Response(404, {"message": f"The sandbox has no {request.method} {request.path}."})
+
+    def _limits(self) -> Response:
+        accounts = self.application.accounts
+        return Response(200, {"limits": accounts.limits.model_dump(), "tokens": accounts.told()})
 
     def _state(self, request: Request) -> Response:
         named = request.first("repository").lower()

@@ -55,6 +55,8 @@ class Token:
     expired: bool
     installation: str = ""
     """The organisation whose installation of the App it was given for; empty: it is one of the scenario's own."""
+    expires_at: float | None = None
+    """When a token of an installation ends, in seconds since 1970."""
 
     @property
     def poster(self) -> str:

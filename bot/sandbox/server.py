@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 from bot.sandbox.faults import Faults, Ledger, answer, spoil
 from bot.sandbox.github.meters import Meters
+from bot.sandbox.limits import Accounts
 from bot.sandbox.loading import ScenarioError, load_scenario
 from bot.sandbox.scenario import Scenario
 from bot.sandbox.wire import NotJson, Request, Response
@@ -50,7 +51,8 @@ class Application:
         self.base_url = base_url
         self.ledger = Ledger()
         self.faults = Faults()
-        self.meters = Meters()
+        self.accounts = Accounts()
+        self.meters = Meters(self.accounts, world)
         self._handlers: dict[str, Callable[[Request], Response]] = {}
         self._lock = threading.Lock()
 
@@ -108,7 +110,7 @@ class Application:
             case _:
                 from bot.sandbox.azure_devops.api import AzureDevOps
 
-                return AzureDevOps(self.world, self.base_url).handle
+                return AzureDevOps(self.world, self.base_url, self.accounts).handle
 
 
 class _Connection(socketserver.StreamRequestHandler):
@@ -159,6 +161,13 @@ class _Connection(socketserver.StreamRequestHandler):
             self._send(_guarded(application, request), alive=alive)
             return alive
         host = application.host(request.path)
+        token = application.world.token(request.secret) if host in ("github", "graphql") else None
+        with application.accounts.under_way(token):
+            return self._answer(request, host, alive=alive)
+
+    def _answer(self, request: Request, host: Host, *, alive: bool) -> bool:
+        """Serve one request to a platform; whether another may follow."""
+        application = self.server.application
         fault = application.faults.take(request, host)
         pause = application.faults.latency + (fault.seconds if fault and fault.kind == "slow" else 0)
         if pause:

@@ -500,11 +500,11 @@ class World:
         """The credential behind a secret; None when there is none."""
         return self.tokens.get(secret)
 
-    def issue_token(self, app: Token, organization: str) -> Token:
+    def issue_token(self, app: Token, organization: str, expires_at: float) -> Token:
         """A token of an App's installation in an organisation, which can expire and be given anew."""
         with self.lock:
             name = f"ghs_{guid('installation-token', app.secret, organization, self.next_id()).replace('-', '')}"
-            made = replace(app, secret=name, installation=organization)
+            made = replace(app, secret=name, installation=organization, expires_at=expires_at)
             self.tokens[name] = made
         return made
 

@@ -16,9 +16,11 @@ from bot.sandbox.azure_devops.locations import Location, discovery
 from bot.sandbox.azure_devops.problems import Problem
 from bot.sandbox.azure_devops.routing import ENDPOINTS, Router
 from bot.sandbox.azure_devops.scopes import closure
+from bot.sandbox.azure_devops.usage import spend
 from bot.sandbox.wire import Response
 
 if TYPE_CHECKING:
+    from bot.sandbox.limits import Accounts
     from bot.sandbox.wire import Request
     from bot.sandbox.world import Token, World
 
@@ -37,8 +39,9 @@ for _module in pkgutil.iter_modules(surfaces.__path__):
 class AzureDevOps:
     """Every organisation of a world, as Azure DevOps."""
 
-    def __init__(self, world: World, base_url: str) -> None:
+    def __init__(self, world: World, base_url: str, accounts: Accounts) -> None:
         self._world = world
+        self._accounts = accounts
         self._base_url = base_url
         self._router = Router(ENDPOINTS)
         self._collections: dict[str, Collection] = {}
@@ -66,6 +69,16 @@ class AzureDevOps:
         token = self._token(request)
         if token is None or token.expired:
             return _sign_in()
+        told, refused = spend(self._accounts, token, request.method)
+        try:
+            response = refused or self._serve(request, segments, token)
+        except Problem as problem:
+            response = Response(problem.status, problem.document())
+        response.headers |= told
+        return response
+
+    def _serve(self, request: Request, segments: list[str], token: Token) -> Response:
+        """The answer to one request of somebody who may ask."""
         if not segments:
             raise problems.no_controller("/")
         collection = self._collection(segments[0])

@@ -61,9 +61,13 @@ def access_token(call: Call, ident: str) -> Response:
     installed = _find(call, ident)
     if call.token.kind != "app":
         raise Refusal(403, "Resource not accessible by integration")
+    seconds = call.meters.accounts.limits.token_seconds
+    until = datetime.fromtimestamp(call.meters.accounts.clock(), UTC) + (
+        VALID if seconds is None else timedelta(seconds=seconds)
+    )
     body: Body = {
-        "token": call.world.issue_token(call.token, installed.name).secret,
-        "expires_at": stamp(datetime.now(UTC) + VALID),
+        "token": call.world.issue_token(call.token, installed.name, until.timestamp()).secret,
+        "expires_at": stamp(until),
         "permissions": _permissions(call),
         "repository_selection": "all",
     }

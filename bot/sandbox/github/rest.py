@@ -63,7 +63,10 @@ class Rest:
             message = "Bad credentials" if request.secret else "Requires authentication"
             response = Refusal(401, message).response
         else:
-            response = self._conditional(request, token, self._answer(request, token))
+            free = request.path.endswith("/rate_limit")
+            writes = request.method not in ("GET", "HEAD", "OPTIONS")
+            refused = None if free else self.meters.refusal(token, "core", writes=writes)
+            response = refused or self._conditional(request, token, self._answer(request, token))
         response.headers.setdefault("X-GitHub-Request-Id", f"SAND:{next(self._numbers):X}")
         response.headers.setdefault("X-GitHub-Media-Type", "github.v3; format=json")
         response.headers.setdefault(
@@ -114,10 +117,11 @@ class Rest:
         return route.handler(call, **names)
 
     def _conditional(self, request: Request, token: Token, response: Response) -> Response:
-        """Limits, and 304 when the client has this very answer already: an ETag belongs to its token."""
+        """Limits, and 304 when the client has this very answer already: by default an ETag belongs to its token."""
         if request.method in ("GET", "HEAD") and response.status == 200:
             data = response.encoded()
-            digest = hashlib.sha256(token.secret.encode() + b"\0" + data)
+            whose = token.secret if self.meters.accounts.limits.etags == "token" else ""
+            digest = hashlib.sha256(whose.encode() + b"\0" + data)
             digest.update(response.headers.get("Link", "").encode())
             tag = f'W/"{digest.hexdigest()}"'
             known = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
@@ -127,7 +131,9 @@ class Rest:
                 response.body = data
             response.headers |= {"ETag": tag, "Cache-Control": "private, max-age=60, s-maxage=60"}
             response.headers["Vary"] = "Accept, Authorization, Cookie, X-GitHub-OTP"
-        if response.status != 304 and not request.path.endswith("/rate_limit"):
+        if response.status == 304:
+            self.meters.accounts.spent(token).unchanged += 1
+        elif not request.path.endswith("/rate_limit"):
             self.meters.core.spend(token, 1)
         response.headers |= self.meters.core.headers(token)
         if token.kind == "pat" and token.github == "all":

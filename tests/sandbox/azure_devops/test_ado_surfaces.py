@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from bot.sandbox.azure_devops.api import AzureDevOps
+from bot.sandbox.limits import Accounts
 from bot.sandbox.scenario import Scenario
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request
@@ -245,7 +246,7 @@ def test_the_world_moves_on(world: Sandbox) -> None:
 
 
 def test_an_answer_takes_well_below_two_milliseconds(scenario: Scenario) -> None:
-    application = AzureDevOps(World(scenario), "http://127.0.0.1:1")
+    application = AzureDevOps(World(scenario), "http://127.0.0.1:1", Accounts())
     headers = {"authorization": "Bearer all", "accept": "application/json;api-version=7.1-preview"}
     slow = {}
     for path in (

@@ -110,7 +110,7 @@ def test_an_unchanged_answer_is_304_and_costs_nothing(shop: Sandbox) -> None:
     assert other.status_code == 200  # an ETag belongs to its token
     fresh = ask(shop, PAY)
     assert int(fresh.headers["x-ratelimit-remaining"]) == int(first.headers["x-ratelimit-remaining"]) - 1
-    assert ask(shop, "/rate_limit").json()["resources"]["core"]["limit"] == 15000
+    assert ask(shop, "/rate_limit").json()["resources"]["core"]["limit"] == 5000
 
 
 @pytest.mark.parametrize(

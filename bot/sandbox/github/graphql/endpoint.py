@@ -10,7 +10,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from graphql import GraphQLError, execute, parse, validate
+from graphql import GraphQLError, OperationDefinitionNode, OperationType, execute, parse, validate
 from graphql.execution import ExecutionResult
 
 from bot.sandbox.github.access import Access
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 MODULES = ("actors", "checks", "commits", "issues", "pulls", "query", "releases", "repository", "rules")
 MOST_DOCUMENTS = 512
+TOO_SLOW = (
+    "Something went wrong while executing your query. This may be the result of a timeout, or it could be a GitHub bug."
+)
 
 
 class GraphQL:
@@ -62,21 +65,28 @@ class GraphQL:
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             return Response(200, {"errors": [{"message": "A query attribute must be specified and must be a string."}]})
         variables = body.get("variables") or {}
-        response = Response(200, self._run(body["query"], variables, body.get("operationName"), token))
+        document = self._document(body["query"])
+        refused = self.meters.refusal(token, "graphql", writes=_writes(document))
+        response = refused or self._run(document, variables, body.get("operationName"), token)
         response.headers |= self.meters.graphql.headers(token)
         response.headers["X-GitHub-Request-Id"] = f"SANDQ:{next(self._numbers):X}"
         response.headers["X-GitHub-Media-Type"] = "github.v4; format=json"
         return response
 
-    def _run(self, text: str, variables: dict[str, Any], name: str | None, token: Token) -> dict[str, object]:
-        document = self._document(text)
+    def _run(
+        self, document: DocumentNode | list[GraphQLError], variables: dict[str, Any], name: str | None, token: Token
+    ) -> Response:
         if isinstance(document, list):
-            return {"errors": [_invalid(error) for error in document]}
+            return Response(200, {"errors": [_invalid(error) for error in document]})
         try:
             size = measure(self.schema, document, variables)
         except TooLarge as wrong:
-            return {"data": None, "errors": [{"type": wrong.kind, "message": wrong.message}]}
+            return Response(200, {"data": None, "errors": [{"type": wrong.kind, "message": wrong.message}]})
+        largest = self.meters.accounts.limits.largest_query
+        if largest is not None and size.nodes > largest:
+            return Response(502, {"data": None, "errors": [{"message": TOO_SLOW}]})
         self.meters.graphql.spend(token, size.cost)
+        self.meters.accounts.spent(token).points += size.cost
         context = Context(self.world, Access(token, self.world), self.html, self.meters, size.cost, size.nodes)
         result = execute(
             self.schema,
@@ -92,7 +102,7 @@ class GraphQL:
         answer: dict[str, object] = {"data": result.data}
         if result.errors:
             answer["errors"] = [_error(error) for error in result.errors]
-        return answer
+        return Response(200, answer)
 
     def _document(self, text: str) -> DocumentNode | list[GraphQLError]:
         """The parsed and validated document, remembered; or what is wrong with it."""
@@ -111,6 +121,14 @@ class GraphQL:
             while len(self._documents) > MOST_DOCUMENTS:
                 self._documents.popitem(last=False)
         return found
+
+
+def _writes(document: DocumentNode | list[GraphQLError]) -> bool:
+    """Whether it is a mutation."""
+    return not isinstance(document, list) and any(
+        isinstance(each, OperationDefinitionNode) and each.operation is OperationType.MUTATION
+        for each in document.definitions
+    )
 
 
 def _never(_value: object) -> TypeGuard[Awaitable[Any]]:

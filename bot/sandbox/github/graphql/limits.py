@@ -49,7 +49,7 @@ class Size:
     @property
     def cost(self) -> int:
         """Its points."""
-        return max(1, round(self.requests / 100))
+        return max(1, (self.requests + 50) // 100)
 
 
 def measure(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> Size:
