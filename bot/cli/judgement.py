@@ -344,6 +344,7 @@ class Judging:
             gaps=tuple(self.gaps),
             gate=worst(self.gates),
             notices=tuple(dict.fromkeys(self.notices)),
+            spent=self.session.spent(),
         )
 
     def exit_code(self, *, exit_zero: bool) -> int:

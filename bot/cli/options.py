@@ -135,6 +135,16 @@ def cached(function: F) -> F:
     return with_folder  # type: ignore[return-value]
 
 
+MAX_WAIT = click.option(
+    "--max-wait",
+    type=DurationType(),
+    default=timedelta(hours=1),
+    show_default="1h",
+    help="How long may be waited in all where a platform limits the rate or fails; what is left then is unknown.",
+)
+"""For commands that nobody sits and waits for."""
+
+
 CONFIGURATION = click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.options import cached, common
+from bot.cli.options import MAX_WAIT, cached, common
 from bot.cli.storing import STORE
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class ShardType(click.ParamType["Shard"]):
 @click.option("--no-store", is_flag=True, help="Keep nothing: an interrupted scan begins anew.")
 @click.option("--fresh", is_flag=True, help="Begin anew, though an interrupted scan could be resumed.")
 @click.option("--batch", type=click.IntRange(min=1), hidden=True, help="How many repositories are judged together.")
+@MAX_WAIT
 @cached
 @common
 def command(
@@ -66,6 +68,7 @@ def command(
     no_store: bool,
     fresh: bool,
     batch: int | None,
+    max_wait: timedelta,
     cache: Path | None,
     config: Path | None,
     format_: str,
@@ -96,7 +99,7 @@ def command(
         fresh=fresh,
         batch=batch,
     )
-    with session(now, cache=cache) as opened, store(store_address, keep=not no_store) as kept:
+    with session(now, cache=cache, max_wait=max_wait) as opened, store(store_address, keep=not no_store) as kept:
         judging = Judging(opened, "scan", given_configuration(config, opened.fetcher()))
         try:
             with progress() as bar:
@@ -105,6 +108,7 @@ def command(
             if not no_store:
                 click.echo("almguard: what was judged is kept; the same command goes on from there.", err=True)
             raise
+        run = replace(run, spent=opened.spent())
         emit(run, format_, outputs, verbose=verbose)
         verdict = decide(run.results, done.on_unknown())
         return code_of(verdict, incomplete=not run.complete, exit_zero=exit_zero)

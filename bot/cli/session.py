@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from bot.cli.failures import Refusal
 from bot.engine.ports import DeploymentReviewer, PlatformError, Provider, Publisher, ReleasePublisher
 from bot.engine.targets import Target
 from bot.model.facts import Unavailable, UnknownKind
+from bot.model.results import Spent
 from bot.model.subjects import Platform, WorkItem
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 GITHUB_API = "https://api.github.com"
 AZURE_DEVOPS = "https://dev.azure.com"
+_PATIENT = timedelta(minutes=10)
+"""Whoever may wait for so long asks a failing server more often, too."""
+_LONG = 60
+"""Seconds that are also told as a time of the day, by the reader's clock."""
 
 
 @dataclass
@@ -38,6 +43,8 @@ class Session:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     cache: Path | None = None
     """The folder of what is kept between runs; None: nothing is."""
+    max_wait: timedelta = timedelta(minutes=1)
+    """How long may be waited in all for platforms."""
     _transport: Transport | None = None
     _connections: tuple[Connected, ...] = ()
     _credentials: dict[str, str] = field(default_factory=dict)
@@ -97,11 +104,15 @@ class Session:
 
     def requests(self) -> dict[str, int]:
         """HTTP requests sent so far, by platform."""
+        return {name: spent.requests for name, spent in self.spent().items()}
+
+    def spent(self) -> dict[str, Spent]:
+        """What was sent so far by kind, by platform."""
         used = {provider.platform for provider in self._providers.values()} - {Platform.LOCAL}
         if self._transport is not None and self._transport.requests(Platform.JIRA):
             used.add(Platform.JIRA)
         return {
-            platform.value.replace("-", "_"): self.transport.requests(platform)
+            platform.value.replace("-", "_"): self.transport.spent(platform)
             for platform in Platform
             if platform in used
         }
@@ -140,7 +151,13 @@ class Session:
         from bot.platforms.transport import Transport
 
         if self._transport is None:
-            self._transport = Transport(on_wait=_say_waiting, cache=self._kept())
+            patient = self.max_wait >= _PATIENT
+            self._transport = Transport(
+                max_wait=self.max_wait.total_seconds(),
+                attempts=6 if patient else 4,
+                on_wait=_say_waiting,
+                cache=self._kept(),
+            )
         return self._transport
 
     def _kept(self) -> Cache | None:
@@ -291,10 +308,15 @@ class Session:
 
 @contextmanager
 def session(
-    now: datetime | None, environ: Mapping[str, str] | None = None, *, cache: Path | None = None
+    now: datetime | None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    cache: Path | None = None,
+    max_wait: timedelta = timedelta(minutes=1),
 ) -> Iterator[Session]:
     """A session that is closed at the end."""
-    opened = Session(environ=os.environ if environ is None else environ, now=now or datetime.now(UTC), cache=cache)
+    environ = os.environ if environ is None else environ
+    opened = Session(environ=environ, now=now or datetime.now(UTC), cache=cache, max_wait=max_wait)
     try:
         yield opened
     finally:
@@ -331,4 +353,5 @@ def _say_waiting(why: str, seconds: float) -> None:
     """Waiting is always shown."""
     import click
 
-    click.echo(f"almguard: waiting {seconds:.{0 if seconds >= 10 else 1}f} s: {why}", err=True)
+    until = f" until {datetime.now() + timedelta(seconds=seconds):%H:%M}" if seconds >= _LONG else ""  # noqa: DTZ005 - theirs
+    click.echo(f"almguard: waiting {seconds:.{0 if seconds >= 10 else 1}f} s{until}: {why}", err=True)

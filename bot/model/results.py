@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -310,6 +310,20 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run sent to one platform."""
+
+    requests: int = 0
+    """All that were sent, repeated ones included."""
+    not_modified: int = 0
+    """Of these: answers that the platform confirmed (304)."""
+    graphql: int = 0
+    """Of these: queries of GraphQL; the others are REST."""
+    points: int = 0
+    """What the queries took of GraphQL's allowance, as far as it was told."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run of a command, judged: what every report shows."""
 
@@ -344,6 +358,8 @@ class Run:
     """Of a scan: what it was asked for, in a normal form: ``github:acme``."""
     shard: str | None = None
     """Which part of them it judged: ``3/16``; None: all."""
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    """By platform, as ``requests``; of this process alone, where a run was resumed. Empty: not counted."""
 
     @property
     def complete(self) -> bool:

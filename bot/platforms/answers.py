@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import RemoteDisconnected
 from typing import NoReturn
@@ -26,8 +29,6 @@ from bot.model.subjects import Platform
 from bot.platforms.redaction import redact
 
 _SERVER_FAILED = frozenset({500, 502, 503, 504})
-_SECONDARY_PAUSE = 60.0
-"""GitHub: without a Retry-After, wait at least a minute after a secondary limit."""
 
 _ADDRESS = {
     Platform.GITHUB: "GITHUB_API_URL",
@@ -44,12 +45,17 @@ _TOKEN = {
 class Again(Exception):  # noqa: N818 - an order, not an error
     """The request may be repeated; ``failure`` is what is said when that no longer helps."""
 
-    def __init__(self, failure: PlatformError, why: str, wait: float | None = None) -> None:
+    def __init__(self, failure: PlatformError, why: str, limited: Limited | None = None) -> None:
         super().__init__(str(failure))
         self.failure = failure
         self.why = why
-        self.wait = wait
+        self.limited = limited
+        self.wait: float | None = None
         """Seconds that the server asks for; None: a little longer each time."""
+        self.counts = limited is None or (limited.seconds == 0 and not limited.secondary)
+        """Whether it is one of the failures that a request may have."""
+        self.after: Callable[[], None] = lambda: None
+        """What is done when it has been waited for."""
 
     def beyond(self, max_wait: float, seconds: float) -> PlatformError:
         """What is said when waiting is not allowed for so long."""
@@ -57,7 +63,7 @@ class Again(Exception):  # noqa: N818 - an order, not an error
             return self.failure
         return PlatformError(
             f"{self.failure} It asks to wait {seconds:.0f} more seconds; this run may wait {max_wait:.0f} in all. "
-            "Run again later, or allow a longer wait.",
+            "Run again later, or allow a longer wait (scan --max-wait).",
             UnknownKind.LIMIT,
         )
 
@@ -107,11 +113,11 @@ def _happened(wrong: requests.RequestException) -> str:
 def judge(platform: Platform, request: requests.PreparedRequest, response: requests.Response, repeatable: bool) -> None:
     """An answer has come. Raises ``Again`` or ``PlatformError`` where it is none that the server meant for us."""
     status = response.status_code
-    limited = limit_wait(response)
+    limited = limit(response)
     if limited is not None:
         asked = what(request)
         failure = PlatformError(f"{asked}: {host(request)} says that too much was asked of it.", UnknownKind.LIMIT)
-        raise Again(failure, f"{host(request)} limits the rate", limited if limited > 0 else None)
+        raise Again(failure, f"{host(request)} limits the rate", limited=limited)
     if status in _SERVER_FAILED:
         failure = PlatformError(
             f"{what(request)}: the server failed with {status} {redact(_words(response))}. "
@@ -144,8 +150,32 @@ def judge(platform: Platform, request: requests.PreparedRequest, response: reque
         raise failure
 
 
-def limit_wait(response: requests.Response) -> float | None:
-    """Seconds to wait before the server will answer; None where it did not refuse for a limit.
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """That a server refused for a limit."""
+
+    seconds: float
+    """How long to wait; 0: nothing is known of that."""
+    asked: bool = False
+    """Whether the server said so."""
+    secondary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer says of the allowance that it was taken from."""
+
+    resource: str
+    limit: int
+    remaining: int
+    seconds: float
+    """Until it begins anew."""
+    reset: float
+    """The instant of that."""
+
+
+def limit(response: requests.Response) -> Limited | None:
+    """How the server refused for a limit; None where it did not.
 
     GitHub says it with 429, with 403, or with 200 and a GraphQL error.
     """
@@ -158,13 +188,39 @@ def limit_wait(response: requests.Response) -> float | None:
     )
     if not is_limit:
         return None
+    secondary = b"secondary" in start or b"abuse" in start
     asked = _seconds(response.headers.get("Retry-After"))
     if asked is not None:
-        return asked
-    reset = response.headers.get("x-ratelimit-reset", "")
-    if response.headers.get("x-ratelimit-remaining") == "0" and reset.replace(".", "", 1).isdigit():
-        return max(1.0, float(reset) - time.time())
-    return _SECONDARY_PAUSE if b"secondary" in start or b"abuse" in start else 0.0
+        return Limited(asked, asked=True, secondary=secondary)
+    left = told(response)
+    if left is not None and left.remaining == 0:
+        return Limited(max(1.0, left.seconds), asked=True)
+    return Limited(0.0, secondary=secondary)
+
+
+def told(response: requests.Response, resource: str = "") -> Told | None:
+    """What the answer's head says of the allowance. By the server's own clock, where it tells it: ours may be wrong."""
+    headers = response.headers
+    remaining, reset = headers.get("x-ratelimit-remaining", ""), headers.get("x-ratelimit-reset", "")
+    if not _is_number(remaining) or not _is_number(reset):
+        return None
+    total = headers.get("x-ratelimit-limit", "")
+    now = time.time()
+    with contextlib.suppress(ValueError, TypeError):
+        now = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    named = headers.get("x-ratelimit-resource") or resource
+    at = float(reset)
+    return Told(named, int(float(total)) if _is_number(total) else 0, int(float(remaining)), max(0.0, at - now), at)
+
+
+def delay(response: requests.Response) -> float:
+    """Seconds that Azure DevOps held a request back, for too much was asked: whoever goes on so is refused."""
+    said = response.headers.get("X-RateLimit-Delay", "")
+    return float(said) if _is_number(said) else 0.0
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
 
 
 def slow_down(response: requests.Response) -> float | None:
@@ -175,7 +231,7 @@ def slow_down(response: requests.Response) -> float | None:
 def _seconds(value: str | None) -> float | None:
     if not value:
         return None
-    if value.replace(".", "", 1).isdigit():
+    if _is_number(value):
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())

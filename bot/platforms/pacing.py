@@ -10,18 +10,18 @@ from collections.abc import Callable
 class Limiter:
     """A bucket of turns that fills at a steady rate, shared by all threads."""
 
-    def __init__(self, rate: float, burst: int) -> None:
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
         self._burst = float(burst)
         self._turns = float(burst)
-        self._filled_at = time.monotonic()
-        self._held_until = 0.0
+        self._clock = clock
+        self._filled_at = clock()
         self._lock = threading.Lock()
 
     def turn(self, sleep: Callable[[float], None]) -> None:
         """Take a turn; wait for it outside the lock, so that the order of arrival is kept and nobody blocks the counting."""
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             self._turns = min(self._burst, self._turns + (now - self._filled_at) * self._rate)
             self._filled_at = now
             self._turns -= 1
@@ -29,23 +29,21 @@ class Limiter:
         if wait > 0:
             sleep(wait)
 
-    def hold(self, seconds: float) -> None:
-        """The server asks for a pause of everybody."""
-        with self._lock:
-            self._held_until = max(self._held_until, time.monotonic() + seconds)
-
-    def held(self) -> float:
-        """How many seconds of such a pause are left."""
-        return max(0.0, self._held_until - time.monotonic())
-
 
 class WaitBudget:
     """The seconds that a run may spend waiting. Threads that wait at the same time spend them once."""
 
-    def __init__(self, max_wait: float, on_wait: Callable[[str, float], None], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        max_wait: float,
+        on_wait: Callable[[str, float], None],
+        sleep: Callable[[float], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.max_wait = max_wait
         self._on_wait = on_wait
         self._sleep = sleep
+        self._clock = clock
         self._spent = 0.0
         self._spent_until = 0.0
         self._lock = threading.Lock()
@@ -58,19 +56,25 @@ class WaitBudget:
     def charge(self, seconds: float) -> None:
         """Seconds that have just been waited for an answer that did not come."""
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             self._spent += max(0.0, now - max(now - seconds, self._spent_until))
             self._spent_until = max(self._spent_until, now)
 
-    def spend(self, seconds: float, why: str) -> bool:
-        """Wait, after saying why; or say at once that it would be too long."""
+    @property
+    def left(self) -> float:
+        """Seconds that may still be waited."""
+        return max(0.0, self.max_wait - self._spent)
+
+    def spend(self, seconds: float, why: str, *, quiet: bool = False) -> bool:
+        """Wait, after saying why (unless it was said before); or say at once that it would be too long."""
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             extra = max(0.0, now + seconds - max(now, self._spent_until))
             if self._spent + extra > self.max_wait:
                 return False
             self._spent += extra
             self._spent_until = max(self._spent_until, now + seconds)
-        self._on_wait(why, seconds)
+        if not quiet:
+            self._on_wait(why, seconds)
         self._sleep(seconds)
         return True

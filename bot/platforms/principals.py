@@ -18,18 +18,18 @@ class Principals:
     def learn(self, credential: str, name: str) -> None:
         """Say whose it is: a token, or the header that it was sent in."""
         with self._lock:
-            self._names[self._digest(credential)] = name
+            self._names[self.digest(credential)] = name
 
     def name(self, credential: str) -> str:
         """Whose it is: ``user 4711``, or a digest of the credential itself."""
-        digest = self._digest(credential)
+        digest = self.digest(credential)
         return self._names.get(digest) or f"credential {digest.hex()}"
 
     def knows(self, credential: str) -> bool:
         """Whether it is known whose it is."""
-        return self._digest(credential) in self._names
+        return self.digest(credential) in self._names
 
-    def _digest(self, credential: str) -> bytes:
+    def digest(self, credential: str) -> bytes:
         """Of the credential without the word that says how it is sent."""
         text = credential.rpartition(" ")[2]
         return hashlib.blake2b(text.encode("utf-8", "replace"), key=self._key, digest_size=16).digest()

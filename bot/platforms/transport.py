@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from requests import PreparedRequest, RequestException, Response, Session
-from requests.adapters import HTTPAdapter
-from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout, Timeout
-from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+from requests import PreparedRequest, Response, Session, codes
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
+from bot.model.results import Spent
 from bot.model.subjects import Platform
 from bot.platforms import answers
+from bot.platforms.adapter import REPEATABLE, TransportAdapter, is_graphql
 from bot.platforms.answers import Again
 from bot.platforms.kept import Blobs
-from bot.platforms.pacing import Limiter, WaitBudget
+from bot.platforms.pacing import WaitBudget
 from bot.platforms.principals import Principals
 from bot.platforms.redaction import redact
 from bot.platforms.revalidation import Revalidation
@@ -36,17 +37,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-REPEATABLE = "X-Almguard-Repeatable"
-"""A header that never leaves: the caller's word that a POST changes nothing. ``yes``; or ``smaller``, where a 502 or 504
-means that too much was asked for, so that asking the same again is in vain and the caller will ask for less."""
+__all__ = ["REPEATABLE", "Sent", "Spent", "Transport"]
 
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
-_TOO_MUCH = frozenset({502, 504})
 _WORKERS = 12
+_LANES = 2 * _WORKERS
+"""As many as there are threads of both pools. GitHub allows a hundred at once, per its documentation."""
 _PIECE = 65_536
-_IN_A_ROW = 12
-"""So many failures of a host, with no answer between them, and nothing more is asked of it for a while."""
-_A_WHILE = 30.0
+_MOST_ATTEMPTS = 24
+"""Of one request, however many of them were refused for a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,9 @@ class Transport:
             on_request: the ledger hook: told of each request after its answer.
             cache: what is kept between runs; closed with the transport. None: nothing.
             sleep: waits.
-            clock: tells those who use the transport how long something took.
+            clock: tells how long something took.
         """
-        self.budget = WaitBudget(max_wait, on_wait, sleep)
+        self.budget = WaitBudget(max_wait, on_wait, sleep, clock)
         self.cache = cache
         self.principals = Principals(cache.key if cache is not None else None)
         self.revalidation = Revalidation(self.principals, cache)
@@ -116,7 +114,7 @@ class Transport:
         self.sleep = sleep
         self.clock = clock
         self._lock = threading.Lock()
-        self._counts: dict[Platform, int] = {}
+        self._spent: dict[Platform, Counter[str]] = {}
         self._depths: dict[Platform, int] = {}
         self._adapters: dict[Platform, TransportAdapter] = {}
         self._sessions: dict[Platform, Session] = {}
@@ -128,7 +126,7 @@ class Transport:
         with self._lock:
             adapter = self._adapters.get(platform)
             if adapter is None:
-                adapter = self._adapters[platform] = TransportAdapter(self, platform, Limiter(*self._rates[platform]))
+                adapter = self._adapters[platform] = TransportAdapter(self, platform, self._rates[platform], _LANES)
             adapter.repeatable_posts = frozenset(adapter.repeatable_posts | set(repeatable_posts))
             return adapter
 
@@ -150,7 +148,18 @@ class Transport:
 
     def requests(self, platform: Platform) -> int:
         """How many requests were sent to the platform, repeated ones included."""
-        return self._counts.get(platform, 0)
+        return self._spent.get(platform, Counter())["requests"]
+
+    def spent(self, platform: Platform) -> Spent:
+        """What was sent to the platform, by kind."""
+        with self._lock:
+            return Spent(**dict(self._spent.get(platform, Counter())))
+
+    def took(self, platform: Platform, credential: str, points: int) -> None:
+        """A query of GraphQL took so many points."""
+        with self._lock:
+            self._spent.setdefault(platform, Counter())["points"] += points
+        self.adapter(platform).governor(credential).cost("graphql", points)
 
     def round_trips(self, platform: Platform) -> int:
         """The longest chain of requests that waited for one another; of what ``gather`` runs at once, the longest counts."""
@@ -221,36 +230,34 @@ class Transport:
         """Count a request."""
         chain = self._chain_of_task()
         with self._lock:
-            self._counts[sent.platform] = self._counts.get(sent.platform, 0) + 1
+            spent = self._spent.setdefault(sent.platform, Counter())
+            spent["requests"] += 1
+            spent["not_modified"] += sent.status == codes.not_modified
+            spent["graphql"] += sent.platform is Platform.GITHUB and is_graphql(sent.method, sent.url)
             depths = self._depths if chain is None else chain
             depths[sent.platform] = depths.get(sent.platform, 0) + 1
         if self._on_request is not None:
             self._on_request(sent)
 
     def repeat(self, once: Callable[[], Response]) -> Response:
-        """Send a request as often as that helps. ``once`` sends it one time, and raises ``Again`` where it may be repeated."""
+        """Send a request as often as that helps. ``once`` sends it one time, and raises ``Again`` where it may be repeated.
 
-        def before(state: RetryCallState) -> None:
-            again = state.outcome.exception() if state.outcome is not None else None
-            if not isinstance(again, Again):
-                return
-            seconds = again.wait if again.wait is not None else self._backoff * 2 ** (state.attempt_number - 1)
-            if not self.budget.spend(seconds, again.why):
-                raise again.beyond(self.budget.max_wait, seconds) from again
-
-        retrying = Retrying(
-            stop=stop_after_attempt(self._attempts),
-            retry=retry_if_exception_type(Again),
-            before_sleep=before,
-            sleep=lambda _seconds: None,
-        )
-        try:
-            return retrying(once)
-        except RetryError as wrong:
-            last = wrong.last_attempt.exception()
-            if isinstance(last, Again):
-                raise last.failure from last.__cause__
-            raise
+        What a limit refuses is asked for again as long as the budget lasts: it is no failure of the request.
+        """
+        failed = 0
+        for _ in range(_MOST_ATTEMPTS):
+            try:
+                return once()
+            except Again as again:
+                last = again
+            failed += last.counts
+            if failed >= self._attempts:
+                break
+            seconds = last.wait if last.wait is not None else self._backoff * 2 ** max(0, failed - 1)
+            if seconds > 0 and not self.budget.spend(seconds, last.why):
+                raise last.beyond(self.budget.max_wait, seconds) from last
+            last.after()
+        raise last.failure from last.__cause__
 
     def count_and_send(self, platform: Platform, request: PreparedRequest, send: Callable[[], Response]) -> Response:
         """Send once, read the whole answer, and count it."""
@@ -299,105 +306,6 @@ class Transport:
     def timeout(self) -> tuple[float, float]:
         """Seconds to connect, and between two pieces of an answer."""
         return self._timeout
-
-
-class TransportAdapter(HTTPAdapter):
-    """Mounted on a session: what really sends."""
-
-    repeatable_posts: frozenset[str] = frozenset()
-
-    def __init__(self, transport: Transport, platform: Platform, limiter: Limiter) -> None:
-        super().__init__(pool_connections=8, pool_maxsize=_WORKERS + 4, max_retries=0)
-        self._transport = transport
-        self._platform = platform
-        self._limiter = limiter
-        self._failures: dict[str, tuple[int, float]] = {}
-        """By host: how many in a row, and when the last was."""
-
-    def send(
-        self,
-        request: PreparedRequest,
-        stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,  # noqa: ARG002 - the transport's counts
-        verify: bool | str = True,
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> Response:
-        """Send a request through the transport."""
-        mark = request.headers.pop(REPEATABLE, None)
-        path = (request.url or "").partition("?")[0].rstrip("/")
-        repeatable = (
-            request.method in _READS or mark is not None or any(path.endswith(end) for end in self.repeatable_posts)
-        )
-        known = self._transport.revalidation.prepare(request)
-        plain = super().send
-
-        def send() -> Response:
-            return plain(request, stream, self._transport.timeout, verify, cert, proxies)
-
-        def once() -> Response:
-            self._spare(request)
-            self._pace(request)
-            began = time.monotonic()
-            try:
-                response = self._transport.count_and_send(self._platform, request, send)
-            except RequestException as wrong:
-                if isinstance(wrong, Timeout):
-                    self._transport.budget.charge(time.monotonic() - began)
-                count, _ = self._failures.get(answers.host(request), (0, 0.0))
-                self._failures[answers.host(request)] = count + 1, time.monotonic()
-                answers.explain(self._platform, request, wrong, repeatable)
-            self._failures.pop(answers.host(request), None)
-            self._recognise(request, response)
-            halve = mark == "smaller" and response.status_code in _TOO_MUCH
-            if not halve:
-                answers.judge(self._platform, request, response, repeatable)
-            if (slow := answers.slow_down(response)) is not None:
-                self._limiter.hold(slow)
-            return response
-
-        response = self._transport.repeat(once)
-        return self._transport.revalidation.settle(request, response, known)
-
-    def _recognise(self, request: PreparedRequest, response: Response) -> None:
-        """Azure DevOps tells with every answer whose token it was: ``<id>:<address>``. Only the id is taken."""
-        identity = response.headers.get("X-VSS-UserData", "").partition(":")[0]
-        authorization = request.headers.get("Authorization", "")
-        if self._platform is not Platform.AZURE_DEVOPS or not identity or not isinstance(authorization, str):
-            return
-        if not self._transport.principals.knows(authorization):
-            self._transport.principals.learn(authorization, f"user {identity}")
-
-    def _spare(self, request: PreparedRequest) -> None:
-        """A host that is down is not waited for once more for every single thing that is wanted of it."""
-        count, last = self._failures.get(answers.host(request), (0, 0.0))
-        if count >= _IN_A_ROW and time.monotonic() - last < _A_WHILE:
-            raise PlatformError(
-                f"{answers.what(request)}: not asked, for {answers.host(request)} gave no answer {count} times in a row. "
-                "Run again later; if it stays so, check the network and the server.",
-                UnknownKind.TRANSIENT,
-            )
-
-    def _pace(self, request: PreparedRequest) -> None:
-        """Wait for a turn. A steady pace costs no budget; a server's word to slow down does."""
-        self._limiter.turn(self._transport.sleep)
-        held = self._limiter.held()
-        if held <= 0:
-            return
-        why = f"{answers.host(request)} asks for fewer requests"
-        if not self._transport.budget.spend(held, why):
-            raise PlatformError(
-                f"{answers.what(request)}: {why}, and all {self._transport.budget.max_wait:.0f} seconds that may be waited "
-                "are spent. Run again later, or allow a longer wait.",
-                UnknownKind.LIMIT,
-            )
-
-    def close(self) -> None:
-        """Nothing: an SDK that closes its session must not close everybody's connections."""
-
-    def close_connections(self) -> None:
-        """End the connections."""
-        super().close()
 
 
 def _keep_authorization(request: PreparedRequest) -> PreparedRequest:

@@ -18,7 +18,7 @@ from bot.model.documents import (
 )
 from bot.model.json_fields import JsonValue, time_of
 from bot.model.ordering import gaps_in_order, results_in_order, skips_in_order, subjects_in_order
-from bot.model.results import Change, Enforcement, Gate, Outcome, Run, Verdict
+from bot.model.results import Change, Enforcement, Gate, Outcome, Run, Spent, Verdict
 from bot.model.subject_documents import subject_document
 from bot.model.subjects import Subject
 from bot.report.changes import changed_document
@@ -95,6 +95,7 @@ def about(run: Run) -> dict[str, JsonValue]:
             "azure_devops": 0,
             **{name: run.requests[name] for name in sorted(run.requests)},
         },
+        **({"spent": {name: spent_document(run.spent[name]) for name in sorted(run.spent)}} if run.spent else {}),
         "depth": run.depth,
         "complete": run.complete,
         "coverage": [coverage_document(one) for one in sorted(run.coverage, key=lambda one: one.target)],
@@ -119,6 +120,16 @@ def subjects(run: Run) -> Iterator[Subject]:
     for _, same in groupby(every, key=lambda subject: subject.id):
         *_, subject = same
         yield subject
+
+
+def spent_document(spent: Spent) -> JsonValue:
+    """What one platform was sent, by kind."""
+    return {
+        "requests": spent.requests,
+        "not_modified": spent.not_modified,
+        "graphql": spent.graphql,
+        "points": spent.points,
+    }
 
 
 def _changes(run: Run) -> JsonValue | Object:

@@ -29,27 +29,40 @@ def schema() -> dict[str, JsonValue]:
         **_object(
             schema={"const": SCHEMA},
             tool=_object(name={"const": "almguard"}, version=STRING),
-            run=_object(
-                id=STRING,
-                command=_described(STRING, "gate, scan, audit or demo."),
-                targets=_described(_list(STRING), "What a scan was asked for: github:acme."),
-                shard=_described(_or_null(STRING), "Which part of them it judged: 3/16; null: all."),
-                started_at=TIME,
-                finished_at=TIME,
-                now=_described(TIME, "The one moment that every rule of the run judged by."),
-                requests=_described(
-                    {**_object(github=COUNT, azure_devops=COUNT), "additionalProperties": COUNT},
-                    "HTTP requests that were sent, by platform.",
+            run=_but_optional(
+                "spent",
+                _object(
+                    id=STRING,
+                    command=_described(STRING, "gate, scan, audit or demo."),
+                    targets=_described(_list(STRING), "What a scan was asked for: github:acme."),
+                    shard=_described(_or_null(STRING), "Which part of them it judged: 3/16; null: all."),
+                    started_at=TIME,
+                    finished_at=TIME,
+                    now=_described(TIME, "The one moment that every rule of the run judged by."),
+                    requests=_described(
+                        {**_object(github=COUNT, azure_devops=COUNT), "additionalProperties": COUNT},
+                        "HTTP requests that were sent, by platform.",
+                    ),
+                    spent=_described(
+                        {
+                            "type": "object",
+                            "additionalProperties": _object(
+                                requests=COUNT, not_modified=COUNT, graphql=COUNT, points=COUNT
+                            ),
+                        },
+                        "The same by kind, of this process alone: all, confirmed by the platform (304), queries of GraphQL and "
+                        "what they took of its allowance. Absent where it was not counted.",
+                    ),
+                    depth=_described(COUNT, "How many of the requests had to wait for one another."),
+                    complete=_described(
+                        BOOLEAN, "Whether everything that should have been read was. If not, gaps say why."
+                    ),
+                    gaps=_list(_ref("gap")),
+                    coverage=_described(
+                        _list(_ref("coverage")), "Of a scan: that each target's repositories are accounted for."
+                    ),
+                    skipped=_list(_ref("skip")),
                 ),
-                depth=_described(COUNT, "How many of the requests had to wait for one another."),
-                complete=_described(
-                    BOOLEAN, "Whether everything that should have been read was. If not, gaps say why."
-                ),
-                gaps=_list(_ref("gap")),
-                coverage=_described(
-                    _list(_ref("coverage")), "Of a scan: that each target's repositories are accounted for."
-                ),
-                skipped=_list(_ref("skip")),
             ),
             policies=_list(_object(name=STRING, source=STRING, sha256=STRING)),
             gate=_described(_or_null(_ref("gate")), "The decision; null where the run was no gate."),
@@ -286,6 +299,12 @@ def _ended(findings: JsonValue = None) -> dict[str, JsonValue]:
 
 def _object(**properties: JsonValue) -> dict[str, JsonValue]:
     return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _but_optional(name: str, of: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    required = of["required"]
+    assert isinstance(required, list)
+    return {**of, "required": [each for each in required if each != name]}
 
 
 def _list(items: JsonValue) -> dict[str, JsonValue]:

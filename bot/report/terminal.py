@@ -393,12 +393,29 @@ class Page:
             yield Text.assemble(lead, self.text(", ".join(told), "dim", 2_000))
 
     def _footer(self, run: Run) -> RenderableType:
-        sent = sum(run.requests.values())
+        sent = counted(sum(run.requests.values()), "request") + _by_kind(run)
         seconds = max((run.finished_at - run.started_at).total_seconds(), 0)
         policies = _some([policy.name for policy in run.policies]) or "no policy"
         as_of = run.now.strftime("%Y-%m-%d %H:%M %Z").strip()
-        pieces = [policies, counted(sent, "request"), f"{seconds:.1f} s", f"as of {as_of}", f"almguard {run.version}"]
+        pieces = [
+            policies,
+            sent,
+            f"{seconds:.1f} s",
+            f"as of {as_of}",
+            f"almguard {run.version}",
+        ]
         return Group(Text(), self.text(f" {self.glyphs.bullet} ".join(pieces), "dim"))
+
+
+def _by_kind(run: Run) -> str:
+    """Which of the requests cost little, and what the queries took."""
+    unchanged = sum(one.not_modified for one in run.spent.values())
+    queries = sum(one.graphql for one in run.spent.values())
+    points = sum(one.points for one in run.spent.values())
+    told = [f"{unchanged} unchanged"] if unchanged else []
+    if queries:
+        told.append(f"{queries} GraphQL for {counted(points, 'point')}")
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _within(members: Sequence[Member]) -> Iterable[AppliedWaiver]:

@@ -218,7 +218,16 @@ class GitHubClient:
         self._in_vain = 0
         if asks_who and isinstance(answer, dict):
             self._learn_who(token, told, answer)
+        self._note_cost(token, answer)
         return _graph(answer)
+
+    def _note_cost(self, token: str, answer: Json) -> None:
+        """What the query took of the allowance; GitHub Enterprise may count nothing, and tells null."""
+        data = answer.get("data") if isinstance(answer, dict) else None
+        taken = data.get("rateLimit") if isinstance(data, dict) else None
+        cost = taken.get("cost") if isinstance(taken, dict) else None
+        if isinstance(cost, int):
+            self.transport.took(Platform.GITHUB, token, cost)
 
     def principal(self) -> str:
         """Whose token it is, under a name that stays when it is renewed."""
