@@ -1,6 +1,6 @@
 """What it takes to keep a scan and to read it back: ``python benchmarks/store.py [ADDRESS] [REPOSITORIES] [RESULTS]``.
 
-Each of the repositories has so many results; every fifth fails. It prints the time, the memory and what the store takes on disk.
+Each of the repositories has so many results; every fifth fails. It prints the time, the memory, and what it takes on disk.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def main(address: str, repositories: int, results: int) -> None:
         coverage = Coverage("github:acme", repositories, repositories, repositories, 0, 0)
         read = run.finish(Closing(datetime.now(UTC), "0", 3, (), (coverage,)))
         wrote = time.perf_counter() - started
-        print(f"kept {len(read.results):,} results: {wrote:.1f} s, {memory() - before:.0f} MB more than {before:.0f} MB")
+        print(
+            f"kept {len(read.results):,} results: {wrote:.1f} s, {memory() - before:.0f} MB more than {before:.0f} MB"
+        )
         started = time.perf_counter()
         amount = sum(1 for _ in read.results) + sum(1 for _ in read.subjects)
         assert amount == repositories * (results + 1)
