@@ -27,6 +27,7 @@ COMMANDS = {
     "rules": ("bot.cli.rules", "List the rules, or write their pages."),
     "waivers": ("bot.cli.waivers", "List the waivers, add one, or check whether they still hold."),
     "baseline": ("bot.cli.baseline", "Write down the findings of today, so that only new ones block."),
+    "report": ("bot.cli.report", "Show kept runs in any format, compare two, merge the reports of shards."),
     "schema": ("bot.cli.schema", "Print the JSON Schema of a file format."),
     "doctor": ("bot.cli.doctor", "Say what the token can read, and whether a gate binds."),
     "sandbox": ("bot.cli.sandbox", "Serve a local GitHub and Azure DevOps from a scenario."),

@@ -31,15 +31,32 @@ class Standing(Enum):
 
 
 class Changes(Collection[Changed]):
-    """What changed from one run to another, in the order of subjects and keys; compared anew each time it is gone through."""
+    """What changed from one run to another, in the order of subjects and keys.
+
+    Going through it compares the runs; what is found is kept for the next time, unless it is more than memory should hold.
+    """
+
+    MOST = 5_000
 
     def __init__(self, before: Run, after: Run) -> None:
         self.before = before
         self.after = after
         self._amount: int | None = None
+        self._kept: tuple[Changed, ...] | None = None
 
     def __iter__(self) -> Iterator[Changed]:
-        return compare(self.before, self.after)
+        return self._compared() if self._kept is None else iter(self._kept)
+
+    def _compared(self) -> Iterator[Changed]:
+        kept: list[Changed] = []
+        amount = 0
+        for changed in compare(self.before, self.after):
+            amount += 1
+            if amount <= self.MOST:
+                kept.append(changed)
+            yield changed
+        self._amount = amount
+        self._kept = tuple(kept) if amount <= self.MOST else None
 
     def __len__(self) -> int:
         if self._amount is None:
@@ -103,11 +120,11 @@ _DECIDED = (Standing.FAILS, Standing.HOLDS)
 def _change(before: Result | None, after: Result | None) -> Change | None:
     was, is_ = standing(before), standing(after)
     if was is Standing.FAILS and is_ is Standing.FAILS and before is not None and after is not None:
-        return Change.MOVED if _counted(before) != _counted(after) else None
+        return Change.MOVED if counted_findings(before) != counted_findings(after) else None
     return _CHANGES.get((was, is_))
 
 
-def _counted(result: Result) -> frozenset[tuple[str, ...]]:
+def counted_findings(result: Result) -> frozenset[tuple[str, ...]]:
     """What tells the findings that count from others."""
     if result.fingerprints:
         return frozenset((each,) for each in result.fingerprints if each not in result.known)
@@ -152,14 +169,14 @@ class _Unread:
     def __init__(self, gaps: Iterable[Gap]) -> None:
         self._ids: set[str] = set()
         self._wide: set[str] = set()
-        """The hosts of organisations whose repositories could not all be listed; ``""``: of a target that says none."""
+        """The hosts of organisations whose repositories could not all be listed; ``""``: anything may be missing."""
         facts = fact_types()
         for gap in gaps:
             self._ids.add(gap.subject)
             host, _, rest = gap.subject.partition("/")
             if rest.startswith("organization/") and gap.fact not in facts:
                 self._wide.add(host)
-            elif "/" not in gap.subject or gap.fact == "target":
+            elif "/" not in gap.subject or gap.fact in ("target", "shard"):
                 self._wide.add("")
 
     def may_hold(self, result: Result) -> bool:

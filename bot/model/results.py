@@ -258,6 +258,8 @@ class RunSummary:
     judged: int
     """Repositories."""
     requests: Mapping[str, int]
+    targets: tuple[str, ...] = ()
+    shard: str | None = None
 
 
 class Change(StrEnum):

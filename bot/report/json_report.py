@@ -114,7 +114,10 @@ def judged_by(run: Run) -> dict[str, JsonValue]:
 
 
 def subjects(run: Run) -> Iterator[Subject]:
-    """Every subject that was judged or listed, once, in the order of their ids."""
+    """Every subject that was judged or listed, once, in the order of their ids. A kept run's subjects are all of them."""
+    if not isinstance(run.subjects, tuple | list):
+        yield from subjects_in_order(run.subjects)
+        return
     of_results = (result.subject for result in results_in_order(run.results))
     every = merge(subjects_in_order(run.subjects), of_results, key=lambda subject: subject.id)
     for _, same in groupby(every, key=lambda subject: subject.id):

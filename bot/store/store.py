@@ -307,6 +307,8 @@ def _summaries(connection: Connection, found: Sequence[Row[Any]]) -> list[RunSum
             waived=row.waived,
             judged=row.judged,
             requests=requests[row.number],
+            targets=tuple(json.loads(row.targets)),
+            shard=dict(json.loads(row.options)).get("shard"),
         )
         for row in found
     ]

@@ -197,3 +197,13 @@ def test_a_kept_run_that_is_out_of_order_is_refused() -> None:
     turned = {number: made("approvals", SUBJECTS[number], "fail") for number in (1, 0)}.values()
     with pytest.raises(ValueError, match="out of order"):
         list(compare(replace(one("fail"), results=turned), one("fail")))
+
+
+def test_more_changes_than_memory_should_hold_are_compared_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = a_run({("approvals", s): "pass" for s in SUBJECTS})
+    after = a_run({("approvals", s): "fail" for s in SUBJECTS})
+    whole = list(Changes(before, after))
+    monkeypatch.setattr(Changes, "MOST", 3)
+    changes = Changes(before, after)
+    assert list(changes) == list(changes) == whole
+    assert len(changes) == 4
