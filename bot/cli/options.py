@@ -145,6 +145,37 @@ MAX_WAIT = click.option(
 """For commands that nobody sits and waits for."""
 
 
+def notifying(function: F) -> F:
+    """For commands that may tell in issues and work items: ``notify``, what is asked for, or None."""
+
+    @click.option(
+        "--notify",
+        "notify_by",
+        type=click.Choice(["issues"]),
+        help="Keep an issue (Azure DevOps: a work item) for each repository, which lists its findings.",
+    )
+    @click.option(
+        "--notify-limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Make at most so many writes; what is left is done by the next run.  [default: tracking.limit, 50]",
+    )
+    @click.option("--notify-dry-run", is_flag=True, help="Say what --notify would write, and write nothing.")
+    @functools.wraps(function)
+    def with_asked(
+        *args: Any, notify_by: str | None, notify_limit: int | None, notify_dry_run: bool, **others: Any
+    ) -> Any:
+        if notify_by is None:
+            if notify_dry_run or notify_limit is not None:
+                raise click.UsageError("--notify-limit and --notify-dry-run belong to --notify issues, which is not given.")
+            return function(*args, notify=None, **others)
+        from bot.cli.notifying import Notifying
+
+        return function(*args, notify=Notifying(notify_limit, notify_dry_run), **others)
+
+    return with_asked  # type: ignore[return-value]
+
+
 CONFIGURATION = click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.options import MAX_WAIT, cached, common
+from bot.cli.options import MAX_WAIT, cached, common, notifying
 from bot.cli.storing import STORE
 
 if TYPE_CHECKING:
+    from bot.cli.notifying import Notifying
     from bot.engine.sharding import Shard
 
 
@@ -57,6 +58,7 @@ class ShardType(click.ParamType["Shard"]):
 @click.option("--fresh", is_flag=True, help="Begin anew, though an interrupted scan could be resumed.")
 @click.option("--batch", type=click.IntRange(min=1), hidden=True, help="How many repositories are judged together.")
 @MAX_WAIT
+@notifying
 @cached
 @common
 def command(
@@ -69,6 +71,7 @@ def command(
     fresh: bool,
     batch: int | None,
     max_wait: timedelta,
+    notify: Notifying | None,
     cache: Path | None,
     config: Path | None,
     format_: str,
@@ -104,6 +107,11 @@ def command(
         try:
             with progress() as bar:
                 done, run = scan(opened, kept, judging, wish, bar)
+                failed = False
+                if notify is not None:
+                    from bot.cli.notifying import notify as bring_up_to_date
+
+                    run, failed = bring_up_to_date(run, done.configuration, opened, notify, bar)
         except KeyboardInterrupt:
             if not no_store:
                 click.echo("almguard: what was judged is kept; the same command goes on from there.", err=True)
@@ -111,4 +119,4 @@ def command(
         run = replace(run, spent=opened.spent())
         emit(run, format_, outputs, verbose=verbose)
         verdict = decide(run.results, done.on_unknown())
-        return code_of(verdict, incomplete=not run.complete, exit_zero=exit_zero)
+        return code_of(verdict, incomplete=not run.complete or failed, exit_zero=exit_zero)

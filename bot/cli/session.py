@@ -18,13 +18,14 @@ from bot.model.results import Spent
 from bot.model.subjects import Platform, WorkItem
 
 if TYPE_CHECKING:
+    from bot.engine.tracking import Home, Tracker
     from bot.platforms.azure_devops.provider import AzureDevOpsProvider
     from bot.platforms.cache import Cache
     from bot.platforms.github.provider import GitHubProvider
     from bot.platforms.github.reading import Connected
     from bot.platforms.jira.issues import IssueReader, JiraIssues
     from bot.platforms.transport import Transport
-    from bot.policy.configuration import Connection
+    from bot.policy.configuration import Connection, TrackingSettings
     from bot.policy.references import Fetcher
 
 GITHUB_API = "https://api.github.com"
@@ -87,6 +88,16 @@ class Session:
         from bot.platforms.github.release_check import GitHubReleasePublisher
 
         return GitHubReleasePublisher(self._github().client)
+
+    def tracker(self, home: Home, settings: TrackingSettings) -> Tracker:
+        """Who keeps the issue, or the work item, of a repository or an organisation."""
+        if home.platform is Platform.AZURE_DEVOPS:
+            from bot.platforms.azure_devops.work_item_tracker import WorkItemTracker
+
+            return WorkItemTracker(self._azure(home.name.partition("/")[0]).client, settings)
+        from bot.platforms.github.issue_tracker import GitHubIssueTracker
+
+        return GitHubIssueTracker(self._github().client, settings)
 
     def deployment_reviewer(self) -> DeploymentReviewer:
         """Who answers for deployments that wait: GitHub alone asks."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
-from bot.model.results import Combination, PolicySource
+from bot.model.results import Combination, Enforcement, PolicySource
 from bot.model.subjects import PullRequest, Subject
 from bot.policy.baseline import Baseline
 from bot.policy.expressions import Expression
@@ -96,6 +96,31 @@ class GateSettings:
     def unknown(self, kind: UnknownKind) -> OnUnknown:
         """Whether an unknown of that kind blocks; it does unless the configuration says otherwise."""
         return self.on_unknown.get(kind, OnUnknown.BLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingSettings:
+    """Which findings are told in issues and work items, and how these are made."""
+
+    enforcement: Enforcement = Enforcement.WARN
+    """The least."""
+    severity: Severity = Severity.LOW
+    """The least."""
+    label: str = "almguard"
+    """The label or tag by which they are found again."""
+    labels: tuple[str, ...] = ()
+    """Those that a new one has besides."""
+    assign: bool = True
+    """Whether a new one is given to the repository's owner."""
+    limit: int = 50
+    """How many writes one run makes at most."""
+    repository: str | None = None
+    """GitHub: where all issues are; None: in each repository its own."""
+    project: str | None = None
+    """Azure DevOps: where all work items are; None: in the project of each repository."""
+    work_item_type: str = "Task"
+    area: str | None = None
+    """The area path of a new work item; None: the project's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,5 +297,7 @@ class Configuration:
     digest: str
     """The same for the same configuration, wherever it is read."""
     identities: Identities | None = None
+    tracking: TrackingSettings = TrackingSettings()
+    """What is told in issues and work items."""
     warnings: tuple[str, ...] = ()
     """Things to tell the reader: a parent that is pinned to nothing."""

@@ -21,6 +21,7 @@ from bot.policy.configuration import (
     GateSettings,
     OnUnknown,
     SourceFile,
+    TrackingSettings,
 )
 from bot.policy.durations import duration
 from bot.policy.globs import any_glob
@@ -107,6 +108,7 @@ class _Loading:
             sources=tuple(self.sources),
             digest=_sha256("\n".join(seen) + (config.model_dump_json() if config else "")),
             identities=self.identities,
+            tracking=_tracking(config.tracking) if config else TrackingSettings(),
             warnings=(*self.resolver.warnings, *renamed(self.policies)),
         )
 
@@ -222,6 +224,21 @@ def _gate(gate: models.Gate) -> GateSettings:
         duration(gate.wait),
         gate.request_reviews,
         gate.follow_stack,
+    )
+
+
+def _tracking(written: models.Tracking) -> TrackingSettings:
+    return TrackingSettings(
+        Enforcement(written.enforcement),
+        written.severity,
+        written.label,
+        written.labels,
+        written.assignees == "owner",
+        written.limit,
+        written.repository,
+        written.project,
+        written.work_item_type,
+        written.area,
     )
 
 

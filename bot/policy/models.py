@@ -19,6 +19,8 @@ from bot.policy.durations import duration
 from bot.policy.globs import mistake
 
 API_VERSION = "almguard/v1"
+LABEL = r"^[^,;\s](?:[^,;\r\n]*[^,;\s])?$"
+"""Azure DevOps takes neither commas nor semicolons within a tag."""
 NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 
 
@@ -303,6 +305,34 @@ class Connection(Strict):
     """The name of the credential, never the credential itself: `ADO` is the environment variable `ALMGUARD_ADO_TOKEN`."""
 
 
+class Tracking(Strict):
+    """What `almguard scan --notify issues` writes: an issue (GitHub) or a work item (Azure DevOps) for each repository."""
+
+    enforcement: Literal["audit", "warn", "block"] = "warn"
+    """The least enforcement of what is listed: with `warn` what warns and what blocks, with `audit` everything."""
+    severity: Severity = Severity.LOW
+    """The least severity of what is listed."""
+    label: Annotated[str, StringConstraints(pattern=LABEL, max_length=50)] = "almguard"
+    """The label (GitHub) or tag (Azure DevOps) by which the items are found again. Whoever takes it off an item keeps that
+    item, and gets another one."""
+    labels: tuple[Annotated[str, StringConstraints(pattern=LABEL, max_length=50)], ...] = ()
+    """Labels or tags that a new item has besides."""
+    assignees: Literal["owner", "nobody"] = "owner"
+    """Whom a new item is given to: the default owner in CODEOWNERS (GitHub), else the inventory's column `owner`; or nobody."""
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """How many writes one run makes at most; what is left is done by the next."""
+    repository: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")] | None = None
+    """GitHub: the one repository that has all issues, `acme/governance`, in place of each repository its own. It has the
+    organisation's as well."""
+    project: Text | None = None
+    """Azure DevOps: the one project of each organisation that has all work items, in place of each repository's own. It has
+    the organisation's and its projects' as well."""
+    work_item_type: Text = "Task"
+    """Azure DevOps: the type of a new item. Every process that Microsoft ships has tasks."""
+    area: Text | None = None
+    """Azure DevOps: the area path of a new item; the project's own where it is left out."""
+
+
 class Config(Strict):
     """A configuration: which policies, and how the bot behaves."""
 
@@ -327,3 +357,5 @@ class Config(Strict):
     """A CSV file with a row for each kind of repository, whose columns `match.properties` may ask for."""
     analyzers: tuple[Text, ...] = ()
     """Files with analysis tools of your own, in the form of the shipped catalogue."""
+    tracking: Tracking = Tracking()
+    """What `almguard scan --notify issues` writes."""

@@ -28,6 +28,7 @@ Json: TypeAlias = dict[str, Any]
 """A document of the platform, as it came."""
 
 HOSTED = "dev.azure.com"
+JSON_PATCH = "application/json-patch+json"
 CONTINUATION = "X-MS-ContinuationToken"
 PAGE = 1000
 ABSENT = 0
@@ -87,6 +88,11 @@ class Client:
         """A POST that only reads: repeated after a failure like any other read."""
         headers = {REPEATABLE: "yes"}
         return self._document(self._request("POST", endpoint, route, query, body, headers), endpoint)
+
+    def patch(self, method: str, endpoint: Endpoint, route: Mapping[str, str], operations: Sequence[Json]) -> Json:
+        """A JSON Patch document: what is made or changed by it. It is sent once."""
+        response = self._request(method, endpoint, route, body=list(operations), media_type=JSON_PATCH)
+        return self._document(response, endpoint)
 
     def raw(self, endpoint: Endpoint, route: Mapping[str, str]) -> bytes:
         """The bytes of one thing."""
@@ -232,6 +238,7 @@ class Client:
         body: object = None,
         headers: Mapping[str, str] | None = None,
         accept: str = "application/json",
+        media_type: str = "application/json",
     ) -> Response:
         client = self.git(endpoint.host)
         written = {name: _written(raw) for name, raw in (query or {}).items() if raw is not None}
@@ -248,6 +255,7 @@ class Client:
                 route_values=dict(parts),
                 query_parameters=written,
                 content=body,
+                media_type=media_type,
                 accept_media_type=accept,
                 additional_headers=headers,
             )

@@ -134,6 +134,11 @@ EVALUATIONS = Endpoint(
 )
 
 WORK_ITEMS_BATCH = Endpoint("908509b6-4248-4475-a1cd-829139ba419f", "{project}/_apis/wit/workItemsBatch", "vso.work")
+WIQL = Endpoint("1a9c53f7-f243-4447-b110-35ef023636e4", "{project}/_apis/wit/wiql", "vso.work")
+NEW_WORK_ITEM = Endpoint(
+    "62d3d110-0047-428c-ad3c-4fe872c91c74", "{project}/_apis/wit/workItems/${type}", "vso.work_write"
+)
+WORK_ITEM = Endpoint("72c7ddf8-2cdc-4f60-90cd-ab71c14a399b", "{project}/_apis/wit/workItems/{id}", "vso.work_write")
 ARTIFACT_URI_QUERY = Endpoint(
     "a9a9aa7a-8c09-44d3-ad1b-46e855c1e3d3", "{project}/_apis/wit/artifactUriQuery", "vso.work"
 )
