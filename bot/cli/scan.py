@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,26 @@ class ShardType(click.ParamType["Shard"]):
             self.fail(str(error), param, ctx)
 
 
+class SinceType(click.ParamType[datetime | timedelta]):
+    """An instant, or how long before now: ``7d``, ``12h``."""
+
+    name = "instant|duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | timedelta:
+        """Parse it, or say what it should look like."""
+        if isinstance(value, datetime | timedelta):
+            return value
+        if (match := re.fullmatch(r"([0-9]{1,4})([mhdw])", str(value))) is not None:
+            unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[match[2]]
+            return timedelta(**{unit: int(match[1])})
+        try:
+            parsed = datetime.fromisoformat(str(value))
+        except ValueError:
+            words = "is neither a length of time such as 7d or 12h nor an instant such as 2026-11-02T09:00:00Z"
+            self.fail(f"{str(value)[:50]!r} {words}", param, ctx)
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
 @click.command("scan")
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 @click.option(
@@ -53,6 +74,16 @@ class ShardType(click.ParamType["Shard"]):
     type=ShardType(),
     help="Judge one of N parts, as in 3/16; 'almguard report merge' puts them together.",
 )
+@click.option(
+    "--since",
+    type=SinceType(),
+    help="Judge only repositories that were pushed to since: 7d, 12h, or an instant. Settings may have changed in others.",
+)
+@click.option(
+    "--only-changed",
+    is_flag=True,
+    help="Judge only repositories that were pushed to since the newest complete run of this kind in the store.",
+)
 @STORE
 @click.option("--no-store", is_flag=True, help="Keep nothing: an interrupted scan begins anew.")
 @click.option("--fresh", is_flag=True, help="Begin anew, though an interrupted scan could be resumed.")
@@ -66,6 +97,8 @@ def command(
     included: tuple[str, ...],
     repository_policies: bool,
     shard: Shard | None,
+    since: datetime | timedelta | None,
+    only_changed: bool,
     store_address: str | None,
     no_store: bool,
     fresh: bool,
@@ -88,16 +121,23 @@ def command(
     from bot.cli.judgement import Judging, code_of, given_configuration, target
     from bot.cli.output import emit
     from bot.cli.progress import progress
-    from bot.cli.scanning import Wish, normal, scan
+    from bot.cli.scanning import scan
     from bot.cli.session import session
     from bot.cli.storing import store
+    from bot.cli.wishes import Wish, normal
     from bot.engine.verdict import decide
 
+    if since is not None and only_changed:
+        raise click.UsageError("--since and --only-changed each say what to leave out: give one of them.")
+    if only_changed and no_store:
+        raise click.UsageError("--only-changed compares with an earlier run in the store: give it without --no-store.")
     wish = Wish(
         targets=list({normal(each): each for each in map(target, targets)}.values()),
         pull_requests="pull-requests" in included,
         repository_policies=repository_policies,
         shard=shard,
+        since=since,
+        only_changed=only_changed,
         now=now,
         fresh=fresh,
         batch=batch,

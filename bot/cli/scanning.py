@@ -5,59 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
 from bot import __version__
-from bot.cli.batch import BatchJudge, add_up, going_on
+from bot.cli.batch import BatchJudge, Said, add_up, going_on
 from bot.cli.judgement import Judging
-from bot.cli.session import GITHUB_API, Session, collection_url
+from bot.cli.session import Session
+from bot.cli.wishes import Unchanged, Wish, normal, unchanged
 from bot.engine.accounts import ARCHIVED, Accounts, Fate, uncounted
 from bot.engine.homes import Portion, in_batches
 from bot.engine.judging import kinds_judged
 from bot.engine.memos import Memo
 from bot.engine.ports import Progress, Provider
-from bot.engine.runs import Batch, Closing, OpenRun, Order, Store
-from bot.engine.sharding import ELSEWHERE, Shard
+from bot.engine.runs import Batch, Closing, OpenRun, Store
+from bot.engine.sharding import ELSEWHERE
 from bot.engine.targets import Target
-from bot.engine.verdict import OnUnknown, digest
+from bot.engine.verdict import OnUnknown
 from bot.engine.waiving import Met, over_all
 from bot.model.facts import UnknownKind
 from bot.model.results import Coverage, Gap, PolicySource, Run
-from bot.model.subjects import Organization, Platform, PullRequest, Repository, Subject
+from bot.model.subjects import Organization, PullRequest, Repository, Subject
 from bot.policy.configuration import Configuration
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a scan is asked for, besides its configuration."""
-
-    targets: Sequence[Target]
-    pull_requests: bool = False
-    repository_policies: bool = False
-    shard: Shard | None = None
-    now: datetime | None = None
-    """The instant, where it was given."""
-    fresh: bool = False
-    batch: int | None = None
-    """How many repositories are judged together; None: as many as suits the platform."""
-
-    def order(self, configuration: Configuration, environ: Mapping[str, str], *, default: bool) -> Order:
-        """The same for scans that do the same work, so that one can go on where another ended."""
-        places = sorted({place for target in self.targets for place in _places(target, environ)})
-        options = {"at": " ".join(places)} if places else {}
-        options |= {"include": "pull-requests"} if self.pull_requests else {}
-        options |= {"repository-policies": "yes"} if self.repository_policies else {}
-        options |= {"shard": str(self.shard)} if self.shard is not None else {}
-        return Order(
-            targets=tuple(sorted({normal(target) for target in self.targets})),
-            # The default is a pack of which nothing is enforced: it is not what the same text would be that is given.
-            policy_digest=digest([configuration.digest, "default" if default else "given"]),
-            options=tuple(sorted(options.items())),
-            now=self.now,
-        )
 
 
 @dataclass
@@ -83,11 +52,14 @@ class Scan:
     """Those that are kept with no batch."""
     gapped: bool = False
     """Some batch has gaps."""
+    idle: Unchanged | None = None
+    """What is left out because nothing was pushed to it."""
     _sent: Mapping[str, int] = field(default_factory=dict)
 
     def whole(self, root: Subject) -> bool:
         """Whether everything below an organisation is judged here: then it can be told what nobody needs."""
-        return isinstance(root, Organization) and len(self.wish.targets) == 1 and self.wish.shard is None
+        alone = len(self.wish.targets) == 1 and self.wish.shard is None and self.idle is None
+        return isinstance(root, Organization) and alone
 
     def recall(self) -> None:
         """Take up what an earlier process has noted of this run."""
@@ -108,6 +80,7 @@ class Scan:
         listing = self._listed(provider, root, kinds)
         judge = BatchJudge(self.judging, self.configuration, provider, root, self.wish.repository_policies, self.bar)
         for portion in in_batches(listing, self.accounts.wanted, self.wish.batch):
+            self._leave_out(provider, portion)
             self._batch(judge, normal(target), portion)
         coverage = self.accounts.coverage(provider.counted(root))
         gap = uncounted(root, coverage)
@@ -125,10 +98,24 @@ class Scan:
                 self.bar.advance("repositories")
             yield item
 
+    def _leave_out(self, provider: Provider, portion: Portion) -> None:
+        """Leave out what nothing was pushed to, where the listing does not tell: each of them may cost a request."""
+        if self.idle is None:
+            return
+        unsure = [
+            home.subject
+            for home in portion.homes.values()
+            if isinstance(home.subject, Repository)
+            and home.subject.pushed_at is None
+            and self.idle.concerns(home.subject)
+        ]
+        for identity in provider.unpushed(unsure, self.idle.since):
+            self.accounts.skip(portion.homes.pop(identity).subject, self.idle.reason)
+
     def _batch(self, judge: BatchJudge, target: str, portion: Portion) -> None:
         """Judge a portion, keep it, and let go of it."""
         homes = list(portion.homes.values())
-        said = judge.judge(homes)
+        said = judge.judge(homes) if homes else Said()
         fates = said.fates(homes)
         self.accounts.settle({identity: fate for identity, fate in fates.items() if fate is not Fate.SKIPPED})
         for home in homes:
@@ -214,8 +201,10 @@ def scan(opened: Session, store: Store, judging: Judging, wish: Wish, bar: Progr
     if run.now != opened.now:
         opened.renew(run.now)
     judging.configuration_for_scan()
-    accounts = Accounts(lambda home: _left_out(home, wish))
-    scan = Scan(opened, judging, configuration, run, wish, bar, accounts, notices=dict.fromkeys(judging.notices))
+    idle, why = unchanged(store, order, wish, run.now)
+    accounts = Accounts(lambda home: _left_out(home, wish, idle))
+    notices = dict.fromkeys([*judging.notices, *([why] if why else [])])
+    scan = Scan(opened, judging, configuration, run, wish, bar, accounts, notices, idle=idle)
     scan.policies = {(source.name, source.sha256): source for source in configuration.sources}
     scan.blocking = {kind for kind, how in judging.on_unknown().items() if how == "block"}
     judging.forget()
@@ -239,36 +228,10 @@ def scan(opened: Session, store: Store, judging: Judging, wish: Wish, bar: Progr
     return scan, scan.close(covered)
 
 
-def _left_out(home: Subject, wish: Wish) -> str:
+def _left_out(home: Subject, wish: Wish, idle: Unchanged | None) -> str:
     """Why a home is not judged; empty: it is."""
     if wish.shard is not None and not wish.shard.holds(home.id):
         return ELSEWHERE
+    if idle is not None and isinstance(home, Repository) and idle.concerns(home):
+        return idle.reason if home.pushed_at is not None and home.pushed_at < idle.since else ""
     return ""
-
-
-def normal(target: Target) -> str:
-    """A target as it is compared: platforms do not mind case, and addresses name the same."""
-    if target.platform is Platform.LOCAL:
-        return str(Path(target.path or ".").resolve())
-    scheme = "github" if target.platform is Platform.GITHUB else "ado"
-    parts = (target.organization, target.project, target.repository)
-    ends = [
-        f"{sign}{value}"
-        for sign, value in (("#", target.pull_request), ("#", target.work_item), ("@", target.release))
-        if value is not None
-    ]
-    return f"{scheme}:{'/'.join(part for part in parts if part)}".lower() + "".join(ends)
-
-
-def _places(target: Target, environ: Mapping[str, str]) -> Iterator[str]:
-    """Where a target lives, if that is not where everybody's are: an organisation of that name may be elsewhere too."""
-    if target.platform is Platform.GITHUB:
-        address = environ.get("GITHUB_API_URL", GITHUB_API)
-    elif target.platform is Platform.AZURE_DEVOPS:
-        address = collection_url(environ, target.organization or "")
-    else:
-        return
-    parts = urlsplit(address)
-    if parts.hostname not in ("api.github.com", "dev.azure.com"):
-        port = f":{parts.port}" if parts.port else ""
-        yield f"{parts.hostname}{port}{parts.path.rstrip('/')}".lower()

@@ -10,6 +10,8 @@ from bot.model.results import Coverage, Gap, Skip
 from bot.model.subjects import Repository, Subject
 
 ARCHIVED = "archived"
+UNPUSHED = "nothing was pushed since"
+"""How the reason begins for which a scan of what has changed leaves a repository out."""
 
 
 class Fate(StrEnum):

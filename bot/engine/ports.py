@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar, runtime_checkable
 
 from bot.engine.posted import Posted
@@ -16,7 +17,7 @@ from bot.model.facts import Answer, Fact, FactRequest, Loaded, UnknownKind
 from bot.model.findings import Reviewer
 from bot.model.rehearsal import Merged
 from bot.model.results import Gap, Verdict
-from bot.model.subjects import Branch, Platform, PullRequest, Release, Subject
+from bot.model.subjects import Branch, Platform, PullRequest, Release, Repository, Subject
 from bot.policy.references import Fetched, Reference
 
 F = TypeVar("F", bound=Fact)
@@ -95,6 +96,13 @@ class Provider(FactSource, Protocol):
     def counted(self, root: Subject) -> int | None:
         """How many repositories the platform itself says there are under a root that was discovered to the end. None: it does
         not say. What it counts and does not list was not read.
+        """
+        ...
+
+    def unpushed(self, repositories: Sequence[Repository], since: datetime) -> frozenset[str]:
+        """Ids of those repositories, whose listing does not tell when they were pushed to, that nothing was pushed to since.
+
+        One of which that cannot be told is not among them. Costs what the platform makes it cost.
         """
         ...
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from bot.engine.ports import Known
 from bot.platforms.azure_devops.provider import AzureDevOpsProvider
@@ -218,3 +221,64 @@ def test_a_shard_that_is_none_is_refused_in_words(grown: World, given: str, word
     ended = scanned(grown, TARGETS["github"], "--shard", given)
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err
+
+
+def fates(report: Any) -> tuple[set[str], set[str]]:
+    """The repositories that were judged, and those that were left out because nothing was pushed to them."""
+    judged = {one["id"] for one in report["subjects"] if one["kind"] == "repository"}
+    return judged, {one["subject"] for one in report["run"]["skipped"] if "nothing was pushed since" in one["reason"]}
+
+
+@ON_BOTH
+def test_only_what_was_pushed_to_since(grown: World, platform: str) -> None:
+    whole = scanned(grown, TARGETS[platform]).json()
+    recent = scanned(grown, TARGETS[platform], "--since", "150d").json()
+    judged, left_out = fates(recent)
+    assert judged
+    assert left_out
+    assert recent["run"]["complete"]
+    assert recent["run"]["coverage"][0]["listed"] == REPOSITORIES
+    assert judged == fates(whole)[0] - left_out
+    assert {one["subject"] for one in recent["results"]}.isdisjoint(left_out)
+    asked = recent["run"]["requests"][platform.replace("-", "_")]
+    assert asked < whole["run"]["requests"][platform.replace("-", "_")] + REPOSITORIES
+    since = (datetime.now(UTC) - timedelta(days=150)).isoformat()
+    assert fates(scanned(grown, TARGETS[platform], "--since", since).json()) == (judged, left_out)
+
+
+@ON_BOTH
+def test_only_what_has_changed(platform: str, tmp_path: Path) -> None:
+    inside = Inside(Scenario.model_validate(demo_scenario()))
+    grow(inside, 8, seed=5)
+    with Sandbox(inside) as sandbox:
+        world = World(sandbox, tmp_path)
+        world.write("c.yml", POLICY)
+        first = scanned(world, TARGETS[platform], "--only-changed").json()
+        assert "Everything is judged: no complete run" in " ".join(first["notices"])
+        for _ in range(2):
+            judged, left_out = fates(scanned(world, TARGETS[platform], "--only-changed").json())
+            assert (judged, left_out) == (set(), fates(first)[0]), "of each run after it, too"
+        change = {"share": 0.13, "kinds": ["push"], "seed": 1}
+        requests.post(f"{sandbox.url}/_sandbox/change", json=change, timeout=10).raise_for_status()
+        judged, left_out = fates(scanned(world, TARGETS[platform], "--only-changed").json())
+        assert len(judged) == 1
+        assert judged | left_out == fates(first)[0]
+        world.write("c.yml", POLICY.replace("enforce: audit", "enforce: warn"))
+        again = scanned(world, TARGETS[platform], "--only-changed").json()
+        assert fates(again) == (fates(first)[0], set())
+        assert "Everything is judged: the policies have changed" in " ".join(again["notices"])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--since", "soon"), "neither a length of time"),
+        (("--since", "2999-01-01"), "is later than the instant"),
+        (("--since", "7d", "--only-changed"), "give one of them"),
+        (("--only-changed", "--no-store"), "without --no-store"),
+    ],
+)
+def test_what_is_asked_for_amiss_is_refused_in_words(grown: World, given: tuple[str, ...], words: str) -> None:
+    ended = scanned(grown, TARGETS["github"], *given)
+    assert (ended.code, ended.out) == (2, "")
+    assert words in " ".join(ended.err.split())

@@ -9,7 +9,7 @@ from bot.engine.ports import ConfigurationFile, Known
 from bot.engine.targets import Search, Target
 from bot.model.facts import Answer, Fact, FactRequest, Loaded
 from bot.model.results import Gap
-from bot.model.subjects import Branch, Platform, PullRequest, Subject
+from bot.model.subjects import Branch, Platform, PullRequest, Repository, Subject
 from bot.policy.references import Fetched, Reference
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -62,6 +62,10 @@ class MemoryProvider:
     def counted(self, root: Subject) -> int | None:
         """Nobody counts here."""
         return None
+
+    def unpushed(self, repositories: Sequence[Repository], since: datetime) -> frozenset[str]:
+        """Not told."""
+        return frozenset()
 
     def release(self, subjects: Sequence[Subject]) -> None:
         """Everything stays."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from bot.engine.ports import PlatformError
@@ -21,7 +22,7 @@ from bot.model.subjects import (
     Subject,
 )
 from bot.platforms.azure_devops import endpoints
-from bot.platforms.azure_devops.client import Json, value
+from bot.platforms.azure_devops.client import Client, Json, value
 from bot.platforms.azure_devops.deployments import builds, classic_deployments, commit_of, history, records
 from bot.platforms.azure_devops.files import repository_route
 from bot.platforms.azure_devops.reads import Reads
@@ -208,6 +209,19 @@ class Discovery:
     def _ahead(self, reads: Sequence[Callable[[], T]]) -> None:
         """Read all at once; each failure is met again where its answer is used."""
         self._reads.client.transport.gather([functools.partial(_quietly, read) for read in reads])
+
+
+def unpushed(client: Client, repository: Repository, since: datetime) -> str:
+    """The repository's id, where nothing was pushed to it since; empty: something was, or it cannot be told.
+
+    That it began counts as a push, since one without any is empty. There is no list of this for a whole project.
+    """
+    query = {"searchCriteria.fromDate": since.astimezone(UTC).isoformat(timespec="seconds"), "$top": 1}
+    try:
+        found = client.get(endpoints.PUSHES, repository_route(repository), query)
+        return "" if found["value"] else repository.id
+    except (PlatformError, KeyError, TypeError):
+        return ""
 
 
 def _quietly(read: Callable[[], object]) -> None:

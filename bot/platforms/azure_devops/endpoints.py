@@ -43,6 +43,7 @@ PROJECT_PROPERTIES = Endpoint(
 )
 
 REPOSITORIES = Endpoint("225f7195-f9c7-4d14-ab28-a83f7ff77e1f", _REPOSITORY, "vso.code")
+PUSHES = Endpoint("ea98d07b-3c87-4971-8ede-a613694ffb55", _REPOSITORY + "/pushes/{pushId}", "vso.code")
 REFS = Endpoint("2d874a60-a811-4f62-9c9f-963a6ea0a55b", _REPOSITORY + "/refs/{filter}", "vso.code")
 ITEMS = Endpoint("fb93c0db-47ed-4a31-8c20-47552878fb44", _REPOSITORY + "/items/{path}", "vso.code")
 ITEMS_BATCH = Endpoint("630fd2e4-fb88-4f85-ad21-13f3fd1fbca9", _REPOSITORY + "/itemsBatch", "vso.code")

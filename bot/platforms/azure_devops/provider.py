@@ -47,7 +47,7 @@ from bot.platforms.azure_devops import (
 from bot.platforms.azure_devops import deployments as deployed
 from bot.platforms.azure_devops import release as releases
 from bot.platforms.azure_devops.client import Client, unavailable
-from bot.platforms.azure_devops.discovery import Discovery
+from bot.platforms.azure_devops.discovery import Discovery, unpushed
 from bot.platforms.azure_devops.files import Version, content, tree
 from bot.platforms.azure_devops.loading import Loader, NoSuchThing, Wanted
 from bot.platforms.azure_devops.merged import CompletedPullRequests
@@ -147,6 +147,13 @@ class AzureDevOpsProvider:
         projects = self.reads.peek("projects")
         counts = [self.reads.counts.get(str(one["id"]).lower()) for one in projects or ()]
         return None if projects is None or None in counts else sum(filter(None, counts))
+
+    def unpushed(self, repositories: Sequence[Repository], since: datetime) -> frozenset[str]:
+        """Those without a push since; that is one request for each of them, many at once."""
+        told = self.client.transport.gather(
+            [functools.partial(unpushed, self.client, one, since) for one in repositories if not one.archived]
+        )
+        return frozenset(identity for identity in told if identity)
 
     def release(self, subjects: Sequence[Subject]) -> None:
         """Let go of what was read for these subjects, and of their projects' lists when other projects are released."""

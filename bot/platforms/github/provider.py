@@ -178,6 +178,11 @@ class GitHubProvider:
         """How many repositories GitHub counts of an organisation or a user account."""
         return self.memory.repositories_of.get(root.name.lower()) if isinstance(root, Organization) else None
 
+    def unpushed(self, repositories: Sequence[Repository], since: datetime) -> frozenset[str]:
+        """None: the listing tells of all that anything was ever pushed to."""
+        del repositories, since
+        return frozenset()
+
     def release(self, subjects: Sequence[Subject]) -> None:
         """Let go of what was seen of these subjects alone."""
         self.memory.release(subjects)

@@ -27,7 +27,7 @@ USER = "__typename login databaseId name"
 OWNER = "owner { __typename login url ... on Organization { databaseId } ... on User { databaseId } }"
 
 REPOSITORY = (
-    "databaseId name nameWithOwner url isArchived isFork isEmpty visibility pushedAt defaultBranchRef { name } "
+    "databaseId name nameWithOwner url isArchived isFork isEmpty visibility pushedAt createdAt defaultBranchRef { name } "
     f"primaryLanguage {{ name }} repositoryTopics(first: 20) {{ nodes {{ topic {{ name }} }} }} {OWNER}"
 )
 
@@ -119,8 +119,14 @@ def repository(host: str, node: Json) -> Repository:
         is_fork=bool(node.get("isFork")),
         language=str(language["name"]) if language else None,
         topics=tuple(str(topic["topic"]["name"]) for topic in topics if topic),
-        pushed_at=optional_instant(node.get("pushedAt")),
+        pushed_at=_pushed_at(node),
     )
+
+
+def _pushed_at(node: Json) -> datetime | None:
+    """When anything was last pushed. A fork brings its parent's last push along, and is itself pushed when it is made."""
+    pushed, created = optional_instant(node.get("pushedAt")), optional_instant(node.get("createdAt"))
+    return max(pushed, created) if pushed is not None and created is not None else pushed
 
 
 def pull_request(host: str, home: Repository, node: Json) -> PullRequest:

@@ -113,6 +113,11 @@ class LocalProvider:
         del root
         return None
 
+    def unpushed(self, repositories: Sequence[Repository], since: datetime) -> frozenset[str]:
+        """None: a checkout is judged."""
+        del repositories, since
+        return frozenset()
+
     def release(self, subjects: Sequence[Subject]) -> None:
         """Nothing is kept that could grow."""
 
