@@ -142,7 +142,10 @@ def command(
         fresh=fresh,
         batch=batch,
     )
-    with session(now, cache=cache, max_wait=max_wait) as opened, store(store_address, keep=not no_store) as kept:
+    with (
+        session(now, cache=cache, max_wait=max_wait, spread=True) as opened,
+        store(store_address, keep=not no_store) as kept,
+    ):
         judging = Judging(opened, "scan", given_configuration(config, opened.fetcher()))
         try:
             with progress() as bar:

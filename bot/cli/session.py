@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bot.cli.failures import Refusal
+from bot.cli.spreading import AZURE_DEVOPS_TOKENS, GITHUB_TOKENS, alike, listed
 from bot.engine.ports import DeploymentReviewer, PlatformError, Provider, Publisher, ReleasePublisher
 from bot.engine.targets import Target
 from bot.model.facts import Unavailable, UnknownKind
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bot.engine.tracking import Home, Tracker
     from bot.platforms.azure_devops.provider import AzureDevOpsProvider
     from bot.platforms.cache import Cache
+    from bot.platforms.credentials import Sight
     from bot.platforms.github.provider import GitHubProvider
     from bot.platforms.github.reading import Connected
     from bot.platforms.jira.issues import IssueReader, JiraIssues
@@ -46,11 +48,15 @@ class Session:
     """The folder of what is kept between runs; None: nothing is."""
     max_wait: timedelta = timedelta(minutes=1)
     """How long may be waited in all for platforms."""
+    spread: bool = False
+    """Whether reading is spread among several tokens, where they are given."""
     _transport: Transport | None = None
     _connections: tuple[Connected, ...] = ()
     _credentials: dict[str, str] = field(default_factory=dict)
     """By the address of a connection's work items: the name of the credential that it is read with."""
     _providers: dict[str, Provider] = field(default_factory=dict)
+    _alike: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By what they were compared on: the tokens that reading is spread among."""
     _fetcher: Fetcher | None = None
     _jira: IssueReader | None = None
 
@@ -58,9 +64,9 @@ class Session:
         """The provider that can read a target; made once for each platform and organisation."""
         match target.platform:
             case Platform.GITHUB:
-                return self._github()
+                return self._github(target.organization, vetted=True)
             case Platform.AZURE_DEVOPS:
-                return self._azure(target.organization or "")
+                return self._azure(target.organization or "", vetted_on=target.project)
             case Platform.LOCAL:
                 return self._local(target.path or ".")
             case Platform.JIRA:
@@ -71,7 +77,7 @@ class Session:
         if target.platform is Platform.GITHUB:
             from bot.platforms.github.publisher import GitHubPublisher
 
-            provider = self._github()
+            provider = self._github(target.organization)
             return GitHubPublisher(provider.client, provider.memory)
         if target.platform is Platform.AZURE_DEVOPS:
             from bot.platforms.azure_devops.publisher import AzureDevOpsPublisher
@@ -87,7 +93,7 @@ class Session:
             return AzureDevOpsReleasePublisher(self._azure(target.organization or ""))
         from bot.platforms.github.release_check import GitHubReleasePublisher
 
-        return GitHubReleasePublisher(self._github().client)
+        return GitHubReleasePublisher(self._github(target.organization).client)
 
     def tracker(self, home: Home, settings: TrackingSettings) -> Tracker:
         """Who keeps the issue, or the work item, of a repository or an organisation."""
@@ -153,8 +159,9 @@ class Session:
 
         self._credentials = {one.work_items.lower(): one.credential for one in connections if one.credential}
         self._connections = tuple(Connected(glob, one.work_items) for one in connections for glob in one.match)
-        if "github" in self._providers:
-            self._github().connect(self._connections)
+        for provider in self._providers.values():
+            if provider.platform is Platform.GITHUB:
+                cast("GitHubProvider", provider).connect(self._connections)
 
     @property
     def transport(self) -> Transport:
@@ -178,32 +185,43 @@ class Session:
 
         return Cache(self.cache, notice=_say)
 
-    def _github_token(self) -> str | Callable[[], str]:
-        """A GitHub App's installation where one is given, else the token."""
+    @property
+    def _app(self) -> tuple[str, str] | None:
+        """A GitHub App's id and key, where one is given."""
         app, key = self.environ.get("ALMGUARD_APP_ID"), self.environ.get("ALMGUARD_APP_PRIVATE_KEY")
-        if app and key:
+        return (app, key) if app and key else None
+
+    def _github_token(self, owner: str | None, tokens: Sequence[str]) -> str | Callable[[], str]:
+        """A GitHub App's installation where one is given, else the token."""
+        if self._app is not None:
             from bot.platforms.github.app import InstallationToken
 
             api = self.environ.get("GITHUB_API_URL", GITHUB_API).rstrip("/")
-            owner = self.environ.get("ALMGUARD_APP_OWNER") or self.environ.get("GITHUB_REPOSITORY_OWNER")
-            return InstallationToken(app, key, owner, api_url=api, transport=self.transport)
-        token = self.environ.get("GITHUB_TOKEN") or self.environ.get("GH_TOKEN")
-        if not token:
+            home = self.environ.get("GITHUB_REPOSITORY_OWNER")
+            owner = self.environ.get("ALMGUARD_APP_OWNER") or owner or home
+            return InstallationToken(*self._app, owner, otherwise=home, api_url=api, transport=self.transport)
+        given = self.environ.get("GITHUB_TOKEN") or self.environ.get("GH_TOKEN")
+        token = (tokens[0] if tokens else "") if self.spread or not given else given
+        if not (token or given):
             raise Refusal(
                 "No GitHub token: set GITHUB_TOKEN (or GH_TOKEN). In a workflow: env: GITHUB_TOKEN: ${{ github.token }}. "
                 "'almguard demo' needs none."
             )
-        return token
+        return token or given or ""
 
-    def _github(self) -> GitHubProvider:
+    def _github(self, owner: str | None = None, *, vetted: bool = False) -> GitHubProvider:
+        """The provider for an owner's repositories: an App has an installation for each, a token is the same for all."""
         from bot.platforms.github.provider import GitHubProvider
 
-        if "github" not in self._providers:
-            api = self.environ.get("GITHUB_API_URL", GITHUB_API).rstrip("/")
-            made = self._providers["github"] = GitHubProvider(
-                self._github_token(),
+        apart = self._app is not None and not self.environ.get("ALMGUARD_APP_OWNER")
+        key = f"github {(owner or '').lower()}" if apart else "github"
+        tokens = self._github_tokens(owner if vetted else None)
+        if key not in self._providers:
+            api, graphql = self._github_addresses()
+            made = self._providers[key] = GitHubProvider(
+                self._github_token(owner, tokens),
                 api_url=api,
-                graphql_url=self.environ.get("GITHUB_GRAPHQL_URL") or graphql_url(api),
+                graphql_url=graphql,
                 work_item_reader=self.read_work_items,
                 issue_reader=self._issue_reader(),
                 connections=self._connections,
@@ -211,11 +229,51 @@ class Session:
                 now=self.now,
             )
             made.client.workflow_of = self.environ.get("GITHUB_REPOSITORY", "")
-        provider = self._providers["github"]
-        assert isinstance(provider, GitHubProvider)
-        return provider
+        return cast("GitHubProvider", self._providers[key])
 
-    def _azure_token(self, credential: str | None) -> tuple[str, bool]:
+    def _github_addresses(self) -> tuple[str, str]:
+        api = self.environ.get("GITHUB_API_URL", GITHUB_API).rstrip("/")
+        return api, self.environ.get("GITHUB_GRAPHQL_URL") or graphql_url(api)
+
+    def _github_tokens(self, owner: str | None) -> Sequence[str]:
+        """The listed tokens; with an owner, those that are alike there."""
+        tokens = listed(self.environ, GITHUB_TOKENS)
+        if not tokens or self._app is not None:
+            if tokens and self.spread:
+                raise Refusal(f"{GITHUB_TOKENS} is given beside a GitHub App. Give one of them.")
+            return tokens
+        if not self.spread or owner is None:
+            return next((alike for what, alike in self._alike.items() if what.startswith("github ")), tokens)
+        from bot.platforms.github.client import GitHubClient
+        from bot.platforms.github.sight import sight
+
+        api, graphql = self._github_addresses()
+
+        def look(token: str) -> Sight:
+            return sight(GitHubClient(token, api, graphql, self.transport), token, owner)
+
+        what = f"github {owner.lower()}"
+        return self._spread(Platform.GITHUB, GITHUB_TOKENS, tokens, what, look, lambda token: f"token {token}")
+
+    def _spread(
+        self,
+        platform: Platform,
+        variable: str,
+        tokens: Sequence[str],
+        what: str,
+        look: Callable[[str], Sight],
+        header: Callable[[str], str],
+    ) -> Sequence[str]:
+        """Spread reading among tokens, once they were found alike on this."""
+        if what not in self._alike:
+            with self.transport.one_credential():
+                usable = alike(variable, tokens, what.partition(" ")[2], look, _say) if len(tokens) > 1 else tokens
+            if len(usable) > 1 and not any(known.split()[0] == what.split()[0] for known in self._alike):
+                self.transport.spread(platform, [header(token) for token in usable], _say)
+            self._alike[what] = tuple(usable)
+        return self._alike[what]
+
+    def _azure_token(self, credential: str | None, tokens: Sequence[str]) -> tuple[str, bool]:
         """A token, and whether it is a bearer's. A connection's own never falls back to another."""
         if credential is not None:
             # The prefix keeps a configuration from having any secret of the environment sent anywhere.
@@ -226,6 +284,8 @@ class Session:
                 )
             return own, False
         pat = self.environ.get("AZURE_DEVOPS_EXT_PAT")
+        if tokens and (self.spread or (not pat and not self.environ.get("SYSTEM_ACCESSTOKEN"))):
+            return tokens[0], False
         token = pat or self.environ.get("SYSTEM_ACCESSTOKEN")
         if not token:
             raise Refusal(
@@ -234,12 +294,33 @@ class Session:
             )
         return token, not pat
 
-    def _azure(self, organization: str, credential: str | None = None) -> AzureDevOpsProvider:
+    def _azure_tokens(self, organization: str, project: str | None) -> Sequence[str]:
+        """The listed tokens; where reading is spread, those that are alike on a project, or on the whole organisation."""
+        tokens = listed(self.environ, AZURE_DEVOPS_TOKENS)
+        if not tokens or not self.spread:
+            return tokens
+        from bot.platforms.azure_devops.client import Client
+        from bot.platforms.azure_devops.sdk import authorization
+        from bot.platforms.azure_devops.sight import sight
+
+        def look(token: str) -> Sight:
+            url = collection_url(self.environ, organization)
+            return sight(Client(token, url, transport=self.transport), project)
+
+        what = f"azure {organization}/{project}" if project else f"azure {organization}"
+        return self._spread(
+            Platform.AZURE_DEVOPS, AZURE_DEVOPS_TOKENS, tokens, what, look, lambda token: authorization(token, False)
+        )
+
+    def _azure(
+        self, organization: str, credential: str | None = None, *, vetted_on: str | None = None
+    ) -> AzureDevOpsProvider:
         from bot.platforms.azure_devops.provider import AzureDevOpsProvider
 
         key = f"azure {organization.lower()} {credential or ''}"
+        tokens = () if credential is not None else self._azure_tokens(organization, vetted_on)
         if key not in self._providers:
-            token, bearer = self._azure_token(credential)
+            token, bearer = self._azure_token(credential, tokens)
             self._providers[key] = AzureDevOpsProvider(
                 token,
                 collection_url(self.environ, organization),
@@ -324,10 +405,11 @@ def session(
     *,
     cache: Path | None = None,
     max_wait: timedelta = timedelta(minutes=1),
+    spread: bool = False,
 ) -> Iterator[Session]:
     """A session that is closed at the end."""
     environ = os.environ if environ is None else environ
-    opened = Session(environ=environ, now=now or datetime.now(UTC), cache=cache, max_wait=max_wait)
+    opened = Session(environ=environ, now=now or datetime.now(UTC), cache=cache, max_wait=max_wait, spread=spread)
     try:
         yield opened
     finally:

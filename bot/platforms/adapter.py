@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from requests import PreparedRequest, RequestException, Response, codes
@@ -18,6 +19,7 @@ from bot.model.subjects import Platform
 from bot.platforms import answers
 from bot.platforms.answers import Again
 from bot.platforms.concurrency import Lanes, Passage
+from bot.platforms.credentials import Pool
 from bot.platforms.governor import Governor
 from bot.platforms.pacing import Limiter
 
@@ -51,9 +53,14 @@ class TransportAdapter(HTTPAdapter):
         self._rate = rate
         self.lanes = Lanes(lanes)
         self._governors: dict[bytes, Governor] = {}
+        self._pools: list[Pool] = []
         self._lock = threading.Lock()
         self._failures: dict[str, tuple[int, float]] = {}
         """By host: how many in a row, and when the last was."""
+
+    def spread(self, pool: Pool) -> None:
+        """From now on what is read with one of these credentials is read with any of them."""
+        self._pools.append(pool)
 
     def governor(self, credential: str) -> Governor:
         """Of what a credential may ask for: one that two providers share has one allowance."""
@@ -84,14 +91,19 @@ class TransportAdapter(HTTPAdapter):
         def send() -> Response:
             return plain(request, stream, self._transport.timeout, verify, cert, proxies)
 
+        pool = self._pool(request) if repeatable else None
+
         def once() -> Response:
             self._spare(request)
+            if pool is not None:
+                busy = partial(self._busy, _resource(self._platform, request))
+                request.headers["Authorization"] = pool.choose(request, busy)
             governor = self.governor(_authorization(request))
             self._pace(request, governor)
             known = self._transport.revalidation.prepare(request)
             try:
                 with self.lanes.passage() as passage:
-                    response = self._sent(request, send, governor, passage, repeatable, mark == "smaller")
+                    response = self._sent(request, send, governor, passage, pool, repeatable, mark == "smaller")
             finally:
                 if known is not None:
                     request.headers.pop("If-None-Match", None)
@@ -105,6 +117,7 @@ class TransportAdapter(HTTPAdapter):
         send: Callable[[], Response],
         governor: Governor,
         passage: Passage,
+        pool: Pool | None,
         repeatable: bool,
         divisible: bool,
     ) -> Response:
@@ -125,12 +138,16 @@ class TransportAdapter(HTTPAdapter):
             governor.told(told if self._platform is Platform.GITHUB else replace(told, resource=_TSTU))
         if divisible and response.status_code in _TOO_MUCH:
             return response
+        if pool and answers.is_anonymous(self._platform, response) and pool.refuse(_authorization(request)):
+            raise _another(answers.refused_token(self._platform, answers.what(request)))
         try:
             answers.judge(self._platform, request, response, repeatable)
         except Again as again:
             passage.bad = again.limited is not None or response.status_code >= codes.server_error
             if again.limited is not None:
                 seconds = governor.limited(again.limited, began)
+                if pool is not None and pool.has_other(partial(self._busy, _resource(self._platform, request))):
+                    raise _another(again.failure) from again
                 again.wait = seconds or None
                 until = self._transport.clock() + seconds
                 again.after = lambda: governor.waited(until)
@@ -143,6 +160,16 @@ class TransportAdapter(HTTPAdapter):
             governor.well(began)
             passage.good = self._transport.clock() - began < _QUICK
         return response
+
+    def _pool(self, request: PreparedRequest) -> Pool | None:
+        """Those among which a request is spread; None: it has the credential that it came with, and no other."""
+        if self._transport.apart:
+            return None
+        return next((pool for pool in self._pools if _authorization(request) in pool), None)
+
+    def _busy(self, resource: str, header: str) -> float:
+        """How long a credential has to wait."""
+        return self.governor(header).spent(resource)
 
     def _recognise(self, request: PreparedRequest, response: Response) -> None:
         """Azure DevOps tells with every answer whose token it was: ``<id>:<address>``. Only the id is taken."""
@@ -191,6 +218,13 @@ class TransportAdapter(HTTPAdapter):
 def is_graphql(method: str, url: str) -> bool:
     """Whether a request of GitHub's is a query."""
     return method == "POST" and url.partition("?")[0].endswith("/graphql")
+
+
+def _another(failure: PlatformError) -> Again:
+    """An order to ask again at once, with another credential."""
+    again = Again(failure, "another token is tried")
+    again.wait, again.counts = 0.0, False
+    return again
 
 
 def _resource(platform: Platform, request: PreparedRequest) -> str:

@@ -78,14 +78,31 @@ def what(request: requests.PreparedRequest) -> str:
     return redact(f"{request.method} {request.url}")
 
 
-def refused_token(platform: Platform, asked: str, detail: str = "") -> PlatformError:
+class TokenRefused(PlatformError):  # noqa: N818 - an answer of the platform
+    """The credential itself is not accepted."""
+
+
+def refused_token(platform: Platform, asked: str, detail: str = "") -> TokenRefused:
     """The credential itself is not accepted."""
     words = f" ({redact(detail)})" if detail else ""
     where = _TOKEN.get(platform, "the environment")
-    return PlatformError(
+    return TokenRefused(
         f"{asked}: the token was refused or has expired{words}. Renew it, and give it in {where}.",
         UnknownKind.SCOPE,
     )
+
+
+def is_anonymous(platform: Platform, response: requests.Response) -> bool:
+    """Whether a credential is nobody's any more: revoked, or expired.
+
+    Azure DevOps answers 401 to a token that lacks a scope, too, but tells whose it is. Its sign-in has a status of its own.
+    """
+    status = response.status_code
+    if platform is not Platform.AZURE_DEVOPS:
+        return bool(status == requests.codes.unauthorized)
+    if status == requests.codes.non_authoritative_info:
+        return True
+    return bool(status == requests.codes.unauthorized) and "X-VSS-UserData" not in response.headers
 
 
 def explain(

@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,6 +27,7 @@ from bot.model.subjects import Platform
 from bot.platforms import answers
 from bot.platforms.adapter import REPEATABLE, TransportAdapter, is_graphql
 from bot.platforms.answers import Again
+from bot.platforms.credentials import Pool
 from bot.platforms.kept import Blobs
 from bot.platforms.pacing import WaitBudget
 from bot.platforms.principals import Principals
@@ -141,6 +143,24 @@ class Transport:
                 session.mount("https://", adapter)
                 session.mount("http://", adapter)
             return session
+
+    @property
+    def apart(self) -> bool:
+        """Whether this thread asks with one credential alone."""
+        return getattr(self._chain, "apart", False)
+
+    @contextmanager
+    def one_credential(self) -> Iterator[None]:
+        """What this thread asks within is asked with the credential that it names, though others could be used."""
+        self._chain.apart = True
+        try:
+            yield
+        finally:
+            self._chain.apart = False
+
+    def spread(self, platform: Platform, headers: Sequence[str], notice: Callable[[str], None]) -> None:
+        """What is read of a platform with one of these credentials is read with any of them."""
+        self.adapter(platform).spread(Pool(headers, notice))
 
     def blobs(self, host: str, principal: Callable[[], str]) -> Blobs:
         """Texts of files by their hash, of one host and for one principal."""

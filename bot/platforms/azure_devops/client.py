@@ -72,7 +72,7 @@ class Client:
         self.transport = transport or Transport()
         # Posting a status twice is posting it once: the newer takes the older one's place.
         self._adapter = self.transport.adapter(Platform.AZURE_DEVOPS, repeatable_posts=("/statuses",))
-        self.texts: MutableMapping[str, str] = self.transport.blobs(self.host, self._principal)
+        self.texts: MutableMapping[str, str] = self.transport.blobs(self.host, self.principal)
         """Texts of files by their hash, within a run and, where the transport keeps them, from run to run."""
         self._lock = threading.Lock()
         self._sdk: dict[str, Any] = {}
@@ -211,7 +211,8 @@ class Client:
         if self._owns_transport:
             self.transport.close()
 
-    def _principal(self) -> str:
+    def principal(self) -> str:
+        """Whose token it is, under a name that stays when it is renewed."""
         return f"{self.organization.lower()} {self.transport.principals.name(authorization(self._token, self._bearer))}"
 
     def _pages(self, endpoint: Endpoint, route: Mapping[str, str], query: dict[str, Any]) -> Iterator[list[Json]]:
@@ -349,7 +350,7 @@ def _named(wrong: Refused, endpoint: Endpoint) -> Refused:
     """The refusal, with what would lift it."""
     if wrong.kind is UnknownKind.SCOPE:
         advice = f"the token needs the scope {endpoint.scope}, and its owner the permission; or it has expired"
-        return Refused(f"{advice} ({wrong})", wrong.kind, wrong.status, wrong.words)
+        return Refused(f"{advice} ({wrong})", wrong.kind, wrong.status, wrong.words, anonymous=wrong.anonymous)
     if wrong.status == 404:
         advice = f" It does not exist, or this token (scope {endpoint.scope}) may not see it."
         return Refused(f"{wrong}{advice}", wrong.kind, wrong.status, wrong.words)

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Platform
+from bot.platforms import answers
 from bot.platforms.answers import refused_token
 from bot.platforms.azure_devops import endpoints
 from bot.platforms.redaction import redact
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 class Refused(PlatformError):  # noqa: N818 - an answer of the platform, not a mistake
     """The platform answered, and the answer was no."""
 
-    def __init__(self, message: str, kind: UnknownKind | None, status: int, words: str) -> None:
+    def __init__(
+        self, message: str, kind: UnknownKind | None, status: int, words: str, *, anonymous: bool = False
+    ) -> None:
         super().__init__(message, kind)
         self.status = status
         self.words = words
         """What the server said."""
+        self.anonymous = anonymous
+        """Whether it knew nobody by the token: else it is refused for what the token, or whose it is, may do."""
 
     @property
     def is_of_another_version(self) -> bool:
@@ -160,4 +165,5 @@ def _refuse(request: Any, response: Response) -> None:
     status = response.status_code
     asked = redact(f"{request.method} {request.url}")
     kind = {401: UnknownKind.SCOPE, 403: UnknownKind.SCOPE, 404: None}.get(status, UnknownKind.UNREADABLE)
-    raise Refused(f"{asked}: {status} {words or response.reason}", kind, status, words)
+    unknown = answers.is_anonymous(Platform.AZURE_DEVOPS, response)
+    raise Refused(f"{asked}: {status} {words or response.reason}", kind, status, words, anonymous=unknown)

@@ -13,7 +13,14 @@ class InstallationToken:
     """Gives a token of the App's installation at an owner; called again, a new one. Hand it to the provider as its token."""
 
     def __init__(
-        self, app_id: str, private_key: str, owner: str | None = None, *, api_url: str = API_URL, transport: Transport
+        self,
+        app_id: str,
+        private_key: str,
+        owner: str | None = None,
+        *,
+        otherwise: str | None = None,
+        api_url: str = API_URL,
+        transport: Transport,
     ) -> None:
         """Say whose token.
 
@@ -21,12 +28,13 @@ class InstallationToken:
             app_id: the App's id (or client id).
             private_key: its private key, PEM.
             owner: the organisation or user where it is installed; None: where it has only one installation.
+            otherwise: whose installation is taken where the owner has none: what is public can be read with any.
             api_url: the address of the REST API.
             transport: sends the requests.
         """
         self._app_id = app_id
         self._key = private_key
-        self._owner = owner
+        self._owners = [each for each in dict.fromkeys((owner, otherwise)) if each]
         self._api_url = api_url
         self._transport = transport
         register(private_key)
@@ -54,14 +62,16 @@ class InstallationToken:
         return token
 
     def _installation(self, client: GitHubClient) -> int:
-        if self._owner is not None:
+        for owner in self._owners:
             for kind in ("orgs", "users"):
                 try:
-                    return int(client.rest("GET", f"/{kind}/{self._owner}/installation")["id"])
+                    return int(client.rest("GET", f"/{kind}/{owner}/installation")["id"])
                 except Refused as wrong:
                     if not wrong.is_missing:
                         raise
-            raise PlatformError(f"The GitHub App {self._app_id} is not installed at {self._owner!r}. Install it there.")
+        if self._owners:
+            where = " or ".join(map(repr, self._owners))
+            raise PlatformError(f"The GitHub App {self._app_id} is not installed at {where}. Install it there.")
         installed = list(client.pages("/app/installations"))
         if len(installed) != 1:
             names = ", ".join(str(one["account"]["login"]) for one in installed) or "nowhere"

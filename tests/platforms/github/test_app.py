@@ -88,3 +88,11 @@ def test_a_key_that_is_none(github: tuple[str, list[str]]) -> None:
         InstallationToken("77", "not-a-private-key", "ana", api_url=url, transport=transport)()
     assert "not-a-private-key" not in str(raised.value)
     transport.close()
+
+
+def test_where_an_owner_has_no_installation_anothers_is_taken(github: tuple[str, list[str]]) -> None:
+    url, seen = github
+    transport = Transport()
+    assert InstallationToken("77", PEM, "ben", otherwise="ana", api_url=url, transport=transport)() == "ghs_" + "n" * 36
+    assert seen[:2] == ["GET /orgs/ben/installation", "GET /users/ben/installation"]
+    transport.close()
