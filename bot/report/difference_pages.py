@@ -111,11 +111,12 @@ def _told(changed: Changed) -> str:
     after, before = changed.after, changed.before
     result = after or before
     assert result is not None
-    said = _why(changed)
+    said = why(changed)
     return f"{result.subject.name}: {said}" if said else result.subject.name
 
 
-def _why(changed: Changed) -> str:
+def why(changed: Changed) -> str:
+    """What is said of a change, in a few words."""
     after, before = changed.after, changed.before
     if after is None:
         return "it could not be read" if changed.change is Change.LOST else ""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date
 from functools import cache
+from itertools import islice
 
 from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -21,10 +23,12 @@ from markupsafe import Markup
 
 from bot.model.findings import Evidence, Finding
 from bot.model.json_fields import JsonValue
-from bot.model.results import AppliedWaiver, Enforcement, Member, Outcome, Result, Run
+from bot.model.ordering import results_in_order
+from bot.model.results import AppliedWaiver, Change, Changed, Enforcement, Member, Outcome, Result, Run
 from bot.policy.packaged import data_file
 from bot.report.grouping import counted, owner
-from bot.report.overview import headline, sentence
+from bot.report.html_history import since, trend
+from bot.report.overview import headline, overview, sentence, skipped_for
 from bot.report.sanitize import address, log_line, plain
 from bot.report.survey import NO_RULES
 from bot.rules.registry import find
@@ -59,16 +63,35 @@ class Waived:
     approver: str
     ticket: str
 
-
-def pieces(run: Run) -> Iterator[str]:
-    """The page, piece by piece."""
-    yield render(run)
+    def order(self) -> tuple[date, str, str]:
+        """The one that ends first comes first."""
+        return self.expires, self.key, self.subject
 
 
 def render(run: Run) -> str:
     """The page."""
+    return "".join(pieces(run))
+
+
+def pieces(run: Run) -> Iterator[str]:
+    """The page, piece by piece."""
+    packed = Packed(run)
+    # What stands before is from outside and may be anything; what stands behind is ours alone.
+    before, _, after = _frame(run, packed).rpartition(DATA)
+    yield before
+    for piece in packed.pieces():
+        yield _embedded(piece)
+    yield after
+
+
+DATA = "<data>"
+"""Where the data goes: in text it would be escaped."""
+
+
+def _frame(run: Run, packed: Packed) -> str:
     script, style = _file("report.js"), _file("report.css")
-    counts = Counter(state(result) for result in run.results if result.enforcement is not Enforcement.DISABLED)
+    seen = overview(run)
+    waivers = packed.waivers
     return (
         _environment()
         .get_template("report.html.j2")
@@ -79,15 +102,25 @@ def render(run: Run) -> str:
             policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'",
             style=Markup(style),  # noqa: S704 - a file of ours
             script=Markup(script),  # noqa: S704 - a file of ours
-            data=Markup(_embedded(data(run))),  # noqa: S704 - escaped for where it stands
-            tiles=[(name, title, counts[name]) for name, title in zip(STATES, TITLES, strict=True)],
-            families=_bars(run),
-            waivers=_waivers(run),
-            gaps=[(log_line(gap.name), log_line(gap.fact), gap.kind.value, log_line(gap.reason)) for gap in run.gaps],
+            data=Markup(DATA),  # noqa: S704 - a mark of ours
+            tiles=[(name, title, packed.counts[name]) for name, title in zip(STATES, TITLES, strict=True)],
+            families=packed.bars(),
+            by_home=packed.by_home(),
+            since=since(run),
+            trend=trend(run),
+            coverage=sorted(run.coverage, key=lambda one: one.target),
+            skipped=skipped_for(run),
+            waivers=waivers[:LISTED],
+            more_waivers=max(packed.waived - LISTED, 0),
+            gaps=[
+                (log_line(gap.name), log_line(gap.fact), gap.kind.value, log_line(gap.reason))
+                for gap in islice(run.gaps, LISTED)
+            ],
+            more_gaps=max(len(run.gaps) - LISTED, 0),
             seconds=f"{(run.finished_at - run.started_at).total_seconds():.1f}",
             requests=counted(sum(run.requests.values()), "request"),
             moment=run.now.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            homes=counted(len({owner(result.subject).id for result in run.results}), "repository", "repositories"),
+            homes=counted(len(seen.table.rows), "repository", "repositories"),
         )
     )
 
@@ -113,41 +146,129 @@ def state(result: Result) -> str:
             return outcome.value
 
 
-def data(run: Run) -> dict[str, JsonValue]:
-    """What the page's script works on; every text is plain, every address one that a browser may be sent to."""
-    entries: dict[tuple[str, ...], int] = {}
-    homes: dict[str, tuple[int, JsonValue]] = {}
-    subjects: dict[str, tuple[int, JsonValue]] = {}
-    details: dict[str, int] = {}
-    results: list[JsonValue] = []
-    for result in run.results:
-        if result.enforcement is Enforcement.DISABLED:
-            continue
+LISTED = 500
+"""Rows of the page's own tables; the list of repositories has all."""
+
+
+class Packed:
+    """What the page's script works on, in one pass; every text is plain, every address one that a browser may be sent to.
+
+    Entries, homes, subjects and details stand once each, and results, five numbers each, point at them: the subject, the
+    entry, the state, the detail (-1: none) and what has changed (-1: nothing).
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.counts: Counter[str] = Counter()
+        self.waivers: list[Waived] = []
+        self.waived = 0
+        self._entries: dict[tuple[str, ...], int] = {}
+        self._homes: dict[str, int] = {}
+        self._about: list[str] = []
+        """Of the homes, as JSON."""
+        self._worst = bytearray()
+        """Of the homes, the place in ``STATES``."""
+        self._subjects: list[str] = []
+        self._details: dict[str, int] = {}
+        self._results = array("l")
+        self._last = ""
+        self._families: dict[str, Counter[str]] = defaultdict(Counter)
+        today = run.now.astimezone(UTC).date()
+        for result, change in _with_changes(run):
+            if result.enforcement is not Enforcement.DISABLED:
+                self._add(result, change)
+                self._waivers(result, today)
+        self.waivers.sort(key=Waived.order)
+
+    def pieces(self) -> Iterator[str]:
+        """As JSON, no record in two of them."""
+        states: JsonValue = [list(pair) for pair in zip(STATES, TITLES, strict=True)]
+        entries: JsonValue = [list(entry) for entry in self._entries]
+        changes: JsonValue = [change.value for change in Change]
+        yield f'{{"states":{_json(states)},"changes":{_json(changes)},"entries":{_json(entries)}'
+        for name, texts in (("homes", self._about), ("subjects", self._subjects), ("details", self._details)):
+            yield f',"{name}":['
+            for at, text in enumerate(texts):
+                yield f",{text}" if at else text
+            yield "]"
+        yield ',"results":['
+        for begin in range(0, len(self._results), AT_ONCE):
+            yield ("," if begin else "") + ",".join(map(str, self._results[begin : begin + AT_ONCE]))
+        yield "]}"
+
+    def bars(self) -> list[Bar]:
+        """The families, the one with most that blocks first."""
+        ordered = sorted(self._families.items(), key=lambda item: ([-item[1][name] for name in STATES[:-2]], item[0]))
+        return [_bar(name, tally) for name, tally in ordered]
+
+    def by_home(self) -> Bar:
+        """The repositories, each by the worst of its results."""
+        return _bar("repositories", Counter(STATES[place] for place in self._worst))
+
+    def _add(self, result: Result, change: Change | None) -> None:
+        said = state(result)
+        place = STATES.index(said)
+        self.counts[said] += 1
+        if said != "not-applicable":
+            self._families[family(result.rule)][said] += 1
         home = owner(result.subject)
-        if home.id not in homes:
-            homes[home.id] = (len(homes), [plain(home.name), address(home.url), home.platform.value])
+        number = self._homes.get(home.id)
+        if number is None:
+            number = self._homes[home.id] = len(self._homes)
+            self._about.append(_json([plain(home.name), address(home.url), home.platform.value]))
+            self._worst.append(len(STATES) - 1)
+        self._worst[number] = min(self._worst[number], place)
         subject = result.subject
-        if subject.id not in subjects:
-            about: JsonValue = [plain(subject.name), subject.kind, address(subject.url), homes[home.id][0]]
-            subjects[subject.id] = (len(subjects), about)
+        # Results come subject by subject.
+        if subject.id != self._last:
+            self._last = subject.id
+            self._subjects.append(_json([plain(subject.name), subject.kind, address(subject.url), number]))
         entry = (result.key, result.rule, family(result.rule), result.severity.value, plain(result.title, 300))
         told = _detail(result)
-        results.append(
-            [
-                subjects[subject.id][0],
-                entries.setdefault(entry, len(entries)),
-                STATES.index(state(result)),
-                details.setdefault(json.dumps(told), len(details)) if told else -1,
-            ]
+        self._results.extend(
+            (
+                len(self._subjects) - 1,
+                self._entries.setdefault(entry, len(self._entries)),
+                place,
+                self._details.setdefault(_json(told), len(self._details)) if told else -1,
+                _CHANGES.index(change) if change is not None else -1,
+            )
         )
-    return {
-        "states": [list(pair) for pair in zip(STATES, TITLES, strict=True)],
-        "entries": [list(entry) for entry in entries],
-        "homes": [about for _, about in homes.values()],
-        "subjects": [about for _, about in subjects.values()],
-        "details": [json.loads(text) for text in details],
-        "results": results,
-    }
+
+    def _waivers(self, result: Result, today: date) -> None:
+        """Keep those that end first."""
+        for key, waiver in _in_force(result):
+            self.waived += 1
+            words = (key, result.subject.name, waiver.reason, waiver.owner, waiver.approver, waiver.ticket)
+            self.waivers.append(
+                Waived(waiver.expires, (waiver.expires - today).days, *(log_line(word) for word in words))
+            )
+        if len(self.waivers) > 2 * LISTED:
+            self.waivers = sorted(self.waivers, key=Waived.order)[:LISTED]
+
+
+AT_ONCE = 10_000
+_CHANGES = tuple(Change)
+
+
+def _with_changes(run: Run) -> Iterator[tuple[Result, Change | None]]:
+    """Each result with what became of it since the run before; both come in the same order."""
+    changes = iter(run.changes or ())
+    changed = next(changes, None)
+    for result in results_in_order(run.results):
+        place = (result.subject.id, result.key)
+        while changed is not None and _place(changed) < place:
+            changed = next(changes, None)
+        if changed is not None and _place(changed) == place and changed.after is not None:
+            yield result, changed.change
+            changed = next(changes, None)
+        else:
+            yield result, None
+
+
+def _place(changed: Changed) -> tuple[str, str]:
+    result = changed.after or changed.before
+    assert result is not None
+    return result.subject.id, result.key
 
 
 @cache
@@ -200,16 +321,6 @@ def _member(member: Member) -> JsonValue:
     return [plain(member.key), member.outcome.value, plain(said)]
 
 
-def _bars(run: Run) -> Sequence[Bar]:
-    """The families, the one with most that blocks first."""
-    tallies: dict[str, Counter[str]] = defaultdict(Counter)
-    for result in run.results:
-        if result.enforcement is not Enforcement.DISABLED and (said := state(result)) != "not-applicable":
-            tallies[family(result.rule)][said] += 1
-    ordered = sorted(tallies.items(), key=lambda item: ([-item[1][name] for name in STATES[:-2]], item[0]))
-    return [_bar(name, tally) for name, tally in ordered]
-
-
 def _bar(name: str, tally: Mapping[str, int]) -> Bar:
     total, begins, pieces = sum(tally.values()), 0.0, []
     for each in STATES:
@@ -220,17 +331,6 @@ def _bar(name: str, tally: Mapping[str, int]) -> Bar:
     return Bar(name, total, tuple(pieces))
 
 
-def _waivers(run: Run) -> Sequence[Waived]:
-    """What waivers cover, the one that ends first at the top."""
-    today = run.now.astimezone(UTC).date()
-    listed = []
-    for result in run.results:
-        for key, waiver in _in_force(result):
-            words = (key, result.subject.name, waiver.reason, waiver.owner, waiver.approver, waiver.ticket)
-            listed.append(Waived(waiver.expires, (waiver.expires - today).days, *(log_line(word) for word in words)))
-    return sorted(listed, key=lambda each: (each.expires, each.key, each.subject))
-
-
 def _in_force(one: Result | Member) -> Iterator[tuple[str, AppliedWaiver]]:
     """The waiver of an entry and those of its members, each with the key of what it covers."""
     if one.waiver is not None:
@@ -239,9 +339,12 @@ def _in_force(one: Result | Member) -> Iterator[tuple[str, AppliedWaiver]]:
         yield from _in_force(member)
 
 
-def _embedded(value: JsonValue) -> str:
+def _json(value: JsonValue) -> str:
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def _embedded(text: str) -> str:
     """JSON that can stand in a script element: nothing in it ends the element, or begins a comment."""
-    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").replace("##", "\\u0023\\u0023")
 
 

@@ -12,6 +12,8 @@
   const familyBox = document.getElementById("family");
   const entryBox = document.getElementById("entry");
   const chosen = new Set();
+  const CHANGES = { new: ["broke", "appeared", "moved"], fixed: ["fixed"], lost: ["lost"] };
+  const turned = new Set();
 
   // Everything is set as text: nothing of the report can become markup.
   const make = (tag, text, className) => {
@@ -29,7 +31,11 @@
   };
 
   const homes = page.homes.map(([name, url], number) => ({ name, url, number, results: [], words: null }));
-  for (const result of page.results) homes[page.subjects[result[0]][3]].results.push(result);
+  // Five numbers a result: subject, entry, state, detail, change.
+  for (let at = 0; at < page.results.length; at += 5) {
+    const result = page.results.slice(at, at + 5);
+    homes[page.subjects[result[0]][3]].results.push(result);
+  }
   for (const home of homes) {
     home.results.sort((a, b) => a[2] - b[2]);
     home.tally = tally(home.results);
@@ -59,15 +65,20 @@
     family: familyBox.value,
     entry: entryBox.value,
     states: new Set([...chosen].map((name) => states.indexOf(name))),
+    changes: new Set([...turned].flatMap((name) => CHANGES[name].map((change) => page.changes.indexOf(change)))),
   });
+  const narrows = (question) => Boolean(
+    question.text || question.family || question.entry || question.states.size || question.changes.size
+  );
 
   const matching = (home, question) => {
-    if (!question.text && !question.family && !question.entry && !question.states.size) return home.results;
+    if (!narrows(question)) return home.results;
     const whole = question.text && home.name.toLowerCase().includes(question.text);
     if (question.text && !whole && home.words === null) home.words = home.results.map(words);
     return home.results.filter((result, at) => {
       const entry = page.entries[result[1]];
       if (question.states.size && !question.states.has(result[2])) return false;
+      if (question.changes.size && !question.changes.has(result[4])) return false;
       if (question.family && entry[2] !== question.family) return false;
       if (question.entry && entry[0] !== question.entry) return false;
       return !question.text || whole || home.words[at].includes(question.text);
@@ -79,7 +90,7 @@
 
   function look() {
     const question = asked();
-    const narrow = Boolean(question.text || question.family || question.entry || question.states.size);
+    const narrow = narrows(question);
     found = [];
     for (const home of homes) {
       const results = matching(home, question);
@@ -132,7 +143,7 @@
       page.append(link(one.home.url, one.home.url));
       cell.append(page);
     }
-    const plain = one.results.filter((result) => result[2] >= PASSES && result[3] < 0);
+    const plain = one.results.filter((result) => result[2] >= PASSES && result[3] < 0 && result[4] < 0);
     for (const result of one.results) if (!plain.includes(result)) cell.append(told(result));
     if (plain.length) {
       const names = plain.map((result) => `${page.entries[result[1]][0]} (${titles[result[2]].toLowerCase()})`);
@@ -149,6 +160,7 @@
     const block = make("div", undefined, `result ${states[result[2]]}`);
     const head = make("h3", `${key} `);
     head.append(make("span", titles[result[2]], "word"), " ", make("span", severity, "word"));
+    if (result[4] >= 0) head.append(" ", make("span", page.changes[result[4]], "word"));
     block.append(head);
     const about = make("p", `${title} `, "fine");
     about.append(link(subject, url));
@@ -190,11 +202,12 @@
   [...new Set(page.entries.map((entry) => entry[2]))].sort().forEach((name) => option(familyBox, name));
   [...new Set(page.entries.map((entry) => entry[0]))].sort().forEach((name) => option(entryBox, name));
 
-  const tiles = [...document.querySelectorAll("#tiles button")];
+  const tiles = [...document.querySelectorAll("#tiles button, #changes button")];
   const press = (tile, on) => {
     tile.setAttribute("aria-pressed", String(on));
-    if (on) chosen.add(tile.dataset.state);
-    else chosen.delete(tile.dataset.state);
+    const [names, name] = tile.dataset.state ? [chosen, tile.dataset.state] : [turned, tile.dataset.change];
+    if (on) names.add(name);
+    else names.delete(name);
   };
   for (const tile of tiles) {
     tile.addEventListener("click", () => {
@@ -242,7 +255,10 @@
       (rows.querySelectorAll("button.name")[Math.max(at, 0)] || names[names.length - 1])?.focus();
     }
   });
-  window.addEventListener("beforeprint", () => draw(2000));
+  window.addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details")) folded.open = true;
+    draw(2000);
+  });
 
   look();
 })();

@@ -38,6 +38,8 @@ def embedded(page: str) -> dict[str, list[list[object]]]:
     assert found
     loaded = json.loads(found[1])
     assert isinstance(loaded, dict)
+    flat = loaded["results"]
+    loaded["results"] = [flat[at : at + 5] for at in range(0, len(flat), 5)]
     return loaded
 
 
@@ -46,7 +48,8 @@ def test_every_result_is_in_the_page(name: str) -> None:
     run = runs.ALL[name]()
     data = embedded(html_report.render(run))
     told = {
-        (data["subjects"][s][0], data["entries"][e][0], data["states"][state][0]) for s, e, state, _ in data["results"]
+        (data["subjects"][s][0], data["entries"][e][0], data["states"][state][0])
+        for s, e, state, _, _ in data["results"]
     }  # type: ignore[call-overload]
     judged = [result for result in run.results if result.enforcement is not Enforcement.DISABLED]
     assert told == {(result.subject.name, result.key, html_report.state(result)) for result in judged}
@@ -90,6 +93,47 @@ def test_nothing_of_a_report_becomes_markup(text: str) -> None:
     assert "<!--" not in page
     assert "##vso[" not in page
     embedded(page)
+
+
+def test_each_result_tells_what_became_of_it() -> None:
+    run = runs.followed()
+    data = embedded(html_report.render(run))
+    told = {
+        (data["subjects"][s][0], data["entries"][e][0]): data["changes"][change]  # type: ignore[call-overload]
+        for s, e, _, _, change in data["results"]
+        if change != -1  # type: ignore[comparison-overlap]
+    }
+    assert run.changes is not None
+    assert told == {
+        (changed.after.subject.name, changed.after.key): changed.change.value
+        for changed in run.changes
+        if changed.after is not None
+    }
+
+
+def test_the_trend_ends_with_this_run_and_is_a_table_too() -> None:
+    page = html_report.render(runs.followed())
+    assert "From 2026-12-25 to 2027-01-15: 9 failing became 2, 3 not decided became 3." in page
+    assert re.findall(r'<th scope="row">(202\S+) 09:30</th>', page) == [
+        "2026-12-25",
+        "2027-01-01",
+        "2027-01-08",
+        "2027-01-15",
+    ]
+    assert "Trend" not in html_report.render(replace(runs.followed(), history=()))
+
+
+def test_where_nothing_has_changed_it_says_so() -> None:
+    page = html_report.render(replace(runs.followed(), changes=()))
+    assert "Nothing has changed." in page
+    assert "Since 2027-01-08" in page
+    assert "Since" not in html_report.render(runs.survey())
+
+
+def test_coverage_is_told_with_what_the_platform_counts() -> None:
+    page = " ".join(html_report.render(runs.followed()).split())
+    assert '<td class="number">9</td><td class="number bad">10</td>' in page
+    assert "Skipped: 2 archived, 1 fork." in page
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +208,19 @@ def test_it_is_searched_and_filtered_by_keyboard(browser: Browser, tmp_path: Pat
     assert names(page) == []
 
 
+def test_it_is_narrowed_to_what_has_changed(browser: Browser, tmp_path: Path) -> None:
+    page = show(browser, runs.followed(), tmp_path)
+    page.get_by_role("button", name="1 New").click()
+    assert names(page) == ["acme/payments"]
+    page.locator("#rows button.name").first.click()
+    assert "broke" in page.locator("#rows tr.opened h3").inner_text()
+    page.keyboard.press("Escape")
+    assert len(names(page)) == 4
+    assert page.get_by_role("button", name="0 Fixed").is_disabled()
+    page.get_by_text("What has changed, the worst first").click()
+    assert page.get_by_role("cell", name="acme/old").is_visible()
+
+
 def test_ten_thousand_repositories_are_drawn_as_they_are_looked_at(browser: Browser, tmp_path: Path) -> None:
     results = tuple(
         runs.result("approvals", Outcome.PASS, runs.repository(f"service-{number:05}", number))
@@ -179,7 +236,7 @@ def test_ten_thousand_repositories_are_drawn_as_they_are_looked_at(browser: Brow
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("run", [runs.survey, every, runs.excused])
+@pytest.mark.parametrize("run", [runs.survey, every, runs.excused, runs.followed])
 def test_it_is_accessible(browser: Browser, tmp_path: Path, run: object, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
