@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import io
 import json
 import os
@@ -132,10 +134,15 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "bot" / "sandbox" / "scenarios" / "demo.yml"
 
 
-def demo_scenario() -> dict[str, Any]:
-    """The demo's scenario, to be changed."""
+@functools.cache
+def _demo_scenario() -> dict[str, Any]:
     scenario: dict[str, Any] = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
     return scenario
+
+
+def demo_scenario() -> dict[str, Any]:
+    """The demo's scenario, to be changed."""
+    return copy.deepcopy(_demo_scenario())
 
 
 def serve(scenario: Scenario | Path, folder: Path) -> Iterator[World]:

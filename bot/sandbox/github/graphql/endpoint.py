@@ -22,7 +22,7 @@ from bot.sandbox.wire import NotJson, Response
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from graphql import DocumentNode
+    from graphql import DocumentNode, GraphQLSchema
 
     from bot.sandbox.github.meters import Meters
     from bot.sandbox.identity import Token
@@ -30,10 +30,46 @@ if TYPE_CHECKING:
     from bot.sandbox.world import World
 
 MODULES = ("actors", "checks", "commits", "issues", "pulls", "query", "releases", "repository", "rules")
-MOST_DOCUMENTS = 512
 TOO_SLOW = (
     "Something went wrong while executing your query. This may be the result of a timeout, or it could be a GitHub bug."
 )
+ROOM = 500_000
+"""Characters of documents that are remembered; what they are read into takes about a hundred times as many bytes."""
+
+
+class Documents:
+    """Documents that were parsed and validated, or what is wrong with each: the same are asked again and again."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._room = room
+        self._used = 0
+        self._kept: OrderedDict[str, DocumentNode | list[GraphQLError]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, schema: GraphQLSchema, text: str) -> DocumentNode | list[GraphQLError]:
+        """The document, or what is wrong with it."""
+        with self._lock:
+            known = self._kept.get(text)
+            if known is not None:
+                self._kept.move_to_end(text)
+                return known
+        found: DocumentNode | list[GraphQLError]
+        try:
+            document = parse(text)
+            found = validate(schema, document) or document
+        except GraphQLError as wrong:
+            found = [wrong]
+        with self._lock:
+            if text not in self._kept and len(text) <= self._room:
+                self._kept[text] = found
+                self._used += len(text)
+                while self._used > self._room:
+                    self._used -= len(self._kept.popitem(last=False)[0])
+        return found
+
+
+_DOCUMENTS = Documents()
+"""For all sandboxes of a process: their schema is the same."""
 
 
 class GraphQL:
@@ -46,8 +82,6 @@ class GraphQL:
         for module in MODULES:
             importlib.import_module(f"bot.sandbox.github.graphql.{module}")
         self.schema = load_schema()
-        self._documents: OrderedDict[str, DocumentNode | list[GraphQLError]] = OrderedDict()
-        self._lock = threading.Lock()
         self._numbers = itertools.count(1)
 
     def handle(self, request: Request) -> Response:
@@ -65,7 +99,7 @@ class GraphQL:
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             return Response(200, {"errors": [{"message": "A query attribute must be specified and must be a string."}]})
         variables = body.get("variables") or {}
-        document = self._document(body["query"])
+        document = _DOCUMENTS.read(self.schema, body["query"])
         refused = self.meters.refusal(token, "graphql", writes=_writes(document))
         response = refused or self._run(document, variables, body.get("operationName"), token)
         response.headers |= self.meters.graphql.headers(token)
@@ -103,24 +137,6 @@ class GraphQL:
         if result.errors:
             answer["errors"] = [_error(error) for error in result.errors]
         return Response(200, answer)
-
-    def _document(self, text: str) -> DocumentNode | list[GraphQLError]:
-        """The parsed and validated document, remembered; or what is wrong with it."""
-        with self._lock:
-            found = self._documents.get(text)
-            if found is not None:
-                self._documents.move_to_end(text)
-                return found
-        try:
-            document = parse(text)
-            found = validate(self.schema, document) or document
-        except GraphQLError as wrong:
-            found = [wrong]
-        with self._lock:
-            self._documents[text] = found
-            while len(self._documents) > MOST_DOCUMENTS:
-                self._documents.popitem(last=False)
-        return found
 
 
 def _writes(document: DocumentNode | list[GraphQLError]) -> bool:

@@ -7,6 +7,7 @@ that answers a connection returns Many; paging is done here, once. Types without
 from __future__ import annotations
 
 import base64
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -157,8 +158,12 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
+@functools.cache
 def load_schema() -> GraphQLSchema:
-    """The schema with every field bound. A field without an answer is an error here, not when somebody asks."""
+    """The schema with every field bound, once for all sandboxes of a process: it knows nothing of their worlds.
+
+    A field without an answer is an error here, not when somebody asks.
+    """
     schema = build_schema(SCHEMA_FILE.read_text(encoding="utf-8"))
     unanswered = []
     for name, kind in schema.type_map.items():
