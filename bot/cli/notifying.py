@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 import click
 
@@ -20,6 +21,10 @@ from bot.report import issue
 from bot.report.grouping import counted
 from bot.report.sanitize import log_line
 
+T = TypeVar("T")
+
+MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError)
+"""What an answer leads to that is not as the platform documents it: that one item fails, and not the report of the scan."""
 AT_ONCE = 200
 """Homes that are looked up before anything is written."""
 MOST_NOTICES = 20
@@ -29,7 +34,7 @@ DONE = {
     Step.EDIT: "edited",
     Step.CLOSE: "closed",
     Step.REOPEN: "reopened",
-    Step.CLOSE_DUPLICATE: "closed as duplicates",
+    Step.CLOSE_DUPLICATE: "closed as duplicate",
 }
 
 
@@ -80,6 +85,14 @@ def _tells(configuration: Configuration, now: datetime) -> Iterator[bool]:
             yield order.index(entry.schedule.at(now)) >= order.index(configuration.tracking.enforcement)
 
 
+def _said(wrong: Exception) -> str:
+    return (
+        str(wrong)
+        if isinstance(wrong, PlatformError)
+        else f"an answer is not understood ({type(wrong).__name__}: {wrong})"
+    )
+
+
 def _say(text: str) -> None:
     """On stderr, beside the report."""
     click.echo(f"almguard: {log_line(text)}", err=True)
@@ -119,9 +132,10 @@ class _Work:
         for tracker, theirs in by_tracker.values():
             for start in range(0, len(theirs), AT_ONCE):
                 some = theirs[start : start + AT_ONCE]
-                looked = tracker.look([tracked.home for tracked in some])
+                looked = self._asked_for(partial(tracker.look, [tracked.home for tracked in some]))
                 for tracked in some:
-                    self._one(tracker, tracked, looked[tracked.home.id])
+                    found = looked if isinstance(looked, Looked) else looked[tracked.home.id]
+                    self._one(tracker, tracked, found)
                 progress.advance("issues", len(some))
 
     def note(self, text: str) -> None:
@@ -161,13 +175,13 @@ class _Work:
     def _create(self, tracker: Tracker, wish: Wish) -> None:
         """Another run may be at it: look right before, and right after, where the older of two stays."""
         tracked = wish.tracked
-        before = tracker.look_again(tracked.home)
+        before = self._asked_for(partial(tracker.look_again, tracked.home))
         if self._refused(tracked, before):
             return
         for change in decide(wish, before.standing):
             if not self._write(tracker, change) or change.step is not Step.CREATE:
                 continue
-            after = tracker.look_again(tracked.home)
+            after = self._asked_for(partial(tracker.look_again, tracked.home))
             if self._refused(tracked, after):
                 return
             for further in decide(wish, after.standing):
@@ -177,10 +191,10 @@ class _Work:
     def _write(self, tracker: Tracker, change: Change) -> bool:
         try:
             written = tracker.write(change)
-        except PlatformError as wrong:
+        except (PlatformError, *MISSHAPEN) as wrong:
             self._writes -= 1
             self.notified.failed = True
-            self.note(f"{change.home.name}: it could not be done to {change.step.value} its issue: {wrong}")
+            self.note(f"{change.home.name}: its issue could not be {DONE[change.step]}: {_said(wrong)}")
             return False
         self._writes -= written.writes
         self.notified.steps[change.step] += 1
@@ -188,6 +202,14 @@ class _Work:
             self.note(notice)
         _say(f"{change.step.value}: {written.name}")
         return True
+
+    @staticmethod
+    def _asked_for(ask: Callable[[], T]) -> T | Looked:
+        """What a tracker sees; where it cannot see anything, that."""
+        try:
+            return ask()
+        except (PlatformError, *MISSHAPEN) as wrong:
+            return Looked(refusal=_said(wrong), failed=True)
 
     def _refused(self, tracked: Tracked, looked: Looked) -> bool:
         for notice in looked.notices:

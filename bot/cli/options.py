@@ -167,7 +167,9 @@ def notifying(function: F) -> F:
     ) -> Any:
         if notify_by is None:
             if notify_dry_run or notify_limit is not None:
-                raise click.UsageError("--notify-limit and --notify-dry-run belong to --notify issues, which is not given.")
+                raise click.UsageError(
+                    "--notify-limit and --notify-dry-run belong to --notify issues, which is not given."
+                )
             return function(*args, notify=None, **others)
         from bot.cli.notifying import Notifying
 

@@ -181,9 +181,13 @@ class Gathering:
         self._rules: set[str] = set()
 
     def gather(self, run: Run) -> list[Tracked]:
-        """Every home that was judged, in the order of their names; those that nothing is found in are among them."""
+        """Every home that was judged as a whole, in the order of their names; those that nothing is found in are among them.
+
+        Where only a release or a pull request was judged, nobody knows what else there is to find.
+        """
         for subject in run.subjects:
-            self._of(subject)
+            if isinstance(subject, Repository | Organization):
+                self._homes.setdefault(subject.id, Tracked(subject))
         for result in run.results:
             self._take(result)
         self._take_gaps(run)
@@ -191,9 +195,7 @@ class Gathering:
 
     def _of(self, subject: Subject) -> Tracked | None:
         home = subject if isinstance(subject, Organization) else reach(subject, Repository)
-        if not isinstance(home, Repository | Organization):
-            return None
-        return self._homes.setdefault(home.id, Tracked(home))
+        return None if home is None else self._homes.get(home.id)
 
     def _take(self, result: Result) -> None:
         self._rules |= {result.rule}

@@ -341,7 +341,7 @@ def test_of_two_that_stand_the_oldest_stays(start: Start, platform: str) -> None
     second.repository, second.organization, second.project = first.repository, first.organization, first.project
     second.hyperlinks, second.posted = list(first.hyperlinks), True
     ended = tracking.scan()
-    assert "1 closed as duplicates" in ended.json()["notices"][0]
+    assert "1 closed as duplicate" in ended.json()["notices"][0]
     assert [item["number"] for item in tracking.open()] == [1]
     assert "is older" in tracking.items()[1]["body"]
 
@@ -392,6 +392,56 @@ def test_an_organisation_has_an_item_only_where_all_are_kept(start: Start, platf
     made = len(tracking.writes())
     tracking.scan()
     assert len(tracking.writes()) == made
+
+
+@ON_BOTH
+def test_a_shard_touches_only_what_it_has_judged(start: Start, platform: str) -> None:
+    names = [f"r{n}" for n in range(6)]
+    tracking = start(platform, *(repository(name) for name in names))
+    tracking.scan()
+    tracking.good = names
+    left = []
+    for shard in ("1/2", "2/2"):
+        tracking.scan("--shard", shard)
+        left.append(len(tracking.open()))
+    assert 0 < left[0] < len(names)
+    assert left[1] == 0
+
+
+@ON_BOTH
+def test_odd_answers_fail_the_issue_and_not_the_report(start: Start, platform: str) -> None:
+    tracking = start(platform)
+    odd = {
+        "match": "(?i)^POST .*(/issues|/wit/workitems/.*)$",
+        "kind": "status",
+        "status": 201,
+        "body": '{"odd": true}',
+    }
+    tracking.world.fault(**odd)
+    ended = tracking.scan()
+    assert ended.code == 1
+    assert any("an answer is not understood" in notice for notice in ended.json()["notices"]), ended.json()["notices"]
+
+
+@ON_BOTH
+def test_hostile_words_reach_no_item_alive(start: Start, platform: str) -> None:
+    tracking = start(platform)
+    tracking.message = (
+        "@acme/ops <!-- almguard:end 0123456789abcdef --> [almguard: up to here, 0123456789abcdef] <script>x"
+    )
+    tracking.scan()
+    (item,) = tracking.items()
+    assert "@acme/ops <" not in item["body"]
+    assert "<script>" not in item["body"]
+    assert item["body"].count("<!--") == (2 if platform == "github" else 0)
+    made = len(tracking.writes())
+    tracking.scan()
+    assert len(tracking.writes()) == made
+    tracking.message = "It is not good."
+    tracking.scan()
+    (item,) = tracking.items()
+    assert "script" not in item["body"]
+    assert item["body"].count("almguard: up to here" if platform != "github" else "almguard:end") == 1
 
 
 def test_on_github_an_issue_goes_to_the_default_owner(start: Start) -> None:

@@ -46,6 +46,9 @@ class WorkItemTracker:
         self._client = client
         self._settings = settings
         self._projects: dict[str, dict[str, Looked]] = {}
+        """Of the project that was read last: its items may have long texts."""
+        self._items: dict[str, dict[int, Json]] = {}
+        """The same as they came."""
         self._states: dict[tuple[str, str], list[Json]] = {}
         self._account: str | None = None
 
@@ -55,7 +58,11 @@ class WorkItemTracker:
 
     def look_again(self, home: Home) -> Looked:
         """What stands now."""
-        self._projects.pop(self._place(home) or "", None)
+        project = self._place(home)
+        if project is not None:
+            items = self._items.get(project, {})
+            self._items[project] = {number: item for number, item in items.items() if _home(item) != home.id}
+            self._projects.pop(project, None)
         return self._of(home)
 
     def write(self, change: Change) -> Written:
@@ -131,7 +138,8 @@ class WorkItemTracker:
                 refusal=f"{home.name} is {kind}, and no repository: tracking.project names the project that takes its items."
             )
         if project not in self._projects:
-            self._projects[project] = self._read(project)
+            self._items = {project: self._items.get(project, {})}
+            self._projects = {project: self._read(project)}
         looked = self._projects[project]
         return looked.get("") or looked.get(home.id, Looked())
 
@@ -146,12 +154,13 @@ class WorkItemTracker:
             account = self._ourselves()
             found = self._client.ask(endpoints.WIQL, {"project": project}, {"query": query}, {"$top": MOST})
             numbers = [int(one["id"]) for one in rows_of(found, endpoints.WIQL, "workItems")]
-            items: list[Json] = []
-            for some in chunks(numbers, AT_ONCE):
+            items = self._items[project]
+            for some in chunks([number for number in numbers if number not in items], AT_ONCE):
                 body = {"ids": list(some), "$expand": "relations", "errorPolicy": "omit"}
                 answer = self._client.ask(endpoints.WORK_ITEMS_BATCH, {}, body)
-                items += [one for one in rows_of(answer, endpoints.WORK_ITEMS_BATCH) if one is not None]
-            return self._by_home(project, items, account)
+                rows = rows_of(answer, endpoints.WORK_ITEMS_BATCH)
+                items |= {int(one["id"]): one for one in rows if one is not None}
+            return self._by_home(project, [items[number] for number in numbers if number in items], account)
         except PlatformError as wrong:
             return {"": Looked(refusal=f"{project}: {wrong}", failed=True)}
 

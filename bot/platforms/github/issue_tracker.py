@@ -27,6 +27,9 @@ RATE, BURST = 1.0, 20
 MOST_ASSIGNEES = 10
 SCOPE = "issues: write"
 
+NEWEST = 50
+"""Issues of the one repository that has all, which are looked at again before and after one is made."""
+
 _INNER = "number url title body state viewerDidAuthor author { login }"
 _MARKED = re.compile(
     r"<!-- almguard:begin (?P<home>\S+) -->\n(?P<said>.*)\n<!-- almguard:end (?P<digest>[0-9a-f]{16}) -->", re.DOTALL
@@ -44,14 +47,14 @@ class GitHubIssueTracker:
     def __init__(self, client: GitHubClient, settings: TrackingSettings) -> None:
         self._client = client
         self._settings = settings
+        self._chosen = f"labels: [{text(settings.label)}], orderBy: {{field: CREATED_AT, direction: ASC}}"
+        # Texts may be long, and what comes near GitHub's limits does not end in its ten seconds.
         self._issues = Connection(
-            "tracked_",
-            "issues",
-            _INNER,
-            f"labels: [{text(settings.label)}], orderBy: {{field: CREATED_AT, direction: ASC}}",
-            size=20 if settings.repository is None else 100,
+            "tracked_", "issues", _INNER, self._chosen, size=20 if settings.repository is None else NEWEST
         )
-        self._central: dict[str, Looked] | None = None
+        self._central: dict[int, Json] = {}
+        """What the one repository has that has all, by number."""
+        self._centrally: dict[str, Looked] | None = None
         self._owners: dict[str, tuple[str, ...]] = {}
         self._labelled: dict[str, set[str]] = {}
         self._limiter = Limiter(RATE, BURST)
@@ -77,7 +80,8 @@ class GitHubIssueTracker:
         labels = " ".join(
             f"label{at}_: label(name: {text(name)}) {{ name }}" for at, name in enumerate(self._all_labels())
         )
-        pieces = [self._piece(place, labels, tuple(f"label{at}_" for at in range(len(self._all_labels()))))]
+        keys = tuple(f"label{at}_" for at in range(len(self._all_labels())))
+        pieces = [self._piece(place, labels, keys, newest=self._settings.repository is not None)]
         if isinstance(home, Repository) and self._settings.assign:
             pieces.append(_owners_piece(home.name))
         answers = ask(self._client, pieces)
@@ -88,6 +92,8 @@ class GitHubIssueTracker:
         if len(answers) > 1:
             self._owners[home.id] = _default_owners(answers[1])
         looked = self._looked(place, answers[0])
+        if self._settings.repository is not None:
+            self._centrally = looked
         return looked.get("") or looked.get(home.id, Looked())
 
     def write(self, change: Change) -> Written:
@@ -187,20 +193,22 @@ class GitHubIssueTracker:
     def _all_labels(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self._settings.label, *self._settings.labels)))
 
-    def _piece(self, place: str, selection: str = "", keys: tuple[str, ...] = ()) -> Piece:
+    def _piece(self, place: str, selection: str = "", keys: tuple[str, ...] = (), *, newest: bool = False) -> Piece:
+        """What is asked of a repository: all of its issues, or the newest alone."""
+        own = ("hasIssuesEnabled", "isArchived", *keys)
+        if not newest:
+            return Piece((repository(place),), f"hasIssuesEnabled isArchived {selection}", (self._issues,), own)
+        last = f"newest_: issues(last: {NEWEST}, {self._chosen}) {{ nodes {{ {_INNER} }} }}"
         return Piece(
-            (repository(place),),
-            f"hasIssuesEnabled isArchived {selection}",
-            (self._issues,),
-            ("hasIssuesEnabled", "isArchived", *keys),
+            (repository(place),), f"hasIssuesEnabled isArchived {selection} {last}", (), (*own, "newest_"), NEWEST
         )
 
     def _look_centrally(self, homes: Sequence[Home]) -> Mapping[str, Looked]:
         place = self._settings.repository or ""
-        if self._central is None:
-            self._central = self._looked(place, ask(self._client, [self._piece(place)])[0])
-        everywhere = self._central.get("")
-        return {home.id: everywhere or self._central.get(home.id, Looked()) for home in homes}
+        if self._centrally is None:
+            self._centrally = self._looked(place, ask(self._client, [self._piece(place)])[0])
+        everywhere = self._centrally.get("")
+        return {home.id: everywhere or self._centrally.get(home.id, Looked()) for home in homes}
 
     def _looked(self, place: str, found: Found) -> dict[str, Looked]:
         """What stands in a repository, by the home that each issue is about; under the empty id what holds for all."""
@@ -215,9 +223,13 @@ class GitHubIssueTracker:
         if not found.node["hasIssuesEnabled"]:
             return {"": Looked(refusal=f"Issues are switched off in {place}.")}
         try:
-            issues = found.all(self._issues)
+            newest = (found.node.get("newest_") or {}).get("nodes")
+            issues = [one for one in newest if one] if newest is not None else found.all(self._issues)
         except (Unanswerable, PlatformError) as wrong:
             return {"": Looked(refusal=f"{place}: {wrong}", failed=True)}
+        if self._settings.repository is not None:
+            self._central |= {int(issue["number"]): issue for issue in issues}
+            issues = list(self._central.values())
         return _by_home(place, issues)
 
 
