@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ def in_words(place: Place) -> Iterator[None]:
         said = _line(place, str(error))
         raise StoreError(f"the store {place.shown} cannot be used: {said}") from None
     except OSError as error:
-        raise StoreError(f"the store {place.shown} cannot be used: {error.strerror or error}") from None
+        raise StoreError(f"the store {place.shown} cannot be used: {_of_the_system(error)}") from None
 
 
 def _words(place: Place, error: BaseException | None) -> str:
@@ -72,6 +73,15 @@ def _words(place: Place, error: BaseException | None) -> str:
             signs = (words for sign, words in _REACHING.items() if sign in said.casefold())
             todo = next(signs, "see whether the server runs, and whether it can be reached from here")
     return f"the store {place.shown} cannot be used: {todo + ' (' + said + ')' if todo else said}"
+
+
+def _of_the_system(error: OSError) -> str:
+    said = error.strerror or str(error)
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return f"{said}: see the rights of the file and of its folder, or name another file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{said}: make room, then run the same command again, which goes on where this one ended"
+    return f"{said}: name another file"
 
 
 def _line(place: Place, said: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Engine, Row, Table, func, literal, select, tuple_
+from sqlalchemy import Column, Connection, Engine, Row, Table, func, literal, select, text, tuple_
 
 from bot.engine.runs import StoreError
 from bot.model.results import Gap, Result, Skip
@@ -69,6 +69,9 @@ class Kept(Collection[Item]):
         return [column for column in self._table.primary_key.columns if column.name != "run"]
 
     def _page(self, connection: Connection, last: tuple[object, ...] | None) -> Sequence[Row[Any]]:
+        if connection.dialect.name == "postgresql":
+            # Of tables that have just been filled the server knows nothing yet: it would sort the whole run for every page.
+            connection.execute(text("SET LOCAL enable_sort = off"))
         query = select(self._table).where(self._table.c.run == self._run).order_by(*self._key).limit(PAGE)
         if last is not None:
             after = [literal(value, column.type) for value, column in zip(last, self._key, strict=True)]

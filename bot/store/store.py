@@ -57,9 +57,10 @@ class SqlStore:
         with in_words(self._place):
             connection = self._engine.connect().execution_options(writes=True)
             try:
-                run = (None if fresh else self._taken_on(connection, order)) or self._new(
-                    connection, order, command, now
-                )
+                run = None if fresh else self._taken_on(connection, order)
+                if run is None:
+                    self._drop_stale(connection)
+                    run = self._new(connection, order, command, now)
             except BaseException:
                 connection.close()
                 raise
@@ -95,7 +96,7 @@ class SqlStore:
         """Delete finished runs that are older than so many days, and all but the newest so many of each series.
 
         The newest finished run of a series stays, whatever its age. Unfinished runs that nobody works at go when they are too
-        old to be taken on. Says how many runs were deleted.
+        old to be taken on, here and whenever a run is begun. Says how many runs were deleted.
         """
         with in_words(self._place), self._engine.connect().execution_options(writes=True) as connection:
             with connection.begin():

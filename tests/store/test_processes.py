@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,12 +39,13 @@ def test_a_killed_run_is_taken_on_and_one_that_is_worked_at_is_not(address: str)
         child.kill()
         child.communicate()
     with store(address) as kept:
-        for _ in range(100):
-            # The server may take a moment to see that the process is gone.
+        # The server may take a moment to see that the process is gone.
+        for _ in range(200):
             again = kept.begin(order, "scan", now)
             if again.resumed:
                 break
             again.finish(closing(datetime.now(UTC)))
+            time.sleep(0.05)
         assert (again.id, again.resumed) == (run_id, True)
         assert again.done() == {batch(1).homes[0], batch(2).homes[0]}
         again.keep(batch(3))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, text
 
 from bot.engine.runs import Batch, Closing, Order, StoreError
 from bot.model.findings import Evidence, Finding
@@ -17,6 +18,7 @@ from bot.store import reading
 from tests.model.test_documents import same
 from tests.report import runs
 from tests.report.hostile import HOSTILE
+from tests.store.postgres import Server
 from tests.store.world import ORDER, POLICIES, Clock, batch, closing, repository, results_of, scanned, store
 
 
@@ -306,6 +308,34 @@ def test_unfinished_runs_that_nobody_works_at_are_deleted_when_they_are_old(addr
         assert kept.retain() == 0
         run.keep(batch(2))
         assert len(run.finish(closing(clock.now)).results) == 2
+
+
+def test_who_begins_clears_away_what_is_too_old_to_be_taken_on(address: str) -> None:
+    clock = Clock()
+    with store(address, clock) as kept:
+        kept.begin(ORDER, "scan", clock.now)
+    clock.later(hours=25)
+    with store(address, clock) as kept:
+        kept.begin(Order(("github:other",), "p"), "scan", clock.now)
+        assert kept.retain() == 0
+
+
+def test_a_page_is_read_by_the_key_though_the_server_knows_nothing_of_the_table(postgres: Server) -> None:
+    statements: list[str] = []
+    clock = Clock()
+    with store(postgres.address(postgres.new_database()), clock) as kept:
+        run = scanned(kept, clock)
+        event.listen(kept._engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+        list(run.results)
+        with kept._engine.connect() as connection:
+            connection.execute(text("SET LOCAL enable_sort = off"))
+            plan = connection.scalars(
+                text("EXPLAIN SELECT * FROM results WHERE run = 1 ORDER BY subject, key LIMIT 500")
+            )
+            assert "Sort" not in " ".join(plan)
+    pages = [at for at, statement in enumerate(statements) if "LIMIT" in statement]
+    assert pages
+    assert all(statements[at - 1] == "SET LOCAL enable_sort = off" for at in pages)
 
 
 def test_a_run_that_is_let_go_of_takes_nothing_more(address: str) -> None:
