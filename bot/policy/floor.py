@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.policy.configuration import CompiledPolicy, Configuration, OnUnknown
+from bot.policy.configuration import CompiledPolicy, Configuration, OnUnknown, TrackingSettings
 from bot.policy.problems import PolicyError, Problem
 
 
@@ -60,6 +60,7 @@ def _without_effect(floor: Configuration, own: Configuration, added: set[str]) -
         ("analyzers", bool(own.analyzers)),
         ("connections", bool(own.connections)),
         ("identities", own.identities is not None),
+        ("tracking", own.tracking != TrackingSettings()),
         (f"waivers of {', '.join(policy.name for policy in lost)}", any(policy.waivers for policy in lost)),
     ]
     ignored = [name for name, there in said if there]

@@ -408,6 +408,29 @@ def test_a_shard_touches_only_what_it_has_judged(start: Start, platform: str) ->
     assert left[1] == 0
 
 
+def test_what_is_left_out_of_a_scan_keeps_its_issue(start: Start) -> None:
+    tracking = start("github", repository("old", pushed_at="-40d"), repository("new", pushed_at="-1d"))
+    tracking.now = "2026-11-02T09:00:00Z"
+    tracking.scan()
+    tracking.good = ["old", "new"]
+    tracking.scan("--since", "7d")
+    assert [item["repository"] for item in tracking.open()] == ["acme/old"]
+
+
+def test_a_label_of_another_spelling_makes_no_issue_that_would_not_be_found(start: Start) -> None:
+    tracking = start("github")
+    part = tracking.sandbox.world.repository("acme", "pay")
+    assert part is not None
+    part.labels["Almguard"] = ("ededed", "")
+    ended = tracking.scan()
+    assert any("spells the label 'Almguard'" in notice for notice in ended.json()["notices"]), ended.json()["notices"]
+    assert tracking.items() == []
+    tracking.settings = "label: Almguard"
+    tracking.scan()
+    tracking.scan()
+    assert len(tracking.items()) == 1
+
+
 @ON_BOTH
 def test_odd_answers_fail_the_issue_and_not_the_report(start: Start, platform: str) -> None:
     tracking = start(platform)

@@ -89,10 +89,11 @@ def test_what_decides_how_things_are_read_is_the_floors_and_that_is_said() -> No
     own = config(
         "own.yml",
         "own",
-        "analyzers: [t.yml]\nidentities: i.yml\nconnections: [{match: 'acme/*', work_items: 'ado:acme/X'}]\n",
+        "analyzers: [t.yml]\ntracking: {limit: 3}\nidentities: i.yml\n"
+        "connections: [{match: 'acme/*', work_items: 'ado:acme/X'}]\n",
         t="analyzers: []\n",
         i=PEOPLE,
     )
     both = under(config("floor.yml", "base"), own)
     assert (both.analyzers, both.connections, both.identities) == ((), (), None)
-    assert "own analyzers, connections, identities have no effect: it is held to p.yml" in both.warnings[0]
+    assert "own analyzers, connections, identities, tracking have no effect: it is held to p.yml" in both.warnings[0]

@@ -86,14 +86,23 @@ class GitHubIssueTracker:
             pieces.append(_owners_piece(home.name))
         answers = ask(self._client, pieces)
         node = answers[0].node or {}
-        self._labelled[place] = {
-            name for at, name in enumerate(self._all_labels()) if node.get(f"label{at}_") is not None
+        there = {
+            name: str(node[f"label{at}_"]["name"])
+            for at, name in enumerate(self._all_labels())
+            if node.get(f"label{at}_") is not None
         }
+        self._labelled[place] = set(there)
         if len(answers) > 1:
             self._owners[home.id] = _default_owners(answers[1])
         looked = self._looked(place, answers[0])
         if self._settings.repository is not None:
             self._centrally = looked
+        if (label := there.get(self._settings.label, self._settings.label)) != self._settings.label:
+            # GitHub has one label of both spellings, and does not promise to find issues by the other one.
+            return Looked(
+                refusal=f"{place} spells the label {label!r}: write it so in tracking.label, or rename it there.",
+                failed=True,
+            )
         return looked.get("") or looked.get(home.id, Looked())
 
     def write(self, change: Change) -> Written:
@@ -129,7 +138,7 @@ class GitHubIssueTracker:
             body["assignees"] = people
         made = self._send("POST", f"/repos/{place}/issues", body)
         name = f"{place}#{made['number']}"
-        if self._settings.label.lower() not in {str(one["name"]).lower() for one in made.get("labels") or []}:
+        if self._settings.label not in {str(one["name"]) for one in made.get("labels") or []}:
             # Without its label the next run would not find it, and make another.
             self._send("PATCH", f"/repos/{place}/issues/{made['number']}", {"state": "closed"})
             raise PlatformError(
