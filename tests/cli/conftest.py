@@ -21,6 +21,7 @@ import requests
 import yaml
 
 from bot.cli import main
+from bot.platforms.transport import Transport
 from bot.sandbox.scenario import Scenario
 from bot.sandbox.server import Sandbox
 
@@ -86,13 +87,14 @@ class World:
         assert "Traceback" not in done.stdout, done.stdout
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def call(self, *arguments: str, environ: dict[str, str] | None = None) -> Ended:
+    def call(self, *arguments: str, environ: dict[str, str] | None = None, cwd: Path | None = None) -> Ended:
         """The command line in this process: quicker, for where the process itself is not the point."""
         out, err = io.StringIO(), io.StringIO()
         with (
             mock.patch.dict(os.environ, {**self.environ, **(environ or {})}, clear=True),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
+            contextlib.chdir(cwd or Path.cwd()),
         ):
             code = main.run(list(arguments))
         assert "error in almguard itself" not in err.getvalue(), err.getvalue()
@@ -148,6 +150,12 @@ def demo_scenario() -> dict[str, Any]:
 def serve(scenario: Scenario | Path, folder: Path) -> Iterator[World]:
     with Sandbox(scenario) as sandbox:
         yield World(sandbox, folder)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transport of this process that waits for nothing: how long it would is tested where it is made."""
+    monkeypatch.setitem(Transport.__init__.__kwdefaults__, "sleep", lambda _seconds: None)
 
 
 @pytest.fixture

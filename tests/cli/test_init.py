@@ -359,15 +359,15 @@ def test_audit_and_gate_go_by_it(platform: str, tmp_path: Path, world: Callable[
     scenario = demo_scenario()
     repository = next(each for each in scenario["repositories"] if each["name"] == "payments")
     served = world(scenario)
-    assert served.run("init", "--platform", platform, *NOW, cwd=folder).code == 0
-    audited = served.run("audit", ".", "--format", "json", *NOW, cwd=folder)
+    assert served.call("init", "--platform", platform, *NOW, cwd=folder).code == 0
+    audited = served.call("audit", ".", "--format", "json", *NOW, cwd=folder)
     assert audited.code in (0, 3), audited.err
     assert [policy["name"] for policy in audited.json()["policies"]] == ["payments"]
     files = {name: (folder / name).read_text(encoding="utf-8") for name in written(folder)}
     repository.setdefault("files", {}).update(files)
     again = world(scenario)
     target = "github:acme/payments#12" if platform == "github" else "ado:acme/Payments/payments!12"
-    gated = again.run("gate", target, "--dry-run", "--format", "json")
+    gated = again.call("gate", target, "--dry-run", "--format", "json")
     assert gated.code in (0, 1, 3, 5), gated.err
     assert [policy["name"] for policy in gated.json()["policies"]] == ["payments"]
     assert {result["key"].partition("/")[0] for result in gated.json()["results"]} == {"payments"}

@@ -130,6 +130,7 @@ def test_without_an_address_a_key_is_accepted_by_its_form(gate: Gate, target: st
     ],
 )
 @BOTH
+@pytest.mark.usefixtures("unhurried")
 def test_a_jira_that_cannot_be_asked_makes_its_issues_unknown_and_nothing_else(
     gate: Gate, target: str, environ: dict[str, str], words: str
 ) -> None:

@@ -288,6 +288,7 @@ def test_a_policy_that_does_not_load_ends_no_scan(platform: str, changed: Callab
 
 
 @ON_BOTH
+@pytest.mark.usefixtures("unhurried")
 def test_a_parent_that_cannot_be_read_now_is_no_mistake_of_the_policy(
     platform: str, changed: Callable[..., World]
 ) -> None:

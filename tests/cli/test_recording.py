@@ -191,13 +191,13 @@ def test_a_target_is_recorded_by_its_own_configuration(world: Callable[[dict[str
     (payments,) = [repository for repository in scenario["repositories"] if repository["name"] == "payments"]
     payments["files"][".github/almguard.yml"] = POLICY
     place = world(scenario)
-    ended = place.run("test", "--record", "github:acme/payments#12")
+    ended = place.call("test", "--record", "github:acme/payments#12", cwd=place.folder)
     assert ended.code == 0, ended.err
     assert yaml.safe_load(ended.out)["policy"] == ".github/almguard.yml"
     assert ".github/almguard.yml was read from the target, and is not in this folder" in ended.err
     place.write(".github/almguard.yml", POLICY)
-    path = place.write("recorded.yml", place.run("test", "--record", "github:acme/payments#12").out)
-    assert place.run("test", path).code == 0
+    path = place.write("recorded.yml", place.call("test", "--record", "github:acme/payments#12", cwd=place.folder).out)
+    assert place.call("test", path, cwd=place.folder).code == 0
 
 
 def test_without_a_configuration_the_baseline_is_tested(place: World) -> None:
@@ -216,19 +216,19 @@ def test_without_a_configuration_the_baseline_is_tested(place: World) -> None:
     ],
 )
 def test_what_makes_no_sense_with_a_recording(place: World, arguments: tuple[str, ...], said: str) -> None:
-    ended = place.run("test", "--record", "github:acme/payments@v1.4.0", *arguments)
+    ended = place.call("test", "--record", "github:acme/payments@v1.4.0", *arguments, cwd=place.folder)
     assert ended.code == 2
     assert said in ended.err
 
 
 def test_options_of_a_recording_need_one(place: World) -> None:
-    ended = place.run("test", "--config", "strict.yml")
+    ended = place.call("test", "--config", "strict.yml", cwd=place.folder)
     assert ended.code == 2
     assert "--config belongs to --record" in ended.err
 
 
 def test_what_judges_nothing_is_not_recorded(place: World) -> None:
     place.write("none.yml", POLICY.replace("rules:", "match: {organization: other}\nrules:"))
-    ended = place.run("test", "--record", "github:acme/payments#12", "--config", "none.yml")
+    ended = place.call("test", "--record", "github:acme/payments#12", "--config", "none.yml", cwd=place.folder)
     assert ended.code == 2
     assert "none.yml judges nothing here, so there is nothing to record" in ended.err
