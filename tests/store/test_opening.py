@@ -7,6 +7,8 @@ import os
 import re
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,21 @@ from bot.store import SqlStore, opened
 from bot.store.tables import METADATA, VERSION_TABLE
 from tests.store.postgres import PASSWORD, QUOTED, Server
 from tests.store.world import ORDER, START, Clock, batch, closing, scanned, store
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_commands_that_keep_nothing_do_without_the_libraries() -> None:
+    """They cost half a second to import."""
+    code = (
+        "import importlib, sys\n"
+        "from bot.cli.main import COMMANDS\n"
+        "for name in COMMANDS: importlib.import_module(COMMANDS[name][0])\n"
+        "import bot.cli.judgement, bot.cli.output, bot.report.json_report\n"
+        "print({'sqlalchemy', 'alembic'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert ended.stdout == "set()\n", ended.stderr
 
 
 def test_migrations_make_the_tables_that_are_used(address: str) -> None:
