@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 
@@ -43,16 +44,31 @@ class Served:
         """How many requests were asked since the ledger was cleared."""
         return len(self.ledger())
 
-    def ledger(self) -> list[dict[str, str]]:
+    def ledger(self) -> list[dict[str, Any]]:
         """The requests that were asked since the ledger was cleared."""
         with urlopen(f"{self.url}/_sandbox/requests") as answer:
             asked = json.load(answer)
-        found: list[dict[str, str]] = asked if isinstance(asked, list) else asked["requests"]
+        found: list[dict[str, Any]] = asked if isinstance(asked, list) else asked["requests"]
         return found
 
     def clear(self) -> None:
         """Clear the ledger."""
         urlopen(Request(f"{self.url}/_sandbox/requests", method="DELETE")).read()
+
+    def fault(self, **fault: object) -> None:
+        """Break something."""
+        self._post("faults", fault)
+
+    def change(self, **change: object) -> list[dict[str, str]]:
+        """Let a share of the grown organisation change; what happened to which repository."""
+        changed: list[dict[str, str]] = self._post("change", change)
+        return changed
+
+    def _post(self, what: str, document: object) -> Any:
+        body = json.dumps(document).encode()
+        headers = {"Content-Type": "application/json"}
+        with urlopen(Request(f"{self.url}/_sandbox/{what}", data=body, headers=headers, method="POST")) as answer:
+            return json.load(answer)
 
     def latency(self, seconds: float) -> None:
         """Let every answer take that much longer."""

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from bot.engine.ports import PlatformError
 from bot.model.facts import Unavailable, UnknownKind
 from bot.model.subjects import Platform
-from bot.platforms.answers import refused_token
+from bot.platforms.answers import Misshapen, refused_token, settled
 from bot.platforms.azure_devops.endpoints import Endpoint, Host
 from bot.platforms.azure_devops.sdk import Refused, authorization, connect, learn
 from bot.platforms.redaction import redact
@@ -80,14 +80,14 @@ class Client:
 
     def get(self, endpoint: Endpoint, route: Mapping[str, str], query: Mapping[str, Any] | None = None) -> Json:
         """One document."""
-        return self._document(self._request("GET", endpoint, route, query), endpoint)
+        return settled(lambda: self._document(self._request("GET", endpoint, route, query), endpoint))
 
     def ask(
         self, endpoint: Endpoint, route: Mapping[str, str], body: object, query: Mapping[str, Any] | None = None
     ) -> Json:
         """A POST that only reads: repeated after a failure like any other read."""
         headers = {REPEATABLE: "yes"}
-        return self._document(self._request("POST", endpoint, route, query, body, headers), endpoint)
+        return settled(lambda: self._document(self._request("POST", endpoint, route, query, body, headers), endpoint))
 
     def patch(self, method: str, endpoint: Endpoint, route: Mapping[str, str], operations: Sequence[Json]) -> Json:
         """A JSON Patch document: what is made or changed by it. It is sent once."""
@@ -148,8 +148,9 @@ class Client:
         found: list[Json] = []
         told = False
         for _ in range(MOST_PAGES):
-            response = self._request("GET", endpoint, route, {**(query or {}), top: size, skip: len(found)})
-            page = rows_of(self._document(response, endpoint), endpoint, rows)
+            asked = {**(query or {}), top: size, skip: len(found)}
+            response, document = self._page(endpoint, route, asked, rows)
+            page = document[rows]
             if page and page == found[: len(page)]:
                 break  # it knows no $skip, and would begin anew for ever
             if not page:
@@ -165,7 +166,7 @@ class Client:
     def read_address(self, host: Host, path: str, version: str, scope: str) -> Json:
         """A document of an API that is not among the listed locations."""
         endpoint = Endpoint("", path, scope, version, host)
-        return self._document(self._read(endpoint, path), endpoint)
+        return settled(lambda: self._document(self._read(endpoint, path), endpoint))
 
     def list_address(self, host: Host, path: str, query: Mapping[str, str], version: str, scope: str) -> list[Json]:
         """A whole list of an API that is not among the listed locations."""
@@ -221,14 +222,26 @@ class Client:
 
     def _documents(self, endpoint: Endpoint, route: Mapping[str, str], query: dict[str, Any]) -> Iterator[Json]:
         for _ in range(MOST_PAGES):
-            response = self._request("GET", endpoint, route, query)
-            document = self._document(response, endpoint)
+            response, document = self._page(endpoint, route, query)
             yield document
             token = response.headers.get(CONTINUATION) or document.get("continuationToken")
             if not token:
                 return
             query["continuationToken"] = token
         raise self._too_long(endpoint)
+
+    def _page(
+        self, endpoint: Endpoint, route: Mapping[str, str], query: Mapping[str, Any], key: str = "value"
+    ) -> tuple[Response, Json]:
+        """An answer that holds a list."""
+
+        def read() -> tuple[Response, Json]:
+            response = self._request("GET", endpoint, route, query)
+            document = self._document(response, endpoint)
+            rows_of(document, endpoint, key)
+            return response, document
+
+        return settled(read)
 
     def _request(
         self,
@@ -283,12 +296,12 @@ class Client:
         try:
             document = response.json()
         except ValueError as wrong:
-            raise PlatformError(
+            raise Misshapen(
                 f"{asked}: what came is not JSON. Check that {self.url} is an Azure DevOps organisation.",
                 UnknownKind.TRANSIENT,
             ) from wrong
         if not isinstance(document, dict):
-            raise PlatformError(
+            raise Misshapen(
                 f"{asked}: an object was expected for {endpoint.scope}, not {type(document).__name__}.",
                 UnknownKind.UNREADABLE,
             )
@@ -319,7 +332,7 @@ def rows_of(document: Json, endpoint: Endpoint, key: str = "value") -> list[Any]
     if isinstance(rows, list):
         return rows
     said = redact(" ".join(str(document.get("message") or "").split())[:200])
-    raise PlatformError(
+    raise Misshapen(
         f"{endpoint.route.partition('_apis/')[2]}: a list was expected in the answer, and there is none"
         f"{f' ({said})' if said else ''}. Run again; if it stays so, check that the address is that of Azure DevOps itself.",
         UnknownKind.UNREADABLE,

@@ -7,6 +7,7 @@ for all threads. A ``Github`` object mixes up answers when two threads use it, h
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Platform
-from bot.platforms.answers import refused_token
+from bot.platforms.answers import Misshapen, refused_token, settled
 from bot.platforms.github.sizing import Sizing
 from bot.platforms.redaction import redact, register
 from bot.platforms.transport import REPEATABLE, Transport
@@ -149,15 +150,7 @@ class GitHubClient:
         wanted: Mapping[str, str | int] | None = {"per_page": 100, **(parameters or {})}
         following, seen = path, {path}
         for _ in range(_MOST_PAGES):
-            headers, data = self._rest("GET", following, wanted, None)
-            listed = data.get(key) if key and isinstance(data, dict) else data
-            if not isinstance(listed, list):
-                inside = f" under {key!r}" if key else ""
-                raise PlatformError(
-                    f"GET {self.api_url}{path}: the answer has no list{inside}. Run again; if it stays so, check "
-                    "GITHUB_API_URL and any proxy.",
-                    UnknownKind.UNREADABLE,
-                )
+            headers, listed = settled(functools.partial(self._list, following, wanted, key))
             yield from listed
             after = _next_page(headers.get("link", ""))
             if after is None:
@@ -177,6 +170,20 @@ class GitHubClient:
             UnknownKind.TRUNCATED,
         )
 
+    def _list(
+        self, path: str, parameters: Mapping[str, str | int] | None, key: str | None
+    ) -> tuple[Mapping[str, str], list[Json]]:
+        headers, data = self._rest_once("GET", path, parameters, None)
+        listed = data.get(key) if key and isinstance(data, dict) else data
+        if not isinstance(listed, list):
+            inside = f" under {key!r}" if key else ""
+            raise Misshapen(
+                f"GET {self.api_url}{path}: the answer has no list{inside}. Run again; if it stays so, check "
+                "GITHUB_API_URL and any proxy.",
+                UnknownKind.UNREADABLE,
+            )
+        return headers, listed
+
     def raw(self, path: str, accept: str) -> str | None:
         """A text in a form that is not JSON, such as a diff; None where it is empty. Raises like ``rest``."""
         _, data = self._call(
@@ -193,7 +200,8 @@ class GitHubClient:
         if asks_who:
             query = query.replace("query {", f"query {{ {_WHO}", 1)
         token = self._token
-        try:
+
+        def ask() -> tuple[Mapping[str, str], Json]:
             told, answer = self._call(
                 lambda: self._requester().requestJsonAndCheck(
                     "POST", requester.graphql_url, headers=dict(headers), input={"query": query}
@@ -201,6 +209,14 @@ class GitHubClient:
                 "POST",
                 "/graphql",
             )
+            if not isinstance(answer, dict):
+                raise Misshapen(
+                    "GitHub's GraphQL answer is not an object. Check GITHUB_GRAPHQL_URL.", UnknownKind.TRANSIENT
+                )
+            return told, answer
+
+        try:
+            told, answer = settled(ask)
         except Refused as refused:
             if refused.status in (502, 504):
                 self._in_vain += 1
@@ -216,7 +232,7 @@ class GitHubClient:
                 UnknownKind.SCOPE if refused.status in (401, 403) else UnknownKind.TRANSIENT,
             ) from refused
         self._in_vain = 0
-        if asks_who and isinstance(answer, dict):
+        if asks_who:
             self._learn_who(token, told, answer)
         self._note_cost(token, answer)
         return _graph(answer)
@@ -268,6 +284,12 @@ class GitHubClient:
     def _rest(
         self, method: str, path: str, parameters: Mapping[str, str | int] | None, body: Json
     ) -> tuple[Mapping[str, str], Json]:
+        ask = functools.partial(self._rest_once, method, path, parameters, body)
+        return settled(ask) if method == "GET" else ask()
+
+    def _rest_once(
+        self, method: str, path: str, parameters: Mapping[str, str | int] | None, body: Json
+    ) -> tuple[Mapping[str, str], Json]:
         return self._call(
             lambda: self._requester().requestJsonAndCheck(
                 method, path, parameters=dict(parameters) if parameters else None, input=body
@@ -293,7 +315,7 @@ class GitHubClient:
                 raise refused_token(Platform.GITHUB, f"{method} {self.api_url}{path}", message) from None
             raise Refused(method, path, wrong.status, message) from None
         except json.JSONDecodeError as wrong:
-            raise PlatformError(
+            raise Misshapen(
                 f"{method} {self.api_url}{path}: the answer is not JSON (line {wrong.lineno}, column {wrong.colno}). "
                 "Run again; if it stays so, check GITHUB_API_URL and any proxy.",
                 UnknownKind.TRANSIENT,
@@ -416,11 +438,7 @@ def _message(data: object) -> str:
     return f"{message} ({'; '.join(details)})" if details else message
 
 
-def _graph(answer: object) -> Graph:
-    if not isinstance(answer, dict):
-        raise PlatformError(
-            "GitHub's GraphQL answer is not an object. Check GITHUB_GRAPHQL_URL.", UnknownKind.TRANSIENT
-        )
+def _graph(answer: Json) -> Graph:
     errors = tuple(_error(error) for error in answer.get("errors") or [])
     too_much = next((error for error in errors if _is_of_size(error)), None)
     if too_much is not None:
