@@ -29,6 +29,7 @@ from bot.model.subjects import Platform
 from bot.platforms.redaction import redact
 
 _SERVER_FAILED = frozenset({500, 502, 503, 504})
+_PAGE_PAUSE = 0.1
 _SPOILT = 2
 """How often an answer that is not understood is asked for again."""
 
@@ -164,18 +165,15 @@ def judge(platform: Platform, request: requests.PreparedRequest, response: reque
             raise Again(failure, f"{host(request)} answered {status}")
         raise failure
     if platform is Platform.AZURE_DEVOPS and status == requests.codes.non_authoritative_info:
-        raise refused_token(platform, what(request), "it answered 203, which is its sign-in")
+        _signed_out(platform, request, "it answered 203, which is its sign-in", repeatable)
     if platform is Platform.GITHUB and status == requests.codes.accepted and request.method == "GET":
         failure = PlatformError(
             f"{what(request)}: GitHub is still working the answer out. Run again in a minute.", UnknownKind.TRANSIENT
         )
         raise Again(failure, f"{host(request)} is working the answer out")
     if "html" in response.headers.get("Content-Type", "") and status < requests.codes.bad_request and response.content:
-        raise refused_token(
-            platform,
-            what(request),
-            "a sign-in page came instead of JSON; a wrong address or a proxy would look the same",
-        )
+        words = "a sign-in page came instead of JSON; a wrong address or a proxy would look the same"
+        _signed_out(platform, request, words, repeatable)
     if _is_cut(response):
         failure = PlatformError(
             f"{what(request)}: the answer was cut off after {len(response.content)} bytes. Run again.",
@@ -184,6 +182,14 @@ def judge(platform: Platform, request: requests.PreparedRequest, response: reque
         if repeatable:
             raise Again(failure, f"an answer of {host(request)} was cut off")
         raise failure
+
+
+def _signed_out(platform: Platform, request: requests.PreparedRequest, words: str, repeatable: bool) -> NoReturn:
+    """A page for people came. A proxy, or a server that is ill, sends one now and then: that is no word about the token."""
+    failure = refused_token(platform, what(request), words)
+    if repeatable:
+        raise Again(failure, f"{host(request)} answered with a page instead of JSON", _PAGE_PAUSE)
+    raise failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,10 +249,17 @@ def test_an_answer_that_stays_cut_is_transient(server: Server, make) -> None:
 
 
 def test_a_sign_in_page_means_that_the_token_was_refused(server: Server, make) -> None:
-    server.answers += [Answer(203, b"<html>Sign in</html>", {"Content-Type": "text/html; charset=utf-8"})]
+    page = Answer(203, b"<html>Sign in</html>", {"Content-Type": "text/html; charset=utf-8"})
+    server.answers += [page] * 4
     with pytest.raises(PlatformError, match="the token was refused or has expired") as raised:
         get(make(), f"{server.url}/a")
     assert raised.value.kind is UnknownKind.SCOPE
+
+
+def test_one_page_among_answers_says_nothing_of_the_token(server: Server, make) -> None:
+    page = Answer(200, b"<html>Be back soon</html>", {"Content-Type": "text/html; charset=utf-8"})
+    server.answers += [page, Answer(200, b"{}", {"Content-Type": "application/json"})]
+    assert get(make(), f"{server.url}/a").json() == {}
 
 
 def test_a_refused_connection_names_the_address(make) -> None:

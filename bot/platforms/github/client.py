@@ -41,6 +41,8 @@ ROOM = 250_000
 _MOST_IN_VAIN = 16
 """After so many queries one after the other that were too much, it is not their size."""
 
+_REPEATS = 2
+
 _MOST_PAGES = 1_000
 """Of a REST list: a hundred thousand items, more than GitHub lists of anything that is read here."""
 
@@ -193,7 +195,18 @@ class GitHubClient:
         return data.get("data") if isinstance(data, dict) else None
 
     def graphql(self, query: str, *, divisible: bool = False) -> Graph:
-        """One GraphQL query. Raises ``PlatformError``; and ``TooMuch`` where half of it might be answered."""
+        """One GraphQL query. Raises ``PlatformError``; and ``TooMuch`` where half of it might be answered.
+
+        What cannot be asked for in smaller parts is asked for again: GitHub says the same when it is busy.
+        """
+        for _ in range(0 if divisible else _REPEATS):
+            try:
+                return self._graphql(query, divisible)
+            except TooMuch:
+                continue
+        return self._graphql(query, divisible)
+
+    def _graphql(self, query: str, divisible: bool) -> Graph:
         headers = {REPEATABLE: "smaller" if divisible else "yes"}
         requester = self._requester()
         asks_who = self._is_anonymous()

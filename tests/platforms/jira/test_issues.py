@@ -166,7 +166,7 @@ def test_the_other_edition_is_said(build: Callable[[str], House]) -> None:
         ({"kind": "status", "status": 400}, UnknownKind.UNREADABLE, "answered 400"),
         ({"kind": "status", "status": 503, "times": None}, UnknownKind.TRANSIENT, "failed with 503"),
         ({"kind": "rate_limit", "times": None}, UnknownKind.LIMIT, "too much"),
-        ({"kind": "html", "status": 200}, UnknownKind.SCOPE, "sign-in page"),
+        ({"kind": "html", "status": 200, "times": None}, UnknownKind.SCOPE, "sign-in page"),
         ({"kind": "status", "status": 200, "body": '{"issues": {}}'}, UnknownKind.UNREADABLE, "a list of issues"),
         ({"kind": "status", "status": 200, "body": "[]"}, UnknownKind.UNREADABLE, "a list of issues"),
         ({"kind": "status", "status": 200, "body": "words"}, UnknownKind.UNREADABLE, "not JSON"),
