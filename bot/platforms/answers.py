@@ -188,7 +188,9 @@ def _signed_out(platform: Platform, request: requests.PreparedRequest, words: st
     """A page for people came. A proxy, or a server that is ill, sends one now and then: that is no word about the token."""
     failure = refused_token(platform, what(request), words)
     if repeatable:
-        raise Again(failure, f"{host(request)} answered with a page instead of JSON", _PAGE_PAUSE)
+        again = Again(failure, f"{host(request)} answered with a page instead of JSON")
+        again.wait = _PAGE_PAUSE
+        raise again
     raise failure
 
 
