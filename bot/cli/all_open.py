@@ -6,7 +6,7 @@ a run finds is compared with what stands on the platform, which keeps what it re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +19,7 @@ from bot.model.results import Gap, Gate
 from bot.model.subjects import Organization, Platform, PullRequest, Repository, Subject
 
 if TYPE_CHECKING:
+    from bot.cli.beginning import Beginning
     from bot.cli.judgement import Judging
     from bot.policy.configuration import Configuration
 
@@ -27,12 +28,17 @@ AT_ONCE = 200
 
 
 def judge_open(
-    judging: Judging, targets: Sequence[Target], progress: Progress, *, base: str | None = None
+    judging: Judging,
+    targets: Sequence[Target],
+    progress: Progress,
+    *,
+    base: str | None = None,
+    beginning: Beginning | None = None,
 ) -> list[tuple[Target, Gate]]:
     """Judge every open pull request under these targets, or every one into a branch.
 
     Those of one configuration are judged together, so that their facts are loaded in bulk. One that cannot be judged is noted
-    in ``judging.failures``, and ends none of the others.
+    in ``judging.failures``, and ends none of the others; ``beginning`` says so at its check.
     """
     judged: list[tuple[Target, Gate]] = []
     done: set[str] = set()
@@ -46,12 +52,41 @@ def judge_open(
             judging.failures.append((str(target), failure))
             continue
         failed: list[PullRequest] = []
-        found = [one for one in _open(judging, provider, root, progress, base, failed) if one.id not in done]
+        listed, whole = _open(judging, provider, root, progress, base, failed)
+        found = [one for one in listed if one.id not in done]
         done |= {one.id for one in found}
         uninvited = isinstance(root, Repository)
-        one_by_one = list(judge_together(judging, provider, found, progress, uninvited=uninvited, failed=failed))
-        judged += _tellable(judging, one_by_one, failed)
+        one_by_one = list(
+            judge_together(judging, provider, found, progress, uninvited=uninvited, failed=failed, beginning=beginning)
+        )
+        tellable = _tellable(judging, one_by_one, failed)
+        judged += tellable if whole else _told_alone(judging, provider, tellable)
     return judged
+
+
+def _told_alone(
+    judging: Judging, provider: Provider, judged: Iterable[tuple[Target, Gate]]
+) -> Iterator[tuple[Target, Gate]]:
+    """Where not all were listed: those that share their check with none that was not judged."""
+    told = list(judged)
+    names = {gate.target.name for _, gate in told}
+    for target, gate in told:
+        assert isinstance(gate.target, PullRequest)
+        try:
+            others = [one for one in provider.same_head(gate.target) if _name(one) not in names]
+        except PlatformError as error:
+            judging.failures.append((gate.target.name, from_platform(error)))
+            continue
+        if not others:
+            yield target, gate
+        else:
+            said = f"its check is that of {_name(others[0])} too, which was not listed: nothing is posted of this one."
+            judging.failures.append((gate.target.name, Unread(said)))
+
+
+def _name(target: Target) -> str:
+    """How the pull request is called that a target names."""
+    return str(target).partition(":")[2]
 
 
 def _tellable(
@@ -65,7 +100,7 @@ def _tellable(
         if other is None:
             yield target, gate
         else:
-            said = f"its check is that of {other.name} too, which could not be judged: what stands is left as it is."
+            said = f"its check is that of {other.name} too, which could not be judged: nothing is posted of this one."
             judging.failures.append((gate.target.name, Unread(said)))
 
 
@@ -77,6 +112,7 @@ def judge_together(
     *,
     uninvited: bool,
     failed: list[PullRequest],
+    beginning: Beginning | None = None,
 ) -> Iterator[tuple[Target, Gate]]:
     """Judge pull requests of one provider, grouped by their configuration; those that cannot be are added to ``failed``.
 
@@ -95,6 +131,8 @@ def judge_together(
         except click.ClickException as failure:
             judging.failures.append((f"{into[0].base.name}, {len(into)} open", failure))
             failed.extend(into)
+            if beginning is not None:
+                beginning.unjudged([(target_of(one), one) for one in into], failure)
             continue
         if configuration is None:
             continue
@@ -123,10 +161,11 @@ def _open(
     progress: Progress,
     base: str | None,
     failed: list[PullRequest],
-) -> list[PullRequest]:
+) -> tuple[list[PullRequest], bool]:
     """The open ones into a branch (and those that share a check with one), or into any; stacked ones where they are followed
-    to. Where that cannot be told they are added to ``failed``.
+    to; and whether all were listed. Where that cannot be told they are added to ``failed``.
     """
+    whole = True
     progress.total("pull requests", None)
     found: list[PullRequest] = []
     wanted: set[tuple[str, str]] = set()
@@ -135,6 +174,7 @@ def _open(
             if isinstance(item, Gap):
                 judging.gaps.append(item)
                 judging.incomplete = True
+                whole = False
             elif isinstance(item, PullRequest):
                 progress.advance("pull requests")
                 try:
@@ -148,7 +188,8 @@ def _open(
                     wanted.add(place_of_check(landed))
     except PlatformError as error:
         judging.failures.append((root.name, from_platform(error)))
-    return [one for one in found if place_of_check(one) in wanted]
+        whole = False
+    return [one for one in found if place_of_check(one) in wanted], whole
 
 
 def target_of(subject: Subject) -> Target:

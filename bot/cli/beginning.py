@@ -1,17 +1,19 @@
 """The check of a pull request while it is judged: it has begun, and it is never left so.
 
 What stands on a commit may be about another head or another base branch. So where an event says that either is new, the check
-is put back first, and judged then; and where judging fails, the check says that and why.
+is put back first, and judged then. Where judging fails, whatever the event, the check says that and why: what it was may be
+a pass that this judgement would have taken back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.failures import harmless
+from bot.cli.failures import Refusal, harmless
 from bot.engine.ports import PlatformError, Publication
 from bot.model.results import Verdict
 from bot.model.subjects import PullRequest
@@ -52,14 +54,32 @@ class Beginning:
     def failed(
         self, target: Target, subject: Subject, configuration: Configuration | None, failure: click.ClickException
     ) -> None:
-        """Say at the check that the pull request could not be judged, and why, where it has begun."""
-        if self._speaks():
+        """Say at the check that the pull request could not be judged, and why, where an event asked for it.
+
+        Who names a target may be a person, whose token's lacks are not for everybody to see.
+        """
+        if self.event is not None:
             self.not_judged(target, subject, configuration, failure)
+
+    def unjudged(self, subjects: Sequence[tuple[Target, PullRequest]], failure: click.ClickException) -> None:
+        """Say it of pull requests into one branch, whose configuration could not be had: of each where there is one that does
+        not load, else of those where a pass stands. Elsewhere nobody may have asked for a check.
+        """
+        from bot.policy.configuration import GateSettings
+
+        if self.dry_run or not subjects:
+            return
+        named = [(subject, GateSettings().context(subject.base.branch)) for _, subject in subjects]
+        standing = {} if isinstance(failure, Refusal) else self.opened.publisher(subjects[0][0]).standing(named)
+        for target, subject in subjects:
+            stands = standing.get(subject.id)
+            if isinstance(failure, Refusal) or (stands is not None and stands.verdict is Verdict.PASSED):
+                self.not_judged(target, subject, None, failure)
 
     def not_judged(
         self, target: Target, subject: Subject, configuration: Configuration | None, failure: click.ClickException
     ) -> None:
-        """Say it whatever the event is: it could not be judged again, and what stands is known to be outdated."""
+        """Say it, whatever was asked for: what stands may be outdated."""
         from bot.policy.configuration import GateSettings
         from bot.report.sanitize import markdown
 

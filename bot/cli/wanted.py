@@ -89,7 +89,7 @@ def judge_wanted(
 
     if wanted.every:
         base = wanted.search.base if wanted.search is not None else None
-        judged = judge_open(judging, wanted.every, progress, base=base)
+        judged = judge_open(judging, wanted.every, progress, base=base, beginning=beginning)
         if not judged and not judging.failures and not judging.incomplete:
             into = f" into {base}" if base is not None else ""
             raise NothingToJudge(f"There is no open pull request{into}.")

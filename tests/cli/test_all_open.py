@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 import requests
 
+from bot.cli import all_open as open_ones
+from bot.cli.beginning import Beginning
+from bot.cli.failures import Unread
+from bot.cli.judgement import Judging
+from bot.cli.session import session
+from bot.engine.targets import parse
+from bot.model.subjects import PullRequest
 from bot.policy.load import shipped_packs
-from tests.cli.conftest import Ended, World, demo_scenario
+from tests.cli.conftest import POLICY, Ended, World, demo_scenario
 from tests.cli.test_ci_gate import job
+from tests.cli.test_races import verdict
 
 REPOSITORY = {"github": "github:acme/payments", "azure-devops": "ado:acme/Payments/payments"}
 ONE = {"github": "github:acme/payments#{}", "azure-devops": "ado:acme/Payments/payments!{}"}
@@ -248,7 +258,7 @@ def test_a_push_to_one_base_lets_nothing_through_that_goes_into_another(
     assert conclusions(served) == {"failure"}
 
 
-def test_where_one_cannot_be_judged_the_check_that_it_shares_stays_as_it_is(
+def test_where_one_cannot_be_judged_the_check_that_it_shares_says_no_pass(
     world: Callable[[dict[str, Any]], World],
 ) -> None:
     made = on_one_commit({"policies/plan.yml": LAX})
@@ -256,8 +266,52 @@ def test_where_one_cannot_be_judged_the_check_that_it_shares_stays_as_it_is(
     served = world(made)
     ended = served.call("gate", "--all-open", REPOSITORY["github"])
     assert ended.code == 2, ended.out + ended.err
-    assert conclusions(served) == set()
+    assert conclusions(served) == {"action_required"}
     assert "payments#3: its check is that of acme/payments#2 too, which could not be judged" in ended.err
+
+
+def test_one_that_shares_its_check_with_one_that_was_not_listed_is_told_nothing(
+    world: Callable[[dict[str, Any]], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = world(on_one_commit({"policies/plan.yml": LAX}))
+    listed = open_ones._open
+
+    def broken_off(*arguments: Any) -> tuple[list[PullRequest], bool]:
+        return [one for one in listed(*arguments)[0] if one.number == 3], False
+
+    monkeypatch.setattr(open_ones, "_open", broken_off)
+    ended = served.call("gate", "--all-open", REPOSITORY["github"])
+    assert ended.code == 3, ended.out + ended.err
+    assert "its check is that of acme/payments#2 too, which was not listed" in ended.err
+    assert conclusions(served) == set()
+
+
+@ON_BOTH
+def test_nothing_stays_passed_where_the_policy_loads_no_more(
+    world: Callable[[dict[str, Any]], World], platform: str
+) -> None:
+    made = demo_scenario()
+    made["repositories"][0]["files"] |= {"almguard.yml": OWN, "policies/plan.yml": "rules: nothing\n"}
+    served = world(made)
+    assert served.call("gate", "--all-open", REPOSITORY[platform], "--dry-run").code == 2
+    assert not any("statuses" in path or "check-runs" in path for path in posts(served))
+    assert served.call("gate", "--all-open", REPOSITORY[platform]).code == 2
+    for number in (12, 13, 14):
+        assert verdict(served, platform, number) == {"github": "action_required", "azure-devops": "error"}[platform]
+
+
+@ON_BOTH
+def test_where_a_configuration_cannot_be_read_only_a_pass_is_taken_back(demo: World, platform: str) -> None:
+    path = demo.write("lax.yml", POLICY.replace("minimum: 1", "minimum: 0"))
+    assert demo.call("gate", ONE[platform].format(14), "--config", path).code == 0
+    before = len(posts(demo))
+    with mock.patch.dict(os.environ, demo.environ, clear=True), session(None) as opened:
+        judging = Judging(opened, "gate")
+        targets = [(one, judging.resolve(one)[1]) for one in (parse(ONE[platform].format(n)) for n in (12, 14))]
+        beginning = Beginning(opened, None, dry_run=False)
+        beginning.unjudged([(one, it) for one, it in targets if isinstance(it, PullRequest)], Unread("no answer"))
+    assert verdict(demo, platform, 14) == {"github": "action_required", "azure-devops": "error"}[platform]
+    assert len(posts(demo)) == before + 1
 
 
 def test_statuses_of_azure_devops_are_each_of_one_pull_request(world: Callable[[dict[str, Any]], World]) -> None:

@@ -171,12 +171,22 @@ def test_other_events_put_nothing_back(world: Callable[[dict[str, Any]], World])
     assert len(writes) == 2
 
 
-@ON_BOTH
-def test_what_could_not_be_judged_is_said_at_the_check(world: Callable[[dict[str, Any]], World], platform: str) -> None:
+@pytest.mark.parametrize(
+    ("platform", "event", "action"),
+    [
+        ("github", "pull_request", "synchronize"),
+        ("github", "pull_request_review", "submitted"),
+        ("github", "pull_request", "labeled"),
+        ("azure-devops", "", ""),
+    ],
+)
+def test_what_could_not_be_judged_is_said_at_the_check(
+    world: Callable[[dict[str, Any]], World], platform: str, event: str, action: str
+) -> None:
     made = scenario()
     made["repositories"][0]["files"]["policies/plan.yml"] = "apiVersion: almguard/v1\nkind: Policy\nrules: nothing\n"
     served = world(made)
-    environ = on_pull_request(served, 14, "pull_request") if platform == "github" else build(served, 14)
+    environ = on_pull_request(served, 14, event, action) if platform == "github" else build(served, 14)
     ended = served.call("gate", environ=environ)
     assert ended.code == 2, ended.out + ended.err
     assert verdict(served, platform, 14) == ("action_required" if platform == "github" else "error")
