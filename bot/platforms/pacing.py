@@ -30,6 +30,10 @@ class Limiter:
             sleep(wait)
 
 
+_NEW = 0.2
+"""The part of a wait that must be more than others wait already, for it to be told of."""
+
+
 class WaitBudget:
     """The seconds that a run may spend waiting. Threads that wait at the same time spend them once."""
 
@@ -72,6 +76,7 @@ class WaitBudget:
             extra = max(0.0, now + seconds - max(now, self._spent_until))
             if self._spent + extra > self.max_wait:
                 return False
+            quiet = quiet or extra < seconds * _NEW  # others wait already, and have said so
             self._spent += extra
             self._spent_until = max(self._spent_until, now + seconds)
         if not quiet:

@@ -515,3 +515,13 @@ def test_what_must_not_be_stored_is_not(server: Server, make, kept) -> None:
         get(transport, f"{server.url}/a")
         transport.close()
     assert "if-none-match" not in server.seen[1][2]
+
+
+def test_threads_that_wait_for_the_same_say_so_once(make, waits) -> None:
+    clock = [0.0]
+    budget = make(clock=lambda: clock[0]).budget
+    assert all(budget.spend(seconds, "busy") for seconds in (5.0, 5.0, 4.9, 5.5))
+    assert waits == [("busy", 5.0)]
+    clock[0] = 5.5
+    assert budget.spend(5.0, "busy")
+    assert len(waits) == 2
