@@ -126,6 +126,7 @@ def command(
     from bot.cli.storing import store
     from bot.cli.wishes import Wish, normal
     from bot.engine.verdict import decide
+    from bot.model.results import Spent
 
     if since is not None and only_changed:
         raise click.UsageError("--since and --only-changed each say what to leave out: give one of them.")
@@ -150,6 +151,7 @@ def command(
         try:
             with progress() as bar:
                 done, run = scan(opened, kept, judging, wish, bar)
+                before = opened.spent()
                 failed = False
                 if notify is not None:
                     from bot.cli.notifying import notify as bring_up_to_date
@@ -159,7 +161,11 @@ def command(
             if not no_store:
                 click.echo("almguard: what was judged is kept; the same command goes on from there.", err=True)
             raise
-        run = replace(run, spent=opened.spent())
+        # What was sent since it was kept.
+        later = {name: spent - before.get(name, Spent()) for name, spent in opened.spent().items()}
+        run = replace(
+            run, spent={**run.spent, **{name: run.spent.get(name, Spent()) + each for name, each in later.items()}}
+        )
         emit(run, format_, outputs, verbose=verbose)
         verdict = decide(run.results, done.on_unknown())
         return code_of(verdict, incomplete=not run.complete or failed, exit_zero=exit_zero)

@@ -24,7 +24,7 @@ from bot.engine.targets import Target
 from bot.engine.verdict import OnUnknown
 from bot.engine.waiving import Met, over_all
 from bot.model.facts import UnknownKind
-from bot.model.results import Coverage, Gap, PolicySource, Run
+from bot.model.results import Coverage, Gap, PolicySource, Run, Spent
 from bot.model.subjects import Organization, PullRequest, Repository, Subject
 from bot.policy.configuration import Configuration
 
@@ -54,7 +54,7 @@ class Scan:
     """Some batch has gaps."""
     idle: Unchanged | None = None
     """What is left out because nothing was pushed to it."""
-    _sent: Mapping[str, int] = field(default_factory=dict)
+    _sent: Mapping[str, Spent] = field(default_factory=dict)
 
     def whole(self, root: Subject) -> bool:
         """Whether everything below an organisation is judged here: then it can be told what nobody needs."""
@@ -135,7 +135,8 @@ class Scan:
                 blocking=frozenset(said.blocking - self.blocking),
             )
             subjects, results = tuple(said.subjects), tuple(said.results)
-            self.run.keep(Batch(done, subjects, results, gaps, self._requests(), memo.text()))
+            requests, spent = self._sent_since()
+            self.run.keep(Batch(done, subjects, results, gaps, requests, spent, memo.text()))
             self._note(memo)
         else:
             # Nothing of it is done, so whoever resumes the run meets all of it again.
@@ -160,6 +161,7 @@ class Scan:
             if policy.waivers and not self.wish.repository_policies
         ]
         sources = {(source.name, source.sha256): source for source in self.configuration.sources}
+        requests, spent = self._sent_since()
         return self.run.finish(
             Closing(
                 finished_at=datetime.now(UTC),
@@ -171,7 +173,8 @@ class Scan:
                 gaps=tuple(dict.fromkeys(self.gaps)),
                 results=tuple(result for result in waived if result is not None),
                 notices=tuple(self.notices),
-                requests=self._requests(),
+                requests=requests,
+                spent=spent,
             )
         )
 
@@ -179,12 +182,12 @@ class Scan:
         """What the configurations say about unknowns: one that blocks outweighs those that warn."""
         return {kind: "block" if kind in self.blocking else "warn" for kind in UnknownKind}
 
-    def _requests(self) -> dict[str, int]:
-        """The requests that were sent since this was last asked."""
-        now = self.opened.requests()
-        new = {platform: count - self._sent.get(platform, 0) for platform, count in now.items()}
+    def _sent_since(self) -> tuple[dict[str, int], dict[str, Spent]]:
+        """The requests that were sent since this was last asked; and by kind."""
+        now = self.opened.spent()
+        new = {platform: spent - self._sent.get(platform, Spent()) for platform, spent in now.items()}
         self._sent = now
-        return new
+        return {platform: spent.requests for platform, spent in new.items()}, new
 
 
 def scan(opened: Session, store: Store, judging: Judging, wish: Wish, bar: Progress) -> tuple[Scan, Run]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from bot.engine.verdict import digest
-from bot.model.results import Coverage, Gap, PolicySource, Result, Run, RunSummary, Skip
+from bot.model.results import Coverage, Gap, PolicySource, Result, Run, RunSummary, Skip, Spent
 from bot.model.subjects import Subject
 
 
@@ -49,6 +49,8 @@ class Batch:
     gaps: tuple[Gap, ...] = ()
     requests: Mapping[str, int] = field(default_factory=dict)
     """HTTP requests that it took, by platform."""
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    """The same by kind."""
     memo: str = ""
     """What the scan itself has to know of it when it is resumed; nobody else reads that."""
 
@@ -70,6 +72,8 @@ class Closing:
     notices: tuple[str, ...] = ()
     requests: Mapping[str, int] = field(default_factory=dict)
     """Sent outside of batches."""
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    """The same by kind."""
 
 
 class OpenRun(Protocol):

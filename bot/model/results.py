@@ -324,6 +324,17 @@ class Spent:
     points: int = 0
     """What the queries took of GraphQL's allowance, as far as it was told."""
 
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.requests + other.requests,
+            self.not_modified + other.not_modified,
+            self.graphql + other.graphql,
+            self.points + other.points,
+        )
+
+    def __sub__(self, other: Spent) -> Spent:
+        return self + Spent(-other.requests, -other.not_modified, -other.graphql, -other.points)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -361,7 +372,7 @@ class Run:
     shard: str | None = None
     """Which part of them it judged: ``3/16``; None: all."""
     spent: Mapping[str, Spent] = field(default_factory=dict)
-    """By platform, as ``requests``; of this process alone, where a run was resumed. Empty: not counted."""
+    """By platform, as ``requests``. Empty: not counted."""
 
     @property
     def complete(self) -> bool:

@@ -50,7 +50,7 @@ def schema() -> dict[str, JsonValue]:
                                 requests=COUNT, not_modified=COUNT, graphql=COUNT, points=COUNT
                             ),
                         },
-                        "The same by kind, of this process alone: all, confirmed by the platform (304), queries of GraphQL and "
+                        "The same by kind: all, confirmed by the platform (304), queries of GraphQL and "
                         "what they took of its allowance. Absent where it was not counted.",
                     ),
                     depth=_described(COUNT, "How many of the requests had to wait for one another."),

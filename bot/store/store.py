@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, or
 from bot import __version__
 from bot.engine.comparing import Changes
 from bot.engine.runs import Order, StoreError
-from bot.model.results import Coverage, Outcome, PolicySource, Run, RunSummary
+from bot.model.results import Coverage, Outcome, PolicySource, Run, RunSummary, Spent
 from bot.store import leases, reading
 from bot.store.address import Place
 from bot.store.errors import in_words
@@ -218,7 +218,7 @@ class SqlStore:
     def _read(self, connection: Connection, row: Row[Any]) -> Run:
         sources = select(POLICIES).where(POLICIES.c.run == row.number).order_by(POLICIES.c.position)
         accounts = select(COVERAGE).where(COVERAGE.c.run == row.number).order_by(COVERAGE.c.position)
-        requests = select(REQUESTS).where(REQUESTS.c.run == row.number)
+        sent = connection.execute(select(REQUESTS).where(REQUESTS.c.run == row.number)).all()
         options = dict(json.loads(row.options))
         where = (self._place, self._engine, row.number)
         return Run(
@@ -228,7 +228,7 @@ class SqlStore:
             started_at=row.started_at,
             finished_at=row.finished_at,
             now=row.now,
-            requests={each.platform: each.amount for each in connection.execute(requests)},
+            requests={each.platform: each.amount for each in sent},
             depth=row.depth,
             policies=tuple(PolicySource(each.name, each.source, each.sha256) for each in connection.execute(sources)),
             subjects=reading.subjects_of(*where),
@@ -242,6 +242,11 @@ class SqlStore:
             skipped=reading.skips_of(*where),
             targets=tuple(json.loads(row.targets)),
             shard=options.get("shard"),
+            spent={
+                each.platform: Spent(each.amount, each.not_modified, each.graphql, each.points)
+                for each in sent
+                if each.not_modified is not None
+            },
         )
 
     def _superfluous(self, connection: Connection, days: int | None, runs: int | None) -> list[int]:

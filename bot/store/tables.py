@@ -103,7 +103,14 @@ RUNS = Table(
 BATCHES = _of_run("batches", _key("number", Integer), _text("digest"), _text("memo"))
 HOMES = _of_run("homes", _key("id"))
 POLICIES = _of_run("policies", _key("position", Integer), _text("name"), _text("source"), _text("sha256"))
-REQUESTS = _of_run("requests", _key("platform"), _count("amount"))
+REQUESTS = _of_run(
+    "requests",
+    _key("platform"),
+    _count("amount"),
+    Column("not_modified", Integer),
+    Column("graphql", Integer),
+    Column("points", Integer),
+)
 COVERAGE = _of_run(
     "coverage",
     _key("position", Integer),

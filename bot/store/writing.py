@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.engine.runs import Batch, Closing, StoreError
 from bot.engine.verdict import digest
-from bot.model.results import Enforcement, Gap, Outcome, Result, Run
+from bot.model.results import Enforcement, Gap, Outcome, Result, Run, Spent
 from bot.model.subjects import Subject
 from bot.store import rows
 from bot.store.address import Place
@@ -93,12 +93,12 @@ class KeptRun:
             connection.execute(insert(BATCHES).values(kept))
             homes = [{"run": self._number, "id": rows.plain(home)} for home in batch.homes]
             _add_new(connection, HOMES, homes)
-            self._hold(connection, number, batch.subjects, batch.results, batch.gaps, batch.requests)
+            self._hold(connection, number, batch.subjects, batch.results, batch.gaps, batch.requests, batch.spent)
 
     def finish(self, closing: Closing) -> Run:
         """End the run, and give it as reports take it; what it holds is read from the store while one goes through it."""
         with self._writing() as connection:
-            self._hold(connection, _CLOSING, (), closing.results, closing.gaps, closing.requests)
+            self._hold(connection, _CLOSING, (), closing.results, closing.gaps, closing.requests, closing.spent)
             _add(connection, SKIPPED, rows.skip_rows(self._number, closing.skipped))
             sources = [
                 {"name": rows.plain(each.name), "source": rows.plain(each.source), "sha256": each.sha256}
@@ -163,6 +163,7 @@ class KeptRun:
         results: Sequence[Result],
         gaps: Sequence[Gap],
         requests: Mapping[str, int],
+        spent: Mapping[str, Spent],
     ) -> None:
         run = self._number
         every = {subject.id: subject for subject in subjects}
@@ -175,10 +176,13 @@ class KeptRun:
         _add(connection, WAIVERS, [row for at, each in judged for row in rows.waiver_rows(run, number, at, each)])
         _add(connection, GAPS, rows.gap_rows(run, number, gaps))
         for platform, amount in sorted(requests.items()):
+            cells: dict[str, int] = {"amount": amount}
+            if (by_kind := spent.get(platform)) is not None:
+                cells |= {"not_modified": by_kind.not_modified, "graphql": by_kind.graphql, "points": by_kind.points}
             mine = and_(REQUESTS.c.run == run, REQUESTS.c.platform == platform)
-            spent = update(REQUESTS).where(mine).values(amount=REQUESTS.c.amount + amount)
-            if connection.execute(spent).rowcount == 0:
-                connection.execute(insert(REQUESTS).values(run=run, platform=platform, amount=amount))
+            more = {name: func.coalesce(REQUESTS.c[name], 0) + value for name, value in cells.items()}
+            if connection.execute(update(REQUESTS).where(mine).values(more)).rowcount == 0:
+                connection.execute(insert(REQUESTS).values(run=run, platform=platform, **cells))
 
     def _numbered(self, cells: Iterable[rows.Cells]) -> list[rows.Cells]:
         return [{"run": self._number, "position": at, **row} for at, row in enumerate(cells)]

@@ -46,6 +46,21 @@ def test_migrations_make_the_tables_that_are_used(address: str) -> None:
         assert compare_metadata(context, METADATA) == []
 
 
+def test_a_store_of_an_earlier_version_is_brought_up_to_date(address: str) -> None:
+    clock = Clock()
+    with store(address, clock) as kept:
+        run = scanned(kept, clock)
+        with kept._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            for name in ("not_modified", "graphql", "points"):
+                connection.execute(text(f"ALTER TABLE requests DROP COLUMN {name}"))
+            connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+    with store(address, clock) as kept:
+        read = kept.run(run.id)
+        assert (read.requests, read.spent) == ({"github": 9, "azure_devops": 1}, {})
+        assert len(list(read.results)) == 4
+        assert scanned(kept, clock).spent
+
+
 def test_an_opened_store_is_opened_again(address: str) -> None:
     clock = Clock()
     for amount in range(3):

@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 
 from bot.engine.runs import Batch, Closing, Order, StoreError
 from bot.model.findings import Evidence, Finding
-from bot.model.results import Change, Outcome, Result, Run
+from bot.model.results import Change, Outcome, Result, Run, Spent
 from bot.report import json_report
 from bot.store import reading
 from tests.model.test_documents import same
@@ -124,6 +124,8 @@ def test_a_batch_that_was_kept_is_not_kept_twice(address: str) -> None:
         read = again.finish(closing(clock.now))
         assert (len(read.results), len(read.subjects)) == (4, 2)
         assert read.requests["github"] == 2 + 2 + 5
+        # Azure DevOps was not counted by kind.
+        assert read.spent == {"github": Spent(9, 2, 4, 10)}
 
 
 def test_an_organisation_may_come_with_several_batches(address: str) -> None:

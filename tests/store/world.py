@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.engine.runs import Batch, Closing, OpenRun, Order
-from bot.model.results import Coverage, Outcome, PolicySource, Result, Run, Skip
+from bot.model.results import Coverage, Outcome, PolicySource, Result, Run, Skip, Spent
 from bot.model.subjects import Repository
 from bot.policy.baseline import fingerprint
 from bot.store import SqlStore, opened
@@ -49,7 +49,12 @@ def results_of(subject: Repository, *, failing: bool = True) -> tuple[Result, ..
 def batch(number: int, *, failing: bool = True) -> Batch:
     subject = repository(number)
     return Batch(
-        (subject.id,), (subject,), results_of(subject, failing=failing), requests={"github": 2}, memo=f"m{number}"
+        (subject.id,),
+        (subject,),
+        results_of(subject, failing=failing),
+        requests={"github": 2},
+        spent={"github": Spent(2, 1, 1, 3)},
+        memo=f"m{number}",
     )
 
 
@@ -63,6 +68,7 @@ def closing(finished_at: datetime, judged: int = 2) -> Closing:
         skipped=(Skip("github.com/repository/99", "acme/old", "archived"),),
         notices=("Something is deprecated.",),
         requests={"github": 5, "azure_devops": 1},
+        spent={"github": Spent(5, 0, 2, 4)},
     )
 
 
