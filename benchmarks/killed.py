@@ -13,6 +13,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     dice = random.Random(arguments.seed)
+    kept = Path(tempfile.mkdtemp(prefix="killed-"))
     kills = differing = 0
     print("platform       scans   kills   resumed   the same")
     with served("--repositories", str(arguments.repositories), "--seed", str(arguments.seed)) as sandbox:
@@ -52,13 +54,11 @@ def main() -> None:
                 if comparable(report) == comparable(whole) and len(keys) == len(set(keys)):
                     same += 1
                 else:
-                    (Path.cwd() / f"differs-{store}.json").write_text(
-                        json.dumps([comparable(whole), comparable(report)])
-                    )
+                    (kept / f"differs-{store}.json").write_text(json.dumps([comparable(whole), comparable(report)]))
             print(f"{platform:<13} {scans:>6} {here:>7} {resumed:>9} {same:>7} of {scans}", flush=True)
             kills += here
             differing += scans - same
-    print(f"{kills} kills; {'all were the same' if not differing else f'{differing} differ'}")
+    print(f"{kills} kills; {f'{differing} differ, see {kept}' if differing else 'all were the same'}")
     sys.exit(1 if differing else 0)
 
 

@@ -246,7 +246,7 @@ class GitHubProvider:
         tasks: list[Task] = []
         for request, subjects in needs.items():
             if request.type in GRAPHQL:
-                told = files.with_states(request, len(subjects)) if self._states_matter(request) else request
+                told = files.with_states(request, self._together(subjects)) if self._states_matter(request) else request
                 for subject in subjects:
                     asked.setdefault(home_of(subject), []).append((request, told, subject))
             elif (plan := REST.get(request.type)) is not None:
@@ -269,6 +269,14 @@ class GitHubProvider:
         for start in range(0, len(tasks), _AT_ONCE):
             for answers in self.transport.gather(tasks[start : start + _AT_ONCE]):
                 yield from answers
+
+    def _together(self, subjects: Sequence[Subject]) -> int:
+        """How many subjects are judged in the run: where an owner was listed all of them, and not those of one batch alone.
+
+        What is read of a repository must not depend on which others happen to be in its batch.
+        """
+        owners = {home_of(subject).partition("/")[0].lower() for subject in subjects}
+        return max(len(subjects), *(self.memory.repositories_of.get(owner, 0) for owner in owners), 0)
 
     def _states_matter(self, request: FactRequest) -> bool:
         """A disabled workflow shows on a pull request by the check that is lacking; else its state must be asked for."""
