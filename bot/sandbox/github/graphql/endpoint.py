@@ -7,6 +7,7 @@ import itertools
 import threading
 import traceback
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -15,7 +16,8 @@ from graphql.execution import ExecutionResult
 
 from bot.sandbox.github.access import Access
 from bot.sandbox.github.call import Refusal
-from bot.sandbox.github.graphql.limits import TooLarge, measure
+from bot.sandbox.github.graphql.limits import Size, TooLarge, measure
+from bot.sandbox.github.graphql.pieces import Shapes
 from bot.sandbox.github.graphql.thing import Context, Denied, load_schema, make
 from bot.sandbox.wire import NotJson, Response
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from graphql import DocumentNode, GraphQLSchema
 
+    from bot.sandbox.github.graphql.pieces import Piece, Shape
     from bot.sandbox.github.meters import Meters
     from bot.sandbox.identity import Token
     from bot.sandbox.wire import Request
@@ -72,6 +75,36 @@ _DOCUMENTS = Documents()
 """For all sandboxes of a process: their schema is the same."""
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A query that is executed as it is."""
+
+    document: DocumentNode
+    variables: dict[str, Any]
+    name: str | None
+    size: Size
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is a mutation."""
+        operations = [each for each in self.document.definitions if isinstance(each, OperationDefinitionNode)]
+        return any(each.operation is OperationType.MUTATION for each in operations)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A large query in pieces."""
+
+    text: str
+    pieces: list[tuple[Piece, Shape]]
+    size: Size
+
+    def location(self, piece: Piece) -> dict[str, int]:
+        """Where a piece begins."""
+        before = self.text[: piece.place]
+        return {"line": before.count("\n") + 1, "column": piece.place - before.rfind("\n")}
+
+
 class GraphQL:
     """Answers GraphQL requests."""
 
@@ -82,6 +115,7 @@ class GraphQL:
         for module in MODULES:
             importlib.import_module(f"bot.sandbox.github.graphql.{module}")
         self.schema = load_schema()
+        self._shapes = Shapes(self.schema)
         self._numbers = itertools.count(1)
 
     def handle(self, request: Request) -> Response:
@@ -99,29 +133,68 @@ class GraphQL:
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             return Response(200, {"errors": [{"message": "A query attribute must be specified and must be a string."}]})
         variables = body.get("variables") or {}
-        document = _DOCUMENTS.read(self.schema, body["query"])
-        refused = self.meters.refusal(token, "graphql", writes=_writes(document))
-        response = refused or self._run(document, variables, body.get("operationName"), token)
+        name = body.get("operationName")
+        asked = self._asked(body["query"], variables, name)
+        refused = self.meters.refusal(token, "graphql", writes=isinstance(asked, Whole) and asked.writes)
+        response = refused or (asked if isinstance(asked, Response) else self._run(asked, token))
         response.headers |= self.meters.graphql.headers(token)
         response.headers["X-GitHub-Request-Id"] = f"SANDQ:{next(self._numbers):X}"
         response.headers["X-GitHub-Media-Type"] = "github.v4; format=json"
         return response
 
-    def _run(
-        self, document: DocumentNode | list[GraphQLError], variables: dict[str, Any], name: str | None, token: Token
-    ) -> Response:
-        if isinstance(document, list):
-            return Response(200, {"errors": [_invalid(error) for error in document]})
+    def _asked(self, text: str, variables: dict[str, Any], name: str | None) -> Whole | Pieces | Response:
+        """What a query asks for; or what is wrong with it."""
         try:
-            size = measure(self.schema, document, variables)
+            pieces = None if variables or name else self._shapes.of(text)
+            if pieces is not None:
+                size = Size(
+                    sum(shape.size.nodes for _, shape in pieces), sum(shape.size.requests for _, shape in pieces)
+                )
+                size.check()
+                return Pieces(text, pieces, size)
+            document = _DOCUMENTS.read(self.schema, text)
+            if isinstance(document, list):
+                return Response(200, {"errors": [_invalid(error) for error in document]})
+            return Whole(document, variables, name, measure(self.schema, document, variables))
         except TooLarge as wrong:
             return Response(200, {"data": None, "errors": [{"type": wrong.kind, "message": wrong.message}]})
+
+    def _run(self, asked: Whole | Pieces, token: Token) -> Response:
+        size = asked.size
         largest = self.meters.accounts.limits.largest_query
         if largest is not None and size.nodes > largest:
             return Response(502, {"data": None, "errors": [{"message": TOO_SLOW}]})
         self.meters.graphql.spend(token, size.cost)
         self.meters.accounts.spent(token).points += size.cost
         context = Context(self.world, Access(token, self.world), self.html, self.meters, size.cost, size.nodes)
+        if isinstance(asked, Pieces):
+            return Response(200, self._one_by_one(asked, context))
+        result = self._execute(asked.document, context, asked.variables, asked.name)
+        answer: dict[str, object] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [_error(error) for error in result.errors]
+        return Response(200, answer)
+
+    def _one_by_one(self, asked: Pieces, context: Context) -> dict[str, object]:
+        """The answers to the pieces of a query, put together. An error's location is where its piece begins."""
+        data: dict[str, object] | None = {}
+        errors: list[dict[str, object]] = []
+        for piece, shape in asked.pieces:
+            given = {name: piece.strings[place] for name, place in shape.variables.items()}
+            result = self._execute(shape.document, context, given)
+            for error in result.errors or ():
+                said = _error(error)
+                path = [piece.alias, *(error.path or [])[1:]]
+                errors.append({**said, "path": path, "locations": [asked.location(piece)]})
+            if result.data is None:
+                data = None
+            elif data is not None:
+                data[piece.alias] = result.data[piece.name]
+        return {"data": data, **({"errors": errors} if errors else {})}
+
+    def _execute(
+        self, document: DocumentNode, context: Context, variables: dict[str, Any], name: str | None = None
+    ) -> ExecutionResult:
         result = execute(
             self.schema,
             document,
@@ -133,18 +206,7 @@ class GraphQL:
         )
         if not isinstance(result, ExecutionResult):
             raise TypeError("the sandbox's resolvers are synchronous")
-        answer: dict[str, object] = {"data": result.data}
-        if result.errors:
-            answer["errors"] = [_error(error) for error in result.errors]
-        return Response(200, answer)
-
-
-def _writes(document: DocumentNode | list[GraphQLError]) -> bool:
-    """Whether it is a mutation."""
-    return not isinstance(document, list) and any(
-        isinstance(each, OperationDefinitionNode) and each.operation is OperationType.MUTATION
-        for each in document.definitions
-    )
+        return result
 
 
 def _never(_value: object) -> TypeGuard[Awaitable[Any]]:

@@ -51,6 +51,12 @@ class Size:
         """Its points."""
         return max(1, (self.requests + 50) // 100)
 
+    def check(self) -> None:
+        """TooLarge, where GitHub would not run it."""
+        if self.nodes > MOST_NODES:
+            message = f"This query requests up to {self.nodes:,} possible nodes"
+            raise TooLarge("MAX_NODE_LIMIT_EXCEEDED", f"{message} which exceeds the maximum limit of {MOST_NODES:,}.")
+
 
 def measure(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> Size:
     """The size of a query, or TooLarge."""
@@ -65,9 +71,7 @@ def measure(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[st
             }
             walker = _Walker(schema, fragments, {**defaults, **variables}, size)
             walker.walk(schema.query_type, definition.selection_set, 1)
-    if size.nodes > MOST_NODES:
-        message = f"This query requests up to {size.nodes:,} possible nodes which exceeds the maximum limit of {MOST_NODES:,}."
-        raise TooLarge("MAX_NODE_LIMIT_EXCEEDED", message)
+    size.check()
     return size
 
 
