@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bot.model.json_fields import JsonValue
 
-_UNWRITABLE = re.compile("[\ud800-\udfff\x7f-\x9f\u2028\u2029]")
+_UNWRITABLE = re.compile("[\ud800-\udfff\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ def written(value: JsonValue, indent: int | None) -> str:
     """A value as JSON text that can be shown in a log.
 
     Standard output is a log in CI, and the Azure Pipelines agent obeys ``##vso[`` anywhere in a line. Outside of strings JSON
-    has neither sign, and inside them an escape is the same value. Lone surrogates cannot be written.
+    has neither sign, and inside them an escape is the same value. Lone surrogates cannot be written, and what
+    turns a line round must not be shown.
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False).replace("##", "\\u0023\\u0023")
     return text if text.isascii() and "\x7f" not in text else _UNWRITABLE.sub(_escaped, text)
