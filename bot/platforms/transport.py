@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from requests import PreparedRequest, Response, Session, codes
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from bot.engine.ports import PlatformError
@@ -265,19 +266,29 @@ class Transport:
         What a limit refuses is asked for again as long as the budget lasts: it is no failure of the request.
         """
         failed = 0
-        for _ in range(_MOST_ATTEMPTS):
-            try:
-                return once()
-            except Again as again:
-                last = again
-            failed += last.counts
-            if failed >= self._attempts:
-                break
-            seconds = last.wait if last.wait is not None else self._backoff * 2 ** max(0, failed - 1)
-            if seconds > 0 and not self.budget.spend(seconds, last.why):
-                raise last.beyond(self.budget.max_wait, seconds) from last
-            last.after()
-        raise last.failure from last.__cause__
+
+        def enough(state: RetryCallState) -> bool:
+            nonlocal failed
+            failed += _again(state).counts
+            return failed >= self._attempts or state.attempt_number >= _MOST_ATTEMPTS
+
+        def before(state: RetryCallState) -> None:
+            again = _again(state)
+            seconds = again.wait if again.wait is not None else self._backoff * 2 ** max(0, failed - 1)
+            if seconds > 0 and not self.budget.spend(seconds, again.why):
+                raise again.beyond(self.budget.max_wait, seconds) from again
+            again.after()
+
+        # The budget waits, and says so: nothing is left to sleep.
+        retrying = Retrying(
+            stop=enough, retry=retry_if_exception_type(Again), before_sleep=before, sleep=lambda _seconds: None
+        )
+        try:
+            return retrying(once)
+        except RetryError as wrong:
+            last = wrong.last_attempt.exception()
+            assert isinstance(last, Again)  # nothing else is retried
+            raise last.failure from last.__cause__
 
     def count_and_send(self, platform: Platform, request: PreparedRequest, send: Callable[[], Response]) -> Response:
         """Send once, read the whole answer, and count it."""
@@ -331,3 +342,10 @@ class Transport:
 def _keep_authorization(request: PreparedRequest) -> PreparedRequest:
     """With an authentication of its own a session does not replace the header by what ~/.netrc says."""
     return request
+
+
+def _again(state: RetryCallState) -> Again:
+    """What an attempt ended with."""
+    again = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(again, Again)  # nothing else is retried
+    return again
