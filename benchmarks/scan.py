@@ -26,11 +26,11 @@ REQUESTS, PER_PROJECT, SECONDS, MEGABYTES = 0.5, 50.0, 60.0, 300.0
 HEAD = "platform  latency  scan        repos   REST 200   304   other   GraphQL   points  per repo   wall s  peak MB  complete"
 
 OTHERS = (
-    ("OpenSSF Scorecard", "66 REST + 4 GraphQL", "as counted in its source"),
-    ("Eclipse Otterdog", "16-17 REST", "as counted in its source"),
-    ("Legitify", "8 REST + 1 GraphQL", "as counted in its source"),
+    ("OpenSSF Scorecard", "66 REST + 4 GraphQL", "told, not measured here"),
+    ("Eclipse Otterdog", "16-17 REST", "told, not measured here"),
+    ("Legitify", "8 REST + 1 GraphQL", "told, not measured here"),
 )
-"""What others send for one repository; counted by reading them, not measured here."""
+"""What others are said to send for one repository. Nothing here has measured it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def main() -> None:
                     found = scanned(sandbox, TARGETS[platform], platform)
                     show(platform, latency, name, found)
                     verdicts += judged(platform, latency, name, found)
-    print("\n".join(["", *verdicts, "", "what others send for a repository:"]))
+    print("\n".join(["", *verdicts, "", "what others are said to send for a repository:"]))
     for who, what, source in OTHERS:
         print(f"    {who:<20} {what:<20} ({source})")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
 from graphql import FieldNode, InlineFragmentNode, OperationDefinitionNode, SelectionSetNode, parse
 
 from bot.engine.loading import Needs, load
@@ -102,7 +103,11 @@ def world() -> dict[str, Any]:
     )  # fmt: skip
     scenario["repositories"] += [{"name": f"small-{at}", "files": {"README.md": f"{at}\n"}} for at in range(20)]
     every: dict[str, Any] = {"github": {**dict.fromkeys(GITHUB, "read"), "administration": "write"}, "azure": [*AZURE]}
-    scenario["tokens"] = {"all": {}, "every": every}
+    scenario["tokens"] = {
+        "all": {},
+        "every": every,
+        "writer": {"kind": "app", "github": dict.fromkeys(GITHUB, "write")},
+    }
     for one in GITHUB:
         scenario["tokens"][f"no-{one}"] = {
             "github": {name: level for name, level in every["github"].items() if name != one}
@@ -155,8 +160,21 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AZURE_DEVOPS_CACHE_DIR", str(tmp_path_factory.mktemp("locations")))
         made = House(Served(world()), {})
+        say_on_main(made.served)
         yield made
         made.served.close()
+
+
+def say_on_main(served: Served) -> None:
+    """A check run, and a status of the older kind, on the newest commit: each is told to those who may read its kind."""
+    headers = {"Authorization": "token writer"}
+    for name in ("payments", "shop"):
+        api = f"{served.sandbox.github_api}/repos/acme/{name}"
+        sha = requests.get(f"{api}/commits/main", headers=headers, timeout=9).json()["sha"]
+        run = {"name": "scan", "head_sha": sha, "conclusion": "success"}
+        for path, body in ((f"statuses/{sha}", {"state": "success", "context": "legacy"}), ("check-runs", run)):
+            said = requests.post(f"{api}/{path}", json=body, headers=headers, timeout=9)
+            assert said.status_code == requests.codes.created, said.text
 
 
 def request(fact: type[Fact]) -> FactRequest:

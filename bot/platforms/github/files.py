@@ -14,7 +14,7 @@ from bot.model.facts.pipelines import DetectedTools, FileContents, Pipelines
 from bot.model.facts.repository import RepositoryPaths
 from bot.model.subjects import Branch, Subject
 from bot.platforms.github.client import GitHubClient, Json, Refused
-from bot.platforms.github.query import Connection, Found, Piece, Unanswerable, ask, repository, text
+from bot.platforms.github.query import Found, Piece, Unanswerable, ask, repository, text
 from bot.platforms.github.reading import Context, Reading, Task, guarded
 from bot.platforms.github.readings import CONTENTS, needs
 from bot.platforms.pipelines import github_workflow
@@ -227,25 +227,21 @@ def _states(context: Context, branch: Branch) -> dict[str, bool]:
 def detected_tools(_context: Context, _request: FactRequest, subject: Subject) -> Reading:
     """``DetectedTools``: what reported on the newest commits, but for workflows that lie in the repository."""
     assert isinstance(subject, Branch)
-    suites = Connection(
-        "suites_",
-        "checkSuites",
-        "app { slug } workflowRun { file { path } } checkRuns(first: 20) { nodes { name } }",
-        size=30,
-    )
+    # The rollup has the runs of all suites in one list: suite by suite, a hundred repositories would cost a hundred points.
+    run = "name checkSuite { app { slug } workflowRun { file { path } } }"
+    contexts = f"contexts(first: 100) {{ nodes {{ ... on CheckRun {{ {run} }} }} }}"
 
     def parse(found: Found) -> DetectedTools:
         seen: set[tuple[str, str]] = set()
         for commit in found.node["history"]["nodes"]:
-            for suite in (commit.get("suites_") or {}).get("nodes") or []:
+            for told in ((commit.get("statusCheckRollup") or {}).get("contexts") or {}).get("nodes") or []:
+                suite = told.get("checkSuite") or {}  # a status of the older kind has none
                 path = str((((suite.get("workflowRun") or {}).get("file")) or {}).get("path") or "")
-                if path.startswith(WORKFLOWS):
-                    continue
-                app = str((suite.get("app") or {}).get("slug") or "")
-                seen.update((str(run["name"]), app) for run in (suite.get("checkRuns") or {}).get("nodes") or [])
+                if suite and not path.startswith(WORKFLOWS):
+                    seen.add((str(told["name"]), str((suite.get("app") or {}).get("slug") or "")))
         return DetectedTools(tuple(sorted(seen)))
 
     # a page is enough: these are signs of tools, not verdicts
-    fields = f"history(first: 3) {{ nodes {{ {suites.select()} }} }}"
-    piece = Piece(place(subject), fields, keys=("history",), weight=3 * 30 * 21)
+    fields = f"history(first: 3) {{ nodes {{ statusCheckRollup {{ {contexts} }} }} }}"
+    piece = Piece(place(subject), fields, keys=("history",), weight=3 * 101)
     return Reading(piece, parse, f"{subject.repository.url}/commits/{quote(subject.branch)}", needs(DetectedTools))

@@ -212,7 +212,9 @@ READINGS: Readings = {
             ),
         )
     ),
-    DetectedTools: FactReading((_graph("repository.ref.target.history", CHECKS, CONTENTS),)),
+    DetectedTools: FactReading(
+        (_graph("repository.ref.target.history.nodes.statusCheckRollup", CHECKS, STATUSES, CONTENTS),)
+    ),
     ClassicProtection: FactReading(
         (_graph("repository.ref.branchProtectionRule", ADMINISTRATION, CONTENTS), _PROTECTION)
     ),
