@@ -158,7 +158,7 @@ class Scan:
             for root, coverage in covered
             for met in [self.met.get(coverage.target, {})]
             for policy in self.configuration.policies
-            if policy.waivers and not self.wish.repository_policies
+            if policy.waivers and not self.wish.repository_policies and self._answers_for(root)
         ]
         sources = {(source.name, source.sha256): source for source in self.configuration.sources}
         requests, spent = self._sent_since()
@@ -177,6 +177,10 @@ class Scan:
                 spent=spent,
             )
         )
+
+    def _answers_for(self, root: Subject) -> bool:
+        """Whether what is said of an organisation itself is said here, and by no other shard."""
+        return self.wish.shard is None or self.wish.shard.holds(root.id)
 
     def on_unknown(self) -> OnUnknown:
         """What the configurations say about unknowns: one that blocks outweighs those that warn."""

@@ -151,15 +151,20 @@ def _of_other_targets(parts: Sequence[Part]) -> None:
 
 
 def _once(parts: Sequence[Part]) -> Iterable[Result]:
-    """The results in order; one that two parts have is a mistake."""
+    """The results in order; one that two parts have, and not alike, is a mistake."""
     named = [zip(results_in_order(part.run.results), repeat(part.name)) for part in parts]
-    last: tuple[tuple[str, str], str] = (("", ""), "")
+    before: tuple[Result, str] | None = None
     for result, name in merge(*named, key=lambda item: (item[0].subject.id, item[0].key)):
-        place = (result.subject.id, result.key)
-        if place == last[0] and name != last[1]:
-            raise MergeError(f"{result.key} was judged on {result.subject.name} in both {last[1]} and {name}")
-        last = (place, name)
+        if before is not None and name != before[1] and _place(result) == _place(before[0]):
+            if result == before[0]:
+                continue
+            raise MergeError(f"{result.key} was judged on {result.subject.name} in both {before[1]} and {name}")
+        before = (result, name)
         yield result
+
+
+def _place(result: Result) -> tuple[str, str]:
+    return result.subject.id, result.key
 
 
 def _coverage(runs: Sequence[Run]) -> Iterable[Coverage]:

@@ -336,6 +336,7 @@ def test_what_cannot_be_merged_is_refused_in_words(call: Call, tmp_path: Path) -
     parts = shards(whole, 3)
     good = [write(tmp_path / f"{run.id}.json", run) for run in parts]
     other = replace(whole.policies[0], sha256="cd" * 32)
+    otherwise = replace(next(iter(parts[0].results)), reason="it was judged otherwise")
     cases: list[tuple[list[Run], str]] = [
         ([parts[0], parts[0]], "the same shard, 1/3"),
         ([parts[0], parts[1]], "the shard 3/3 is missing"),
@@ -348,7 +349,7 @@ def test_what_cannot_be_merged_is_refused_in_words(call: Call, tmp_path: Path) -
         ([*parts[:2], replace(parts[2], shard="three")], "no shard"),
         ([*parts[:2], replace(parts[2], shard=None)], "is no shard"),
         ([*parts[:2], replace(parts[2], targets=("github:other",))], "different targets"),
-        ([*parts[:2], replace(parts[2], results=(*parts[2].results, parts[0].results[0]))], "judged on"),  # type: ignore[index]
+        ([*parts[:2], replace(parts[2], results=(*parts[2].results, otherwise))], "judged on"),
         ([whole, whole], "both scans of github:acme"),
         ([replace(runs.blocked(), version=whole.version)], "report of a gate"),
         ([*parts[:2], replace(parts[2], command="audit")], "a report of"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -205,6 +206,31 @@ def test_shards_judge_everything_once(grown: World, platform: str) -> None:
         assert coverage["listed"] == REPOSITORIES == coverage["judged"] + coverage["skipped"]
         assert {one["reason"] for one in each["run"]["skipped"]} - {"archived"} == {"in another shard"}
         assert coverage["judged"]
+
+
+@ON_BOTH
+def test_the_reports_of_shards_are_merged_into_that_of_one_scan(grown: World, platform: str, tmp_path: Path) -> None:
+    at = ("--now", "2026-11-02T09:00:00Z", "--no-store")
+    whole = scanned(grown, TARGETS[platform], *at, policy="p.yml")
+    files = []
+    for number in (3, 1, 2):
+        ended = scanned(grown, TARGETS[platform], *at, "--shard", f"{number}/3", policy="p.yml")
+        files.append(tmp_path / f"{number}.json")
+        files[-1].write_text(ended.out, encoding="utf-8")
+    merged = grown.call("report", "merge", *map(str, files), "--format", "json")
+    assert merged.code == whole.code
+    assert without_times(merged.out) == without_times(whole.out)
+    assert merged.json()["run"]["shard"] is None
+    # On GitHub the listing's pages are shared by nobody, so the shards together ask more, and that is told too.
+    assert sum(merged.json()["run"]["requests"].values()) >= sum(whole.json()["run"]["requests"].values())
+
+
+def without_times(text: str) -> str:
+    """A report's text without its run's id, times and requests; and without when things were read."""
+    kept = re.sub(r'"(read_at|started_at|finished_at)": "[^"]*"', '"": ""', text)
+    kept = re.sub(r'("run": \{\n    "id": )"[^"]*"', r'\1""', kept)
+    kept = re.sub(r'"requests": \{[^}]*\}', "", kept)
+    return re.sub(r'"depth": \d+', "", kept)
 
 
 @pytest.mark.parametrize(
