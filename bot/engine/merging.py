@@ -16,7 +16,7 @@ from itertools import repeat
 from bot.engine.sharding import ELSEWHERE, Shard, shard
 from bot.model.facts import UnknownKind
 from bot.model.ordering import results_in_order
-from bot.model.results import Coverage, Gap, PolicySource, Result, Run
+from bot.model.results import Coverage, Gap, PolicySource, Result, Run, Spent
 
 
 class MergeError(ValueError):
@@ -48,6 +48,7 @@ def merged(parts: Sequence[Part], *, partial: bool = False) -> Run:
     gaps = {gap for run in runs for gap in run.gaps} | {_gap(each) for each in missing} | set(_moved(runs))
     skips = {skip.subject: skip for run in runs for skip in run.skipped if skip.reason != ELSEWHERE}
     policies = {(policy.name, policy.source, policy.sha256): policy for run in runs for policy in run.policies}
+    platforms = sorted({name for run in runs for name in run.spent})
     requests: Counter[str] = Counter()
     for run in runs:
         requests.update(run.requests)
@@ -57,6 +58,7 @@ def merged(parts: Sequence[Part], *, partial: bool = False) -> Run:
         started_at=min(run.started_at for run in runs),
         finished_at=max(run.finished_at for run in runs),
         requests=dict(requests),
+        spent={name: sum((run.spent.get(name, Spent()) for run in runs), Spent()) for name in platforms},
         depth=max(run.depth for run in runs),
         policies=tuple(policies[key] for key in sorted(policies)),
         subjects=tuple({subject.id: subject for run in runs for subject in run.subjects}.values()),

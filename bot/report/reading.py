@@ -27,7 +27,7 @@ from bot.model.json_fields import (
     texts,
     time,
 )
-from bot.model.results import Result, Run
+from bot.model.results import Result, Run, Spent
 from bot.model.subject_documents import subject_from
 from bot.model.subjects import Subject
 from bot.report.json_report import SCHEMA
@@ -87,6 +87,9 @@ def _run(document: Document) -> Run:
         skipped=_each(about, "skipped", skip_from),
         targets=texts(about, "targets"),
         shard=maybe_text(about, "shard"),
+        spent={}
+        if (spent := maybe_part(about, "spent")) is None
+        else {name: _spent(part(spent, name)) for name in spent},
     )
     if flag(about, "complete") is not run.complete:
         raise DocumentError("'complete' and 'gaps' disagree")
@@ -119,3 +122,7 @@ def _result(document: Document, subjects: Mapping[str, Subject]) -> Result:
 
 def _requests(document: Document) -> dict[str, int]:
     return {name: number(document, name) for name in document}
+
+
+def _spent(document: Document) -> Spent:
+    return Spent(*(number(document, name) for name in ("requests", "not_modified", "graphql", "points")))
