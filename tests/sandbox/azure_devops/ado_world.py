@@ -62,10 +62,13 @@ def ask(base: str, token: str | None = "all") -> Ask:
 def connect(sandbox: Sandbox, token: str = "all", organization: str = "acme") -> Any:
     """The SDK's connection to an organisation of a sandbox."""
     from azure.devops import _file_cache
+    from azure.devops.client import Client
     from azure.devops.connection import Connection
     from msrest.authentication import BasicAuthentication
 
-    # The SDK keeps on disk what it learned of an address, and another sandbox may have had this port before.
+    # The SDK keeps in the process and on disk what it learned of an address, and another sandbox may have had this port before.
+    for url in [url for url in Client._locations_cache if url.startswith(sandbox.url)]:
+        del Client._locations_cache[url]
     _file_cache.OPTIONS_CACHE.clear()
     _file_cache.RESOURCE_CACHE.clear()
     return Connection(base_url=f"{sandbox.url}/{organization}", creds=BasicAuthentication("", token))
