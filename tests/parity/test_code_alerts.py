@@ -126,3 +126,10 @@ def test_results_that_did_not_arrive_whole_are_unknown(serve: Any) -> None:
     judged = gate("github:acme/payments#12", POLICY)
     assert judged.outcomes == {"code-alerts": "unknown"}
     assert "too large" in judged.messages("code-alerts")
+
+
+@BOTH
+def test_nobody_looked_at_an_empty_repository(serve: Any, target: str) -> None:
+    judged = serve(world(empty=True, pull_requests=[]))(target, POLICY)
+    assert judged.outcomes == {"code-alerts": "not_applicable"}
+    assert "None" not in judged.messages("code-alerts")

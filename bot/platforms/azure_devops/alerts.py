@@ -42,7 +42,9 @@ def code_alerts(wanted: Wanted) -> tuple[CodeAlerts, str]:
     subject: Repository = wanted.subject
     ref = f"refs/heads/{subject.default_branch}"
     if ref not in _analyzed(wanted.reads, subject):
-        raise NoSuchThing(f"no results of code scanning were ever submitted for {subject.default_branch}")
+        raise NoSuchThing(
+            f"no results of code scanning were ever submitted for {subject.default_branch or subject.name}"
+        )
     return CodeAlerts(_alerts(wanted.reads, subject, ref)), _page(subject)
 
 

@@ -185,7 +185,7 @@ def _filtered(call: Call, found: list[Found]) -> list[Found]:
 def _code_scanning(each: Repository) -> None:
     if each.part.security.code_scanning is None and each.part.visibility != "public":
         raise Refusal(403, NOT_BOUGHT)
-    if not each.part.security.code_scanning:
+    if not each.part.security.code_scanning or each.part.empty:
         raise missing("no analysis found")
 
 
