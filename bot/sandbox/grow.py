@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.sandbox.grown_files import Kind, files, pipelines
+from bot.sandbox.grown_files import AZURE_STEPS, Kind, files, pipelines
 from bot.sandbox.scenario import (
     AlertPart,
     DeploymentPart,
@@ -46,7 +46,14 @@ PEOPLE = tuple(f"dev-{index}" for index in range(40))
 TEAMS = tuple(f"squad-{index}" for index in range(8))
 
 PROTECTION = (
-    ProtectionPart(name="infra", repositories=["infra-*"], approvals=2, dismiss_stale=True, allow_force_push=False),
+    ProtectionPart(
+        name="infra",
+        repositories=["infra-*"],
+        approvals=2,
+        dismiss_stale=True,
+        allow_force_push=False,
+        allow_deletion=False,
+    ),
     ProtectionPart(name="tried-out", repositories=["*"], enforcement="evaluate", conversations=True),
 )
 """The organisation's own: rulesets on GitHub; policies of every project on Azure DevOps."""
@@ -75,7 +82,9 @@ class Growth:
         dice = self._dice(index)
         face = self._face(index, dice)
         kind = dice.choices(tuple(Kind), (45, 22, 9, 5, 5, 4, 10))[0]
-        tool = dice.choice(("codeql", "semgrep", "ruff", "eslint", "tests"))
+        tool = dice.choice(tuple(AZURE_STEPS))
+        protection = _protection(dice, tool if kind is not Kind.NONE else None)
+        gates = any(check.pipeline for each in protection for check in each.checks)
         released = dice.random() < 0.08 and not face.empty and kind not in (Kind.BROKEN, Kind.NONE)
         return RepositoryPart(
             name=face.name,
@@ -92,11 +101,11 @@ class Growth:
             properties={"tier": dice.choice(TIERS)} if dice.random() < 0.9 else {},
             permissions=dict(face.permissions),
             security=_security(dice),
-            files=files(dice, face.name, kind, tool, GROWN, TEAMS),
-            protection=_protection(dice),
+            files=files(dice, face.name, kind, tool, GROWN, TEAMS, gates=gates),
+            protection=protection,
             pipelines=pipelines(kind, tool),
             alerts=_alerts(dice) if face.alerts else [],
-            pull_requests=[] if face.empty else _pull_requests(dice),
+            pull_requests=[] if face.empty else _pull_requests(dice, index),
             **(_releases(dice) if released else {}),
         )
 
@@ -147,8 +156,8 @@ def _security(dice: random.Random) -> SecurityPart:
     )
 
 
-def _protection(dice: random.Random) -> list[ProtectionPart]:
-    """None, a weak one, or a good one; classic or a ruleset."""
+def _protection(dice: random.Random, pipeline: str | None) -> list[ProtectionPart]:
+    """None, a weak one, or a good one, which asks for the pipeline's check; classic or a ruleset."""
     chance = dice.random()
     if chance < 0.3:
         return []
@@ -164,7 +173,7 @@ def _protection(dice: random.Random) -> list[ProtectionPart]:
             allow_force_push=False,
             allow_deletion=False,
             enforce_admins=dice.random() < 0.5,
-            checks=[RequiredCheckPart(name="tests", app="github-actions")],
+            checks=[RequiredCheckPart(name=pipeline or "tests", app="github-actions", pipeline=pipeline)],
         )
     ]
 
@@ -180,13 +189,16 @@ def _alerts(dice: random.Random) -> list[AlertPart]:
     ]
 
 
-def _pull_requests(dice: random.Random) -> list[PullRequestPart]:
-    """In a tenth of the repositories: one that was merged, and one that is open."""
+def _pull_requests(dice: random.Random, index: int) -> list[PullRequestPart]:
+    """In a tenth of the repositories: one that was merged, and one that is open.
+
+    Azure DevOps counts them over all of an organisation's repositories, so none shares its number with another's.
+    """
     if dice.random() < 0.9:
         return []
     author, other = dice.sample(PEOPLE, 2)
     merged = PullRequestPart(
-        number=1,
+        number=2 * index + 1,
         title="Round to cents",
         author=author,
         state="merged",
@@ -195,7 +207,7 @@ def _pull_requests(dice: random.Random) -> list[PullRequestPart]:
         merged_by=other,
         reviews=[ReviewPart(by=other, at=-timedelta(days=29, hours=2))],
     )
-    return [merged, PullRequestPart(number=2, title="Limit the amount", author=other)]
+    return [merged, PullRequestPart(number=2 * index + 2, title="Limit the amount", author=other)]
 
 
 def _releases(dice: random.Random) -> dict[str, object]:

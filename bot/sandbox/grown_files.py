@@ -32,8 +32,7 @@ class Kind(Enum):
 HEAD = """\
 name: {name}
 on:
-  pull_request:
-  push: {{branches: [main]}}
+{before}  push: {{branches: [main]}}
 permissions: {permissions}
 jobs:
   {name}:
@@ -52,6 +51,7 @@ GITHUB_STEPS: Mapping[str, str] = {
     "ruff": "      - run: uvx ruff check .\n",
     "eslint": "      - run: npx eslint .\n",
     "tests": "      - run: make test\n",
+    "quality": "      - run: uvx ruff check .\n      - run: semgrep ci\n      - run: gitleaks detect\n",
 }
 
 AZURE_STEPS: Mapping[str, str] = {
@@ -60,6 +60,7 @@ AZURE_STEPS: Mapping[str, str] = {
     "ruff": "  - script: uvx ruff check .\n",
     "eslint": "  - script: npx eslint .\n",
     "tests": "  - script: make test\n",
+    "quality": "  - script: uvx ruff check .\n  - script: semgrep ci\n  - script: gitleaks detect\n",
 }
 
 
@@ -68,17 +69,21 @@ def workflow_path(name: str) -> str:
     return f".github/workflows/{name}.yml"
 
 
-def workflow(name: str, tool: str, kind: Kind) -> str:
-    """A workflow that runs a tool."""
+def workflow(name: str, tool: str, kind: Kind, *, gates: bool = True) -> str:
+    """A workflow that runs a tool: before a change is in where it gates, else only after."""
     permissions = "write-all" if kind is Kind.WIDE else "{contents: read}"
     checkout = LOOSE_CHECKOUT if kind is Kind.UNPINNED else CHECKOUT
-    return HEAD.format(name=name, permissions=permissions) + checkout + GITHUB_STEPS[tool]
+    before = "  pull_request:\n" if gates else ""
+    return HEAD.format(name=name, permissions=permissions, before=before) + checkout + GITHUB_STEPS[tool]
 
 
 def files(
-    dice: random.Random, name: str, kind: Kind, tool: str, organization: str, teams: Sequence[str]
+    dice: random.Random, name: str, kind: Kind, tool: str, organization: str, teams: Sequence[str], *, gates: bool
 ) -> dict[str, str]:
-    """The files that rules read. A third of the repositories share theirs to the byte, as copies of a template do."""
+    """The files that rules read. A third of the repositories share theirs to the byte, as copies of a template do.
+
+    Where no build validation runs the pipeline before a change is in (Azure DevOps), the workflow does not either.
+    """
     title = f"# {name if dice.random() < 0.66 else 'template'}\n"
     found = {"README.md": title}
     owned = dice.random()
@@ -89,7 +94,7 @@ def files(
         return found
     broken = kind is Kind.BROKEN
     azure = f"trigger: [main]\npool: {{vmImage: ubuntu-24.04}}\nsteps:\n{AZURE_STEPS[tool]}"
-    found[workflow_path(tool)] = title + (BROKEN if broken else workflow(tool, tool, kind))
+    found[workflow_path(tool)] = title + (BROKEN if broken else workflow(tool, tool, kind, gates=gates))
     found["azure-pipelines.yml"] = title + (BROKEN if broken else azure)
     if dice.random() < 0.3:
         found[workflow_path("release")] = workflow("release", "tests", kind)
