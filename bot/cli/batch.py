@@ -13,7 +13,7 @@ from bot.engine.accounts import Fate
 from bot.engine.homes import Home, home_of
 from bot.engine.ports import PlatformError, Progress, Provider
 from bot.engine.waiving import Met
-from bot.model.facts import UnknownKind
+from bot.model.facts import Gone, UnknownKind
 from bot.model.results import Gap, Outcome, PolicySource, Result
 from bot.model.subjects import Repository, Subject
 from bot.policy.configuration import Configuration
@@ -37,6 +37,8 @@ class Said:
     """The kinds of unknown that some configuration does not let through."""
     broken: set[str] = field(default_factory=set)
     """Ids of the homes that could not be judged, for an error that nobody foresaw."""
+    gone: set[str] = field(default_factory=set)
+    """Ids of the homes that were not there any more when something of them was read."""
 
     def add(self, other: Said) -> None:
         """Both together."""
@@ -48,6 +50,7 @@ class Said:
         self.policies |= other.policies
         self.blocking |= other.blocking
         self.broken |= other.broken
+        self.gone |= other.gone
 
     def fates(self, homes: Iterable[Home]) -> dict[str, Fate]:
         """What became of each home. One that is archived, and that no entry asks for, is left out."""
@@ -58,7 +61,7 @@ class Said:
         for home in homes:
             of = home.subject
             outcomes = about.get(of.id, set())
-            if of.id in self.broken or outcomes == {Outcome.UNKNOWN}:
+            if of.id in self.broken | self.gone or outcomes == {Outcome.UNKNOWN}:
                 found[of.id] = Fate.UNKNOWN
             elif not outcomes and isinstance(of, Repository) and of.archived:
                 found[of.id] = Fate.SKIPPED
@@ -105,11 +108,14 @@ class BatchJudge:
         judging = self.judging
         subjects = [subject for home in homes for subject in home.subjects.values()]
         met: dict[str, dict[int, Met]] = {}
+        gone: set[str] = set()
         if self.repository_policies:
             for each, theirs in judging.configurations_of(self.configuration, self.provider, subjects):
                 judging.judge(judging.using(each), self.provider, theirs, self.bar, whole=False)
+                gone |= self._gone()
         else:
             judging.judge(judging.using(self.configuration), self.provider, subjects, self.bar, part_of=self.root)
+            gone = self._gone()
             met = {waiving.policy.name: dict(waiving.met(self.root)) for waiving in judging.judged.waiving}
         said = Said(
             judging.subjects,
@@ -119,9 +125,18 @@ class BatchJudge:
             met,
             {(s.name, s.sha256): s for each in judging.configurations.values() for s in each.sources},
             {kind for kind, how in judging.on_unknown().items() if how == "block"},
+            gone={
+                home.subject.id
+                for home in homes
+                if any(f"{about}/".startswith(f"{home.subject.id}/") for about in gone)
+            },
         )
         judging.forget()
         return said
+
+    def _gone(self) -> set[str]:
+        """Ids of what was just judged and is not there any more: what the listing told of it is not what it is."""
+        return {about for (_, about), answer in self.judging.judged.known.answers.items() if isinstance(answer, Gone)}
 
 
 def add_up(total: dict[str, dict[int, Met]], more: Mapping[str, Mapping[int, Met]]) -> None:

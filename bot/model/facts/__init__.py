@@ -83,6 +83,12 @@ class Unavailable:
     url: str = ""
 
 
+class Gone(Unavailable):
+    """It could not be read because the repository itself is not there any more, or is hidden from the token."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class NotSupported:
     """The platform, this edition of it, or this repository has no such thing."""

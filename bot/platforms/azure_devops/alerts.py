@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.facts.alerts import AlertState, Analysis, CodeAlert, CodeAlerts, IntroducedAlerts
 from bot.model.findings import Severity
@@ -72,8 +71,8 @@ def _listed(reads: Reads, repository: Repository, what: str, query: dict[str, st
     except Refused as wrong:
         if wrong.status != 404:
             raise
-        if "TF401019" in wrong.words:
-            raise PlatformError(str(wrong), UnknownKind.SCOPE) from None
+        if wrong.is_of_no_repository:
+            raise Refused(str(wrong), UnknownKind.SCOPE, wrong.status, wrong.words) from None
         raise NoSuchThing(
             f"GitHub Advanced Security for Azure DevOps does not exist on {reads.client.url}, or is not on for this "
             "repository (404)."

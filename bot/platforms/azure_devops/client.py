@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from bot.engine.ports import PlatformError
-from bot.model.facts import Unavailable, UnknownKind
+from bot.model.facts import Gone, Unavailable, UnknownKind
 from bot.model.subjects import Platform
 from bot.platforms.answers import Misshapen, refused_token, settled
 from bot.platforms.azure_devops.endpoints import Endpoint, Host
@@ -323,7 +323,8 @@ class Client:
 
 def unavailable(wrong: PlatformError, url: str = "") -> Unavailable:
     """A failure as an answer about a fact: whatever was not found may also be hidden from this token."""
-    return Unavailable(wrong.kind or UnknownKind.SCOPE, str(wrong), url)
+    kind = Gone if isinstance(wrong, Refused) and wrong.is_of_no_repository else Unavailable
+    return kind(wrong.kind or UnknownKind.SCOPE, str(wrong), url)
 
 
 def rows_of(document: Json, endpoint: Endpoint, key: str = "value") -> list[Any]:

@@ -260,8 +260,8 @@ def _enablement(reads: Reads, subject: Repository) -> Json:
     except Refused as wrong:
         if wrong.status != 404:
             raise
-        if "TF401019" in wrong.words:
-            raise PlatformError(str(wrong), UnknownKind.SCOPE) from None
+        if wrong.is_of_no_repository:
+            raise Refused(str(wrong), UnknownKind.SCOPE, wrong.status, wrong.words) from None
         raise NoSuchThing(
             f"GitHub Advanced Security for Azure DevOps does not exist on {reads.client.url}, or is not offered for this "
             "repository (404)."

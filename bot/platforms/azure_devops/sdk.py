@@ -35,6 +35,11 @@ class Refused(PlatformError):  # noqa: N818 - an answer of the platform, not a m
         """Whether it knew nobody by the token: else it is refused for what the token, or whose it is, may do."""
 
     @property
+    def is_of_no_repository(self) -> bool:
+        """Whether the repository that was asked about does not exist, or is hidden from the token."""
+        return self.status == 404 and self.words.startswith("TF401019")
+
+    @property
     def is_of_another_version(self) -> bool:
         """Whether the server does not know the version, or the place, that was asked for."""
         return any(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.engine.reach import reach
-from bot.model.facts import Unavailable, UnknownKind
+from bot.model.facts import Gone, Unavailable, UnknownKind
 from bot.model.subjects import Repository, Subject
 from bot.platforms.github.client import GraphError, Json
 
@@ -30,16 +30,16 @@ def elsewhere(subject: Subject, home: Json, errors: Sequence[GraphError] = ()) -
     name = str(home.get("nameWithOwner") or home.get("full_name") or listed.name)
     if isinstance(number, int) and listed.id.rpartition("/")[2] != str(number):
         words = f"another repository is called {listed.name} since it was read who is there; the one that was listed is gone"
-    elif name.lower() != listed.name.lower():
+        return Gone(UnknownKind.TRANSIENT, f"{words}. Run again.", listed.url)
+    if name.lower() != listed.name.lower():
         words = f"{listed.name} was renamed or moved to {name} while this run read it"
-    else:
-        return None
-    return Unavailable(UnknownKind.TRANSIENT, f"{words}. Run again.", listed.url)
+        return Unavailable(UnknownKind.TRANSIENT, f"{words}. Run again.", listed.url)
+    return None
 
 
-def gone(listed: Repository) -> Unavailable:
+def gone(listed: Repository) -> Gone:
     """It was listed, and is not there any more."""
-    return Unavailable(
+    return Gone(
         UnknownKind.TRANSIENT,
         f"GitHub does not show {listed.name} any more: it was deleted, or taken out of the token's sight, while this run read "
         "it. Run again.",
