@@ -123,8 +123,9 @@ def command(
     from bot.cli.progress import progress
     from bot.cli.scanning import scan
     from bot.cli.session import session
-    from bot.cli.storing import store
+    from bot.cli.storing import KEPT, store
     from bot.cli.wishes import Wish, normal
+    from bot.engine.runs import StoreError
     from bot.engine.verdict import decide
     from bot.model.results import Spent
 
@@ -168,4 +169,10 @@ def command(
         )
         emit(run, format_, outputs, verbose=verbose)
         verdict = decide(run.results, done.on_unknown())
+        if not store_address and not no_store:
+            # Nobody looks after the user's own file.
+            try:
+                kept.retain(runs=KEPT)
+            except StoreError as error:
+                click.echo(f"almguard: old runs are not forgotten: {error}", err=True)
         return code_of(verdict, incomplete=not run.complete or failed, exit_zero=exit_zero)

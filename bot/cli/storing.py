@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+KEPT = 30
+"""How many finished runs of each series stay in the user's own file; a store that somebody names is theirs to clear."""
+
 STORE = click.option(
     "--store",
     "store_address",
     metavar="PATH|URL",
     envvar="ALMGUARD_STORE",
-    help="Where runs are kept: an SQLite file, or the address of a PostgreSQL database. Default: a file of the user's own.",
+    help="Where runs are kept: an SQLite file, or the address of a PostgreSQL database, where they stay until 'almguard report "
+    f"forget'. Default: a file of the user's own, where the newest {KEPT} of each series stay.",
 )
 """For commands that read or keep runs."""
 

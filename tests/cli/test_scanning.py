@@ -313,3 +313,35 @@ def test_what_is_asked_for_amiss_is_refused_in_words(grown: World, given: tuple[
     ended = scanned(grown, TARGETS["github"], *given)
     assert (ended.code, ended.out) == (2, "")
     assert words in " ".join(ended.err.split())
+
+
+@ON_BOTH
+def test_a_repository_that_was_deleted_meanwhile_is_unknown(platform: str, tmp_path: Path) -> None:
+    inside = Inside(Scenario.model_validate(demo_scenario()))
+    grow(inside, 8, seed=5)
+    with Sandbox(inside) as sandbox:
+        world = World(sandbox, tmp_path)
+        world.write("c.yml", POLICY)
+        world.fault(kind="deleted", rate=0.5, seed=3)
+        ended = scanned(world, TARGETS[platform])
+    assert ended.code == 3
+    report = ended.json()
+    (coverage,) = report["run"]["coverage"]
+    owners = [gap["subject"].partition("/repository/")[2].partition("/")[0] for gap in report["run"]["gaps"]]
+    assert 0 < coverage["unknown"] == len(set(owners)) < 8
+    # The listing told enough for this entry: that alone does not make them judged.
+    passed = [one["subject"] for one in report["results"] if one["key"] == "p/named" and one["outcome"] == "pass"]
+    assert any(subject.endswith(owner) for subject in passed for owner in owners)
+
+
+def test_the_users_own_file_forgets_and_one_that_was_named_does_not(
+    grown: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cli.storing.KEPT", 2)
+    monkeypatch.setattr("bot.cli.storing.usual_place", lambda _: tmp_path / "own.db")
+    own, named = {"ALMGUARD_STORE": ""}, {"ALMGUARD_STORE": str(tmp_path / "named.db")}
+    for environ, kept in ((own, 2), (named, 3)):
+        for _ in range(3):
+            assert scanned(grown, "github:acme", environ=environ).code in (0, 1, 3)
+        listed = grown.call("report", "list", "--format", "json", environ=environ)
+        assert len(listed.json()) == kept
