@@ -205,7 +205,9 @@ def merge(
     except MergeError as error:
         raise Refusal(str(error)) from None
     emit(run, format_, outputs, verbose=verbose)
-    return code_of(decide(tuple(run.results), {}), incomplete=not run.complete, exit_zero=exit_zero)
+    return code_of(
+        decide(tuple(run.results), dict.fromkeys(run.lenient, "warn")), incomplete=not run.complete, exit_zero=exit_zero
+    )
 
 
 @command.command("forget")

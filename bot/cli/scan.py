@@ -167,8 +167,10 @@ def command(
         run = replace(
             run, spent={**run.spent, **{name: run.spent.get(name, Spent()) + each for name, each in later.items()}}
         )
+        on_unknown = done.on_unknown()
+        run = replace(run, lenient=frozenset(kind for kind, how in on_unknown.items() if how == "warn"))
         emit(run, format_, outputs, verbose=verbose)
-        verdict = decide(run.results, done.on_unknown())
+        verdict = decide(run.results, on_unknown)
         if not store_address and not no_store:
             # Nobody looks after the user's own file.
             try:

@@ -69,6 +69,7 @@ def merged(parts: Sequence[Part], *, partial: bool = False) -> Run:
         skipped=tuple(skips.values()),
         targets=tuple(sorted({target for run in runs for target in run.targets})),
         shard=None,
+        lenient=frozenset.intersection(*(run.lenient for run in runs)),
     )
 
 

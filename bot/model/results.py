@@ -373,6 +373,8 @@ class Run:
     """Which part of them it judged: ``3/16``; None: all."""
     spent: Mapping[str, Spent] = field(default_factory=dict)
     """By platform, as ``requests``. Empty: not counted."""
+    lenient: frozenset[UnknownKind] = frozenset()
+    """Of a scan: the kinds of unknown that its configurations let through (``on_unknown: warn``)."""
 
     @property
     def complete(self) -> bool:

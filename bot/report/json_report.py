@@ -96,6 +96,7 @@ def about(run: Run) -> dict[str, JsonValue]:
             **{name: run.requests[name] for name in sorted(run.requests)},
         },
         **({"spent": {name: spent_document(run.spent[name]) for name in sorted(run.spent)}} if run.spent else {}),
+        **({"lenient": [*map(str, sorted(run.lenient))]} if run.lenient else {}),
         "depth": run.depth,
         "complete": run.complete,
         "coverage": [coverage_document(one) for one in sorted(run.coverage, key=lambda one: one.target)],

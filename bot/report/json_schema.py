@@ -30,7 +30,7 @@ def schema() -> dict[str, JsonValue]:
             schema={"const": SCHEMA},
             tool=_object(name={"const": "almguard"}, version=STRING),
             run=_but_optional(
-                "spent",
+                ("spent", "lenient"),
                 _object(
                     id=STRING,
                     command=_described(STRING, "gate, scan, audit or demo."),
@@ -52,6 +52,9 @@ def schema() -> dict[str, JsonValue]:
                         },
                         "The same by kind: all, confirmed by the platform (304), queries of GraphQL and "
                         "what they took of its allowance. Absent where it was not counted.",
+                    ),
+                    lenient=_described(
+                        _list(_words(UnknownKind)), "The kinds of unknown that the policies let through; absent: none."
                     ),
                     depth=_described(COUNT, "How many of the requests had to wait for one another."),
                     complete=_described(
@@ -301,10 +304,10 @@ def _object(**properties: JsonValue) -> dict[str, JsonValue]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _but_optional(name: str, of: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _but_optional(names: tuple[str, ...], of: dict[str, JsonValue]) -> dict[str, JsonValue]:
     required = of["required"]
     assert isinstance(required, list)
-    return {**of, "required": [each for each in required if each != name]}
+    return {**of, "required": [each for each in required if each not in names]}
 
 
 def _list(items: JsonValue) -> dict[str, JsonValue]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from bot.model.documents import (
@@ -14,6 +14,7 @@ from bot.model.documents import (
     result_from,
     skip_from,
 )
+from bot.model.facts import UnknownKind
 from bot.model.json_fields import (
     Document,
     DocumentError,
@@ -87,6 +88,7 @@ def _run(document: Document) -> Run:
         skipped=_each(about, "skipped", skip_from),
         targets=texts(about, "targets"),
         shard=maybe_text(about, "shard"),
+        lenient=_kinds(texts(about, "lenient")) if "lenient" in about else frozenset(),
         spent={}
         if (spent := maybe_part(about, "spent")) is None
         else {name: _spent(part(spent, name)) for name in spent},
@@ -118,6 +120,13 @@ def _result(document: Document, subjects: Mapping[str, Subject]) -> Result:
     if subject not in subjects:
         raise DocumentError(f"its subject {subject[:80]!r} is none of the subjects")
     return result_from(document, subjects[subject])
+
+
+def _kinds(words: Iterable[str]) -> frozenset[UnknownKind]:
+    try:
+        return frozenset(map(UnknownKind, words))
+    except ValueError as error:
+        raise DocumentError(f"'lenient': {error}") from None
 
 
 def _requests(document: Document) -> dict[str, int]:

@@ -16,7 +16,7 @@ from bot.cli.options import FORMATS
 from bot.engine.runs import Batch, Closing, Order
 from bot.engine.sharding import ELSEWHERE, Shard
 from bot.model.facts import UnknownKind
-from bot.model.findings import Finding
+from bot.model.findings import Finding, Unknown
 from bot.model.results import Coverage, Enforcement, Gap, Outcome, Result, Run, Skip
 from bot.report import json_report, json_schema
 from bot.store import opened
@@ -360,6 +360,23 @@ def test_what_cannot_be_merged_is_refused_in_words(call: Call, tmp_path: Path) -
         assert (ended.code, said in ended.err) == (2, True), (said, ended)
     assert not (tmp_path / "never").exists()
     assert call("merge", *good).code == 1
+
+
+@pytest.mark.parametrize(("let_through", "code"), [((True, True), 0), ((True, False), 3)])
+def test_what_the_policies_let_through_is_let_through_when_merged(
+    call: Call, tmp_path: Path, let_through: tuple[bool, bool], code: int
+) -> None:
+    first, *others = PASSES
+    unread = replace(
+        first, enforcement=Enforcement.BLOCK, outcome=Outcome.UNKNOWN, unknown=(Unknown(UnknownKind.SCOPE, "no"),)
+    )
+    parts = shards(replace(a_whole_scan(), gaps=(), results=(unread, *others)), 2)
+    parts = [
+        replace(p, lenient=frozenset({UnknownKind.SCOPE} if yes else ()))
+        for p, yes in zip(parts, let_through, strict=True)
+    ]
+    files = [write(tmp_path / f"{run.id}.json", run) for run in parts]
+    assert call("merge", *files).code == code
 
 
 def test_with_partial_a_missing_shard_is_a_gap(call: Call, tmp_path: Path) -> None:
