@@ -56,6 +56,8 @@ class Notified:
     notices: list[str] = field(default_factory=list)
     failed: bool = False
     """Whether something could not be brought up to date that should have been."""
+    interrupted: bool = False
+    """Whether somebody ended it before all was done: the report of the scan is told all the same."""
 
 
 def notify(
@@ -64,18 +66,22 @@ def notify(
     session: Session,
     asked: Notifying,
     progress: Progress,
-) -> tuple[Run, bool]:
-    """Bring the items of every home that was judged up to date. The run comes back with what there is to say; and whether
-    something could not be done, which makes a scan incomplete.
+) -> tuple[Run, Notified]:
+    """Bring the items of every home that was judged up to date. The run comes back with what there is to say, beside it what
+    was done: what could not be makes a scan incomplete.
     """
     work = _Work(configuration, session, asked, run.now)
     if any(_tells(configuration, run.now)):
-        work.do(Gathering(configuration.tracking).gather(run), progress)
+        try:
+            work.do(Gathering(configuration.tracking).gather(run), progress)
+        except KeyboardInterrupt:
+            work.notified.failed = work.notified.interrupted = True
+            work.note("It was interrupted before all issues were up to date: the next run goes on with them.")
     else:
         least = configuration.tracking.enforcement.value
         # Closing what is open would say that all is well, and nobody has looked.
         work.note(f"No rule is enforced with {least} or more, so issues are left as they are (tracking.enforcement).")
-    return replace(run, notices=(*run.notices, *work.summary())), work.notified.failed
+    return replace(run, notices=(*run.notices, *work.summary())), work.notified
 
 
 def _tells(configuration: Configuration, now: datetime) -> Iterator[bool]:
@@ -127,7 +133,11 @@ class _Work:
                 continue
             key = f"{tracked.home.platform} {tracked.home.name.partition('/')[0].lower()}"
             if key not in by_tracker:
-                by_tracker[key] = self._session.tracker(tracked.home, self._settings), []
+                try:
+                    by_tracker[key] = self._session.tracker(tracked.home, self._settings), []
+                except PlatformError as wrong:
+                    self._refused(tracked, Looked(refusal=_said(wrong), failed=True))
+                    continue
             by_tracker[key][1].append(tracked)
         for tracker, theirs in by_tracker.values():
             for start in range(0, len(theirs), AT_ONCE):

@@ -153,11 +153,11 @@ def command(
             with progress() as bar:
                 done, run = scan(opened, kept, judging, wish, bar)
                 before = opened.spent()
-                failed = False
+                notified = None
                 if notify is not None:
                     from bot.cli.notifying import notify as bring_up_to_date
 
-                    run, failed = bring_up_to_date(run, done.configuration, opened, notify, bar)
+                    run, notified = bring_up_to_date(run, done.configuration, opened, notify, bar)
         except KeyboardInterrupt:
             if not no_store:
                 click.echo("almguard: what was judged is kept; the same command goes on from there.", err=True)
@@ -177,4 +177,7 @@ def command(
                 kept.retain(runs=KEPT)
             except StoreError as error:
                 click.echo(f"almguard: old runs are not forgotten: {error}", err=True)
+        if notified is not None and notified.interrupted:
+            raise KeyboardInterrupt
+        failed = notified is not None and notified.failed
         return code_of(verdict, incomplete=not run.complete or failed, exit_zero=exit_zero)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from bot.platforms.github.issue_tracker import GitHubIssueTracker
 from bot.sandbox.server import Sandbox
 from tests.cli.conftest import Ended, World
 
@@ -474,6 +476,25 @@ def test_on_github_an_issue_goes_to_the_default_owner(start: Start) -> None:
     assert item["assignees"] == ["ana"]
     assert item["body"].endswith("Owners: `acme/platform`")
     assert any("who@example.com" in notice for notice in ended.json()["notices"])
+
+
+def test_thousands_of_owners_cost_no_thousands_of_requests(start: Start) -> None:
+    owners = " ".join(f"@acme/team{at} @nobody{at}" for at in range(3000))
+    tracking = start("github", repository("pay", files={"CODEOWNERS": f"* {owners}\n"}))
+    ended = tracking.scan()
+    (item,) = tracking.items()
+    assert item["body"].count("acme/team") == 5
+    assert any("of its 6000 owners" in notice for notice in ended.json()["notices"])
+    asked = [entry for entry in tracking.world.ledger() if "/assignees/" in entry["path"]]
+    assert len(asked) == 5
+
+
+def test_who_interrupts_the_writing_of_issues_has_the_report(start: Start) -> None:
+    tracking = start("github")
+    with mock.patch.object(GitHubIssueTracker, "write", side_effect=KeyboardInterrupt):
+        ended = tracking.scan()
+    assert ended.code == 2
+    assert any("interrupted" in notice for notice in ended.json()["notices"])
 
 
 def test_without_owners_of_code_the_inventory_says_whose_it_is(start: Start) -> None:

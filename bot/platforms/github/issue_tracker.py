@@ -25,6 +25,7 @@ DESCRIPTION = "What almguard finds in this repository, kept up to date"
 RATE, BURST = 1.0, 20
 """Writes a second, and how many at once: at most 80 in a minute, as many as GitHub documents for content."""
 MOST_ASSIGNEES = 10
+"""GitHub takes no more. Of so many owners is asked or told at all: a file that anybody may write in can name thousands."""
 SCOPE = "issues: write"
 
 NEWEST = 50
@@ -35,7 +36,7 @@ _MARKED = re.compile(
     r"<!-- almguard:begin (?P<home>\S+) -->\n(?P<said>.*)\n<!-- almguard:end (?P<digest>[0-9a-f]{16}) -->", re.DOTALL
 )
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
-_TEAM = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9_.-]+")
+_TEAM = re.compile(r"[A-Za-z0-9-]{1,39}/[A-Za-z0-9_.-]{1,255}")
 _EVERYTHING = frozenset({"*", "**", "/**"})
 
 
@@ -166,10 +167,15 @@ class GitHubIssueTracker:
         people: list[str] = []
         named: list[str] = []
         notices: list[str] = []
-        for owner in owners:
+        owners = tuple(dict.fromkeys(owners))
+        if len(owners) > MOST_ASSIGNEES:
+            notices.append(
+                f"{change.home.name}: of its {len(owners)} owners, its issue is given to the first {MOST_ASSIGNEES} at most."
+            )
+        for owner in owners[:MOST_ASSIGNEES]:
             if _TEAM.fullmatch(owner):
                 named.append(owner)
-            elif _LOGIN.fullmatch(owner) and len(people) < MOST_ASSIGNEES and self._assignable(place, owner):
+            elif _LOGIN.fullmatch(owner) and self._assignable(place, owner):
                 people.append(owner)
             elif _LOGIN.fullmatch(owner):
                 notices.append(
@@ -177,7 +183,7 @@ class GitHubIssueTracker:
                 )
             else:
                 notices.append(
-                    f"{change.home.name}: its issue is not given to its owner {owner!r}, which is no account."
+                    f"{change.home.name}: its issue is not given to its owner {owner[:100]!r}, which is no account."
                 )
         return people, named, tuple(notices)
 
