@@ -46,5 +46,8 @@ def from_store(store: Store, name: str) -> Run:
     if name == LATEST:
         return latest
     if not latest.history:
-        raise Refusal(f"the newest run, {latest.id[:8]}, is the first of its targets: there is no previous one")
+        raise Refusal(
+            f"the newest run, {latest.id[:8]}, is the first of its targets and options (--since, --shard and "
+            "the like make a series of their own): there is no previous one. 'almguard report list' names others."
+        )
     return store.run(latest.history[-1].id)

@@ -170,6 +170,13 @@ def command(
         on_unknown = done.on_unknown()
         run = replace(run, lenient=frozenset(kind for kind, how in on_unknown.items() if how == "warn"))
         emit(run, format_, outputs, verbose=verbose)
+        if not no_store:
+            there = " with the same --store" if store_address else ""
+            click.echo(
+                f"almguard: kept as run {run.id[:8]}: 'almguard report show {run.id[:8]} --output report.html'{there} makes a "
+                "page of it.",
+                err=True,
+            )
         verdict = decide(run.results, on_unknown)
         if not store_address and not no_store:
             # Nobody looks after the user's own file.

@@ -80,9 +80,10 @@ def time(document: Document, field: str) -> datetime:
     value = text(document, field)
     try:
         read = datetime.fromisoformat(value)
-    except ValueError:
+        # One at the end of time may have no place in another zone.
+        return read.astimezone(UTC) if read.tzinfo is not None else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise _wrong(document, field, "a time such as 2027-01-15T09:30:00Z") from None
-    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
 
 
 def maybe_time(document: Document, field: str) -> datetime | None:

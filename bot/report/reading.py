@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -28,7 +29,7 @@ from bot.model.json_fields import (
     texts,
     time,
 )
-from bot.model.results import Result, Run, Spent
+from bot.model.results import Outcome, Result, Run, Spent
 from bot.model.subject_documents import subject_from
 from bot.model.subjects import Subject
 from bot.report.json_report import SCHEMA
@@ -95,8 +96,11 @@ def _run(document: Document) -> Run:
     )
     if flag(about, "complete") is not run.complete:
         raise DocumentError("'complete' and 'gaps' disagree")
-    if len(run.results) != number(part(document, "summary"), "total"):
+    summary, counted = part(document, "summary"), Counter(result.outcome for result in run.results)
+    if len(run.results) != number(summary, "total"):
         raise DocumentError("'results' has not as many as 'summary' says")
+    if any(number(part(summary, "outcomes"), outcome) != counted[outcome] for outcome in Outcome):
+        raise DocumentError("'results' have other outcomes than 'summary' says")
     return run
 
 

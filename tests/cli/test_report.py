@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -86,6 +87,7 @@ def test_runs_are_listed_the_newest_first(call: Call, tmp_path: Path) -> None:
     first, second = keep(tmp_path, scan(*BROKEN), scan(*MENDED, day=1))
     said = call("list").out
     assert said.index(second.id[:8]) < said.index(first.id[:8])
+    assert max(len(line.rstrip()) for line in said.splitlines()) <= 80, said
     assert "github:acme" in said
     listed = json.loads(call("list", "--format", "json", "--limit", "1").out)
     assert [(each["id"], each["outcomes"]["fail"], each["requests"]) for each in listed] == [
@@ -220,10 +222,12 @@ def broken(document: dict[str, object]) -> list[tuple[str, object]]:
         (whole.replace('"complete": true', '"complete": false', 1), "disagree"),
         (whole.replace('"total": 12', '"total": 11', 1), "as many"),
         (whole.replace('"subject": "github.com/repository/1"', '"subject": "else"', 1), "none of the subjects"),
+        (whole.replace('"outcome": "fail"', '"outcome": "pass"', 1), "other outcomes"),
+        (re.sub('"now": "[^"]*"', '"now": "9999-12-31T23:59:59-14:00"', whole, count=1), "'now'"),
     ]
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(7))
 def test_a_report_that_somebody_changed_is_not_taken_for_one(call: Call, tmp_path: Path, number: int) -> None:
     whole = json.loads(json_report.render(scan(*BROKEN)))
     content, said = broken(whole)[number]

@@ -208,6 +208,13 @@ def test_shards_judge_everything_once(grown: World, platform: str) -> None:
         assert coverage["judged"]
 
 
+def test_it_says_which_run_was_kept_and_how_to_see_it(grown: World) -> None:
+    ended = scanned(grown, TARGETS["github"], policy="p.yml")
+    kept = ended.json()["run"]["id"][:8]
+    assert f"kept as run {kept}: 'almguard report show {kept} --output report.html'" in ended.err
+    assert "kept as run" not in scanned(grown, TARGETS["github"], "--no-store", policy="p.yml").err
+
+
 @ON_BOTH
 def test_the_reports_of_shards_are_merged_into_that_of_one_scan(grown: World, platform: str, tmp_path: Path) -> None:
     at = ("--now", "2026-11-02T09:00:00Z", "--no-store")
