@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import RemoteDisconnected
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import requests
@@ -30,8 +30,6 @@ from bot.platforms.redaction import redact
 
 _SERVER_FAILED = frozenset({500, 502, 503, 504})
 _PAGE_PAUSE = 0.1
-_SPOILT = 2
-"""How often an answer that is not understood is asked for again."""
 
 _ADDRESS = {
     Platform.GITHUB: "GITHUB_API_URL",
@@ -47,19 +45,6 @@ _TOKEN = {
 
 class Misshapen(PlatformError):  # noqa: N818 - reads as what it says
     """An answer came, and is not of the form that it must have."""
-
-
-T = TypeVar("T")
-
-
-def settled(ask: Callable[[], T]) -> T:
-    """What is asked, once more where its answer was misshapen: what spoils one on its way need not spoil the next."""
-    for _ in range(_SPOILT):
-        try:
-            return ask()
-        except Misshapen:
-            continue
-    return ask()
 
 
 class Again(Exception):  # noqa: N818 - an order, not an error

@@ -6,7 +6,8 @@ import copy
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
+from bot.platforms.answers import Misshapen
 from bot.platforms.kept import Entry, Keeper, key_of
 from bot.platforms.principals import Principals
 
@@ -46,8 +48,24 @@ class Revalidation:
         self._used = 0
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._lock = threading.Lock()
+        self._reading = threading.local()
         self.confirmed = 0
         """How many answers the server confirmed with a 304."""
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What this thread is answered within is forgotten where it is misshapen: a 304 would confirm it for ever."""
+        outer = getattr(self._reading, "asked", None)
+        asked: list[requests.PreparedRequest] = []
+        self._reading.asked = asked
+        try:
+            yield
+        except Misshapen:
+            for request in asked:
+                self._forget(request)
+            raise
+        finally:
+            self._reading.asked = outer
 
     def prepare(self, request: requests.PreparedRequest) -> requests.Response | None:
         """Ask for the answer only if it has changed; gives the one that is known."""
@@ -64,6 +82,8 @@ class Revalidation:
         self, request: requests.PreparedRequest, response: requests.Response, known: requests.Response | None
     ) -> requests.Response:
         """The answer: the known one where the server says that it still holds, else the new one, which is kept."""
+        if (asked := getattr(self._reading, "asked", None)) is not None and request.method == "GET":
+            asked.append(request)
         if response.status_code == requests.codes.not_modified and known is not None:
             with self._lock:
                 self.confirmed += 1
@@ -80,6 +100,13 @@ class Revalidation:
             self._keep(_key(request), _Kept(etag, response, len(response.content)))
             self._to_disk(request, response)
         return response
+
+    def _forget(self, request: requests.PreparedRequest) -> None:
+        with self._lock:
+            if (old := self._kept.pop(_key(request), None)) is not None:
+                self._used -= old.size
+        if self._cache is not None and (key := self._disk_key(request)) is not None:
+            self._cache.drop(key)
 
     def _keep(self, key: Key, kept: _Kept) -> None:
         with self._lock:

@@ -27,7 +27,7 @@ from bot.model.results import Spent
 from bot.model.subjects import Platform
 from bot.platforms import answers
 from bot.platforms.adapter import REPEATABLE, TransportAdapter, is_graphql
-from bot.platforms.answers import Again
+from bot.platforms.answers import Again, Misshapen
 from bot.platforms.credentials import Pool
 from bot.platforms.kept import Blobs
 from bot.platforms.pacing import WaitBudget
@@ -46,6 +46,8 @@ _WORKERS = 12
 _LANES = 2 * _WORKERS
 """As many as there are threads of both pools. GitHub allows a hundred at once, per its documentation."""
 _PIECE = 65_536
+_SPOILT = 2
+"""How often an answer that is not understood is asked for again."""
 _MOST_ATTEMPTS = 24
 """Of one request, however many of them were refused for a limit."""
 
@@ -289,6 +291,20 @@ class Transport:
             last = wrong.last_attempt.exception()
             assert isinstance(last, Again)  # nothing else is retried
             raise last.failure from last.__cause__
+
+    def settled(self, ask: Callable[[], T]) -> T:
+        """What is asked, once more where its answer was misshapen: what spoils one on its way need not spoil the next.
+
+        A misshapen answer is not kept, though it carries an ETag.
+        """
+        for last in (False,) * _SPOILT + (True,):
+            try:
+                with self.revalidation.reading():
+                    return ask()
+            except Misshapen:
+                if last:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def count_and_send(self, platform: Platform, request: PreparedRequest, send: Callable[[], Response]) -> Response:
         """Send once, read the whole answer, and count it."""

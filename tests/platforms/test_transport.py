@@ -16,7 +16,10 @@ from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Platform
 from bot.platforms import redaction
+from bot.platforms.azure_devops.client import Client
+from bot.platforms.azure_devops.endpoints import Host
 from bot.platforms.cache import Cache
+from bot.platforms.github.client import GitHubClient
 from bot.platforms.transport import REPEATABLE, Sent, Transport
 
 TOKEN = "ghp_" + "a1B2" * 9
@@ -525,3 +528,31 @@ def test_threads_that_wait_for_the_same_say_so_once(make, waits) -> None:
     clock[0] = 5.5
     assert budget.spend(5.0, "busy")
     assert len(waits) == 2
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{oops}"], ids=["another form", "no JSON"])
+def test_a_misshapen_answer_with_an_etag_is_not_confirmed_for_ever(server: Server, make, kept, body: bytes) -> None:
+    spoilt = Answer(body=body, headers={"ETag": '"1"'})
+    for answers, expected in (([spoilt] * 3, None), ([Answer(body=b'{"n": 1}', headers={"ETag": '"1"'})], {"n": 1})):
+        server.answers[:] = answers
+        transport = make(cache=kept())
+        transport.principals.learn(TOKEN, "user 1")
+        client = GitHubClient(TOKEN, server.url, transport=transport)
+        if expected is None:
+            with pytest.raises(PlatformError, match=r"unexpected form|not JSON"):
+                client.rest("GET", "/a")
+        else:
+            assert client.rest("GET", "/a")["n"] == expected["n"]
+        transport.close()
+    assert not any("if-none-match" in headers for _, _, headers in server.seen)
+    assert len(server.seen) == 4
+
+
+def test_a_misshapen_answer_of_azure_devops_is_not_kept(server: Server, make, kept) -> None:
+    server.answers += [
+        Answer(body=body, headers={"ETag": '"1"'}) for body in (b"[]", b'{"value": 0}', b'{"value": [1]}')
+    ]
+    transport = make(cache=kept())
+    client = Client(TOKEN, f"{server.url}/acme", transport=transport)
+    assert client.list_address(Host.CORE, "a", {}, "7.1", "s") == [1]
+    assert not any("if-none-match" in headers for _, _, headers in server.seen)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from bot.engine.ports import PlatformError
 from bot.model.facts import Gone, Unavailable, UnknownKind
 from bot.model.subjects import Platform
-from bot.platforms.answers import Misshapen, refused_token, settled
+from bot.platforms.answers import Misshapen, refused_token
 from bot.platforms.azure_devops.endpoints import Endpoint, Host
 from bot.platforms.azure_devops.sdk import Refused, authorization, connect, learn
 from bot.platforms.redaction import redact
@@ -80,14 +81,16 @@ class Client:
 
     def get(self, endpoint: Endpoint, route: Mapping[str, str], query: Mapping[str, Any] | None = None) -> Json:
         """One document."""
-        return settled(lambda: self._document(self._request("GET", endpoint, route, query), endpoint))
+        return self.transport.settled(lambda: self._document(self._request("GET", endpoint, route, query), endpoint))
 
     def ask(
         self, endpoint: Endpoint, route: Mapping[str, str], body: object, query: Mapping[str, Any] | None = None
     ) -> Json:
         """A POST that only reads: repeated after a failure like any other read."""
         headers = {REPEATABLE: "yes"}
-        return settled(lambda: self._document(self._request("POST", endpoint, route, query, body, headers), endpoint))
+        return self.transport.settled(
+            lambda: self._document(self._request("POST", endpoint, route, query, body, headers), endpoint)
+        )
 
     def patch(self, method: str, endpoint: Endpoint, route: Mapping[str, str], operations: Sequence[Json]) -> Json:
         """A JSON Patch document: what is made or changed by it. It is sent once."""
@@ -166,7 +169,7 @@ class Client:
     def read_address(self, host: Host, path: str, version: str, scope: str) -> Json:
         """A document of an API that is not among the listed locations."""
         endpoint = Endpoint("", path, scope, version, host)
-        return settled(lambda: self._document(self._read(endpoint, path), endpoint))
+        return self.transport.settled(lambda: self._document(self._read(endpoint, path), endpoint))
 
     def list_address(self, host: Host, path: str, query: Mapping[str, str], version: str, scope: str) -> list[Json]:
         """A whole list of an API that is not among the listed locations."""
@@ -174,8 +177,8 @@ class Client:
         found: list[Json] = []
         asked = dict(query)
         for _ in range(MOST_PAGES):
-            response = self._read(endpoint, f"{path}?{urlencode(asked)}")
-            found += rows_of(self._document(response, endpoint), endpoint)
+            response, rows = self.transport.settled(partial(self._listed, endpoint, f"{path}?{urlencode(asked)}"))
+            found += rows
             token = response.headers.get(CONTINUATION)
             if not token:
                 return found
@@ -230,6 +233,10 @@ class Client:
             query["continuationToken"] = token
         raise self._too_long(endpoint)
 
+    def _listed(self, endpoint: Endpoint, path: str) -> tuple[Response, list[Json]]:
+        response = self._read(endpoint, path)
+        return response, rows_of(self._document(response, endpoint), endpoint)
+
     def _page(
         self, endpoint: Endpoint, route: Mapping[str, str], query: Mapping[str, Any], key: str = "value"
     ) -> tuple[Response, Json]:
@@ -241,7 +248,7 @@ class Client:
             rows_of(document, endpoint, key)
             return response, document
 
-        return settled(read)
+        return self.transport.settled(read)
 
     def _request(
         self,

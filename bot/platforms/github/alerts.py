@@ -63,7 +63,7 @@ def _introduced(context: Context, subject: PullRequest) -> IntroducedAlerts:
     nodes, analysed = context.client.transport.gather(
         [
             lambda: list(context.client.pages(f"{home}/alerts", {"ref": ref})),
-            lambda: context.client.rest("GET", f"{home}/analyses", {"ref": ref, "per_page": 100}),
+            lambda: context.client.rest("GET", f"{home}/analyses", {"ref": ref, "per_page": 100}, form=list),
         ]
     )
     there = [node for node in nodes if _is_there(node)]

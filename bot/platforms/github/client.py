@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from bot.engine.ports import PlatformError
 from bot.model.facts import UnknownKind
 from bot.model.subjects import Platform
-from bot.platforms.answers import Misshapen, refused_token, settled
+from bot.platforms.answers import Misshapen, refused_token
 from bot.platforms.github.sizing import Sizing
 from bot.platforms.redaction import redact, register
 from bot.platforms.transport import REPEATABLE, Transport
@@ -140,10 +140,30 @@ class GitHubClient:
         return "github.com" if netloc == "api.github.com" else netloc.removeprefix("api.")
 
     def rest(
-        self, method: str, path: str, parameters: Mapping[str, str | int] | None = None, body: Json = None
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str | int] | None = None,
+        body: Json = None,
+        *,
+        form: type = dict,
     ) -> Json:
-        """One REST request; the path begins with ``/``. Raises ``Refused`` or ``PlatformError``."""
-        return self._rest(method, path, parameters, body)[1]
+        """One REST request; the path begins with ``/``. Raises ``Refused`` or ``PlatformError``.
+
+        What is read, and is there, must be of the form.
+        """
+
+        def ask() -> Json:
+            data = self._rest_once(method, path, parameters, body)[1]
+            if method == "GET" and data is not None and not isinstance(data, form):
+                raise Misshapen(
+                    f"GET {self.api_url}{path}: the answer has an unexpected form ({type(data).__name__} instead of "
+                    f"{form.__name__}). Run again; if it stays so, check GITHUB_API_URL and any proxy.",
+                    UnknownKind.UNREADABLE,
+                )
+            return data
+
+        return self.transport.settled(ask) if method == "GET" else ask()
 
     def pages(
         self, path: str, parameters: Mapping[str, str | int] | None = None, key: str | None = None
@@ -152,7 +172,7 @@ class GitHubClient:
         wanted: Mapping[str, str | int] | None = {"per_page": 100, **(parameters or {})}
         following, seen = path, {path}
         for _ in range(_MOST_PAGES):
-            headers, listed = settled(functools.partial(self._list, following, wanted, key))
+            headers, listed = self.transport.settled(functools.partial(self._list, following, wanted, key))
             yield from listed
             after = _next_page(headers.get("link", ""))
             if after is None:
@@ -229,7 +249,7 @@ class GitHubClient:
             return told, answer
 
         try:
-            told, answer = settled(ask)
+            told, answer = self.transport.settled(ask)
         except Refused as refused:
             if refused.status in (502, 504):
                 self._in_vain += 1
@@ -293,12 +313,6 @@ class GitHubClient:
 
     def close(self) -> None:
         """Nothing of its own is open: the transport belongs to whoever made it."""
-
-    def _rest(
-        self, method: str, path: str, parameters: Mapping[str, str | int] | None, body: Json
-    ) -> tuple[Mapping[str, str], Json]:
-        ask = functools.partial(self._rest_once, method, path, parameters, body)
-        return settled(ask) if method == "GET" else ask()
 
     def _rest_once(
         self, method: str, path: str, parameters: Mapping[str, str | int] | None, body: Json

@@ -115,7 +115,7 @@ def _secret_scanning(context: Context, subject: Repository, told: owners.Listed)
 
 
 def _one_s_properties(context: Context, subject: Repository) -> owners.Values:
-    return owners.values(context.client.rest("GET", f"/repos/{subject.name}/properties/values"))
+    return owners.values(context.client.rest("GET", f"/repos/{subject.name}/properties/values", form=list))
 
 
 def _properties(context: Context, subject: Repository, told: owners.Values) -> Answer:
