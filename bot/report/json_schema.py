@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from pathlib import Path
 
 from bot.model.facts import UnknownKind
 from bot.model.findings import Severity
@@ -92,12 +91,6 @@ def schema() -> dict[str, JsonValue]:
 def schema_text() -> str:
     """The schema as the file that is kept with the documentation."""
     return json.dumps(schema(), indent=2) + "\n"
-
-
-def write_schema(path: Path) -> None:
-    """Write the schema's file anew."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(schema_text(), encoding="utf-8")
 
 
 def _definitions() -> dict[str, JsonValue]:

@@ -34,7 +34,7 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_the_committed_schema_is_current() -> None:
-    assert COMMITTED.read_text(encoding="utf-8") == json_schema.schema_text(), "run bot.report.json_schema.write_schema"
+    assert COMMITTED.read_text(encoding="utf-8") == json_schema.schema_text(), "run almguard schema report"
 
 
 def test_the_schema_refuses_what_is_no_report() -> None:

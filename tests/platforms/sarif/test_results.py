@@ -95,7 +95,7 @@ def test_what_was_accepted(tmp_path: Path, suppressions: Any, state: AlertState,
 
 
 BASES = {
-    "SRCROOT": {"uri": "file:///home/runner/work/a/a/"},
+    "SRCROOT": {"uri": "file:///builds/a/a/"},
     "SUB": {"uri": "lib/", "uriBaseId": "SRCROOT"},
     "TOP": {"uri": "file:///"},
     "INNER": {"uri": "file:///checkout/lib/"},
@@ -115,7 +115,7 @@ BASES = {
         ({"uri": "a.py", "uriBaseId": "INNER"}, "lib/a.py"),
         ({"uri": "a.py", "uriBaseId": "OPEN"}, "a.py"),
         ({"uri": "a.py", "uriBaseId": "UNKNOWN"}, "a.py"),
-        ({"uri": "file:///home/runner/work/a/a/src/a.py", "uriBaseId": "SRCROOT"}, "src/a.py"),
+        ({"uri": "file:///builds/a/a/src/a.py", "uriBaseId": "SRCROOT"}, "src/a.py"),
         ({"uri": "file:///checkout/src/a.py"}, "src/a.py"),
         ({"uri": "/checkout/src/a.py"}, "src/a.py"),
         ({"uri": "file:///D:/work/src/a.py"}, "src/a.py"),
